@@ -1,0 +1,1 @@
+//! Pacing: buckets and lanes.

@@ -1,0 +1,420 @@
+//! What a vendor's folder offers to the engine: two roles, helpdesk and context
+//! source, and errors named by what the caller may do.
+
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use handoffd_core::{
+    AccountId, Comment, Fact, Fetched, Fields, Match, Observed, Person, RemoteId, Resolved, Subject,
+    TicketKey, Timestamp,
+    intent::{Applied, Intent},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{client::ClientParts, sim::VendorSim};
+
+/// The result of a call to a vendor.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A text that must never be seen: prints as `***`, cannot be serialized, is wiped when dropped.
+#[derive(Clone)]
+pub struct Secret(secrecy::SecretString);
+
+impl Secret {
+    /// Wraps the text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(secrecy::SecretString::from(text.into()))
+    }
+
+    /// The text, for the one place that sends or checks it.
+    pub fn expose(&self) -> &str {
+        secrecy::ExposeSecret::expose_secret(&self.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("***")
+    }
+}
+
+/// How urgent a call is. Earlier lanes are served first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// A briefing on its way to a human.
+    Handoff,
+    /// Keeping tickets in step.
+    Live,
+    /// Background refresh: slow resync, probes.
+    Refresh,
+    /// History.
+    Backfill,
+}
+
+/// The terms of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// How urgent it is.
+    pub lane: Lane,
+    /// When the caller stops waiting, all retries and pacing included.
+    pub deadline: Timestamp,
+}
+
+/// Why a call failed, by what the caller may do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The vendor's limit is used up. Try the same again at the time given; it counts as no attempt.
+    #[error("the vendor's rate limit is used up until {retry_at}")]
+    Throttled {
+        /// When a retry may work.
+        retry_at: Timestamp,
+    },
+    /// It certainly did not happen, for a passing reason. Try again later.
+    #[error("a passing failure: {why}")]
+    Transient {
+        /// What was seen, without secrets.
+        why: String,
+    },
+    /// A write was sent and not answered: it may have happened. Look before any second try.
+    #[error("no answer to a write that was sent: {why}")]
+    Unknown {
+        /// What was seen, without secrets.
+        why: String,
+    },
+    /// The ticket changed since it was read. Read it and decide again.
+    #[error("the ticket changed since it was read")]
+    Stale,
+    /// The ticket is not there (any more).
+    #[error("the ticket is gone")]
+    Gone,
+    /// The credential is wrong or expired. Pause the account.
+    #[error("the credential is refused: {why}")]
+    Unauthorized {
+        /// What was seen, without secrets.
+        why: String,
+    },
+    /// The credential lacks a permission. Disarm what needs it and name it.
+    #[error("a permission is missing: {missing}")]
+    Forbidden {
+        /// The permission or plan feature, as far as the vendor names it.
+        missing: String,
+    },
+    /// The vendor's answer cannot be read. Park the item (or pause the feed) and name the place.
+    #[error("the vendor's answer cannot be read: {what}")]
+    Malformed {
+        /// Where and what, without ticket text or secrets.
+        what: String,
+    },
+    /// The vendor refuses the write for a reason that a retry does not change. Park the item.
+    #[error("the vendor refuses it: {why}")]
+    Refused {
+        /// The vendor's reason, without ticket text or secrets.
+        why: String,
+    },
+}
+
+/// How a connector signs in.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// An e-mail and a token for it (Zendesk, legacy).
+    ApiToken {
+        /// The agent whom the token impersonates.
+        email: String,
+        /// The token.
+        token: Secret,
+    },
+    /// A key alone (Freshdesk, Stripe).
+    ApiKey {
+        /// The key.
+        key: Secret,
+    },
+    /// A bearer token that does not expire, or whose expiry is the admin's own affair.
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+    /// OAuth 2 client credentials: no refresh token, a new access token is asked for when needed.
+    ClientCredentials(OAuthClient),
+    /// OAuth 2 refresh tokens that rotate.
+    RefreshToken {
+        /// The OAuth client.
+        client: OAuthClient,
+        /// The first refresh token; later pairs are kept sealed in the vault.
+        refresh_token: Secret,
+    },
+}
+
+/// An OAuth client of the vendor.
+#[derive(Clone, Debug)]
+pub struct OAuthClient {
+    /// Its public id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+    /// The scopes to ask for; empty for the vendor's default.
+    pub scopes: Vec<String>,
+}
+
+/// The name of a way to sign in, as the configuration writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// [`Credentials::ApiToken`].
+    ApiToken,
+    /// [`Credentials::ApiKey`].
+    ApiKey,
+    /// [`Credentials::Bearer`].
+    Bearer,
+    /// [`Credentials::ClientCredentials`].
+    ClientCredentials,
+    /// [`Credentials::RefreshToken`].
+    RefreshToken,
+}
+
+/// How a vendor is signed in to.
+pub struct AuthSpec {
+    /// The ways that this vendor knows, the recommended one first.
+    pub methods: &'static [AuthMethod],
+    /// Makes the `Authorization` value from credentials that are no OAuth grant;
+    /// `None` for a method that the vendor does not know.
+    pub header: fn(&Credentials) -> Option<Secret>,
+    /// Where OAuth tokens are had, for vendors that have them.
+    pub oauth: Option<OAuthSpec>,
+}
+
+/// Where and how OAuth tokens are had.
+#[derive(Clone, Copy, Debug)]
+pub struct OAuthSpec {
+    /// The path of the token endpoint under the account's base URL.
+    pub token_path: &'static str,
+    /// Whether the endpoint takes JSON instead of a form.
+    pub json: bool,
+}
+
+/// One account as it is opened.
+#[derive(Clone, Debug)]
+pub struct AccountSetup {
+    /// Its key in the configuration.
+    pub id: AccountId,
+    /// The origin of the vendor's API, without a path, for instance `https://acme.zendesk.com`.
+    pub base_url: url::Url,
+    /// The shared or signing secret of its webhooks.
+    pub webhook_secret: Option<Secret>,
+    /// The connector's own options: the account's `settings` table.
+    pub settings: serde_json::Value,
+}
+
+/// An account's settings that the connector cannot use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("accounts.{account}.settings.{key}: {why}")]
+pub struct BadSettings {
+    /// Which account.
+    pub account: AccountId,
+    /// The key within `settings`; empty for the table itself.
+    pub key: String,
+    /// What is wrong and what to write instead.
+    pub why: String,
+}
+
+/// One vendor.
+pub trait Connector: Send + Sync {
+    /// The name in `connector = "…"`, which is the folder's name.
+    fn name(&self) -> &'static str;
+    /// How it is signed in to.
+    fn auth(&self) -> AuthSpec;
+    /// Opens an account. Sends nothing.
+    fn open(&self, setup: AccountSetup, http: ClientParts) -> Result<Opened, BadSettings>;
+    /// The vendor's simulator, for the sandbox and the tests.
+    fn simulator(&self, setup: crate::sim::SimSetup) -> Box<dyn VendorSim>;
+}
+
+/// What an account can be used for.
+pub enum Opened {
+    /// Its tickets are kept in step.
+    Helpdesk(Arc<dyn Helpdesk>),
+    /// It is asked about customers.
+    ContextSource(Arc<dyn ContextSource>),
+}
+
+/// What a helpdesk can do, as far as the engine must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// An update can be tied to the version that was read.
+    pub conditional_writes: bool,
+    /// A private note can be rewritten.
+    pub edits_private_notes: bool,
+    /// How long a change stays invisible to the feed after it happened.
+    pub feed_blind_spot: Duration,
+    /// The longest message in bytes; longer text is cut with a notice.
+    pub message_bytes_max: usize,
+    /// How often a lost write is looked for before it is given up.
+    pub lookups_max: u32,
+    /// The wait before each look.
+    pub lookup_wait: Duration,
+    /// The HTTP status that makes the vendor send a webhook again, and its `Retry-After` in seconds.
+    pub webhook_again: (u16, Option<u32>),
+}
+
+/// A stream of changed tickets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Feed(pub &'static str);
+
+/// An opaque resume point of a feed. Only the adapter that made it reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+/// From where a feed is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedStart {
+    /// Changes since this moment (the first read, or a look-back).
+    Since(Timestamp),
+    /// After this point.
+    After(Cursor),
+}
+
+/// One page of a feed.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// The rows, each decoded alone.
+    pub rows: Vec<FeedRow>,
+    /// Where to go on. Saved only after the rows are.
+    pub next: Cursor,
+    /// Whether another page is ready now.
+    pub more: bool,
+    /// Every change before this moment (vendor time) is in what was read so far; `None` while paging.
+    pub complete_until: Option<Timestamp>,
+}
+
+/// One row of a feed.
+#[derive(Clone, Debug)]
+pub enum FeedRow {
+    /// A ticket, with all that the feed carries of it.
+    Changed(Box<Observed>),
+    /// A ticket that is deleted or spam.
+    Gone(TicketKey),
+    /// A row that cannot be read; the others can.
+    Unreadable {
+        /// The ticket, if the row says so much.
+        id: Option<RemoteId>,
+        /// Where in the row and why, without ticket text.
+        what: String,
+    },
+}
+
+/// A write whose answer is missing, to be looked for.
+#[derive(Clone, Debug)]
+pub struct Attempted<'a> {
+    /// The write.
+    pub intent: &'a Intent,
+    /// When it was sent first, in our time.
+    pub sent_at: Timestamp,
+    /// Comment ids on that ticket that are accounted for already.
+    pub claimed: &'a BTreeSet<RemoteId>,
+    /// The id at this helpdesk of the customer who wrote the message; `None` for our own user.
+    pub author: Option<&'a RemoteId>,
+}
+
+/// What one webhook request says: look at these tickets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// A delivery id that the signature covers, if there is one.
+    pub id: Option<String>,
+    /// The tickets to look at; empty for a ping.
+    pub tickets: Vec<RemoteId>,
+}
+
+/// A webhook request that is not acted on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookError {
+    /// The signature or shared secret is missing or wrong. Answered 401.
+    #[error("the signature or secret is missing or wrong")]
+    BadSignature,
+    /// No secret is configured for this account, so nothing can be trusted. Answered 401.
+    #[error("no webhook_secret is configured for this account")]
+    NoSecret,
+    /// It is signed and cannot be read. Answered 400.
+    #[error("the body cannot be read: {what}")]
+    Malformed {
+        /// Where and why.
+        what: String,
+    },
+}
+
+/// What a probe of an account found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// Who we are at the vendor, for people.
+    pub identity: String,
+    /// What is missing, with what to do about it.
+    pub problems: Vec<Problem>,
+}
+
+/// Something missing at an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What does not work without it.
+    pub disarms: Disarms,
+    /// What is missing.
+    pub what: String,
+    /// What the admin can do.
+    pub remedy: String,
+}
+
+/// What a problem switches off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disarms {
+    /// Nothing: advice.
+    Nothing,
+    /// Making tickets there.
+    Creates,
+    /// Every write there.
+    Writes,
+    /// Reading its feed.
+    Reads,
+}
+
+/// A vendor in its role as helpdesk.
+pub trait Helpdesk: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+    /// What it will show after it is sent these fields. Pure; idempotent.
+    fn normalize(&self, fields: &Fields) -> Fields;
+    /// Its feeds.
+    fn feeds(&self) -> &'static [Feed];
+    /// One page of a feed.
+    fn changes(&self, call: Call, feed: Feed, from: FeedStart) -> BoxFuture<'_, Result<Changes>>;
+    /// Tickets by id, in the order asked, in as few requests as the vendor allows.
+    /// Comments are included only where they come at no further request.
+    fn fetch_many<'a>(&'a self, call: Call, tickets: &'a [RemoteId]) -> BoxFuture<'a, Result<Vec<Fetched>>>;
+    /// Every comment of a ticket, oldest first.
+    fn comments<'a>(&'a self, call: Call, ticket: &'a RemoteId) -> BoxFuture<'a, Result<Vec<Comment>>>;
+    /// Does the write. `author` is the id here of the customer who wrote the
+    /// message; `None` for our own user.
+    fn apply<'a>(
+        &'a self,
+        call: Call,
+        intent: &'a Intent,
+        author: Option<&'a RemoteId>,
+    ) -> BoxFuture<'a, Result<Applied>>;
+    /// Looks for a write whose answer was lost. `None`: not there, as far as can be seen now.
+    fn find_applied<'a>(&'a self, call: Call, lost: Attempted<'a>) -> BoxFuture<'a, Result<Option<Applied>>>;
+    /// The id of a person here; made by e-mail when unknown.
+    fn ensure_person<'a>(&'a self, call: Call, person: &'a Person) -> BoxFuture<'a, Result<RemoteId>>;
+    /// Checks and reads a webhook request. Pure.
+    fn read_webhook(&self, request: &http::Request<Bytes>, now: Timestamp) -> Result<Delivery, WebhookError>;
+    /// Signs in, and finds what is missing. Reads only.
+    fn probe(&self, call: Call) -> BoxFuture<'_, Result<Probe>>;
+}
+
+/// A vendor in its role as context source.
+pub trait ContextSource: Send + Sync {
+    /// Who the subject is there.
+    fn resolve<'a>(&'a self, call: Call, subject: &'a Subject) -> BoxFuture<'a, Result<Resolved>>;
+    /// What it knows about a record.
+    fn fetch<'a>(&'a self, call: Call, found: &'a Match) -> BoxFuture<'a, Result<Vec<Fact>>>;
+    /// Signs in, and finds what is missing. Reads only.
+    fn probe(&self, call: Call) -> BoxFuture<'_, Result<Probe>>;
+}

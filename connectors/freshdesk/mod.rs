@@ -1,0 +1,33 @@
+//! Freshdesk.
+
+pub mod sim;
+
+use crate::{
+    client::ClientParts,
+    contract::{AccountSetup, AuthSpec, BadSettings, Connector, Opened},
+    sim::{SimSetup, VendorSim},
+};
+
+/// Freshdesk as a connector.
+pub struct Freshdesk;
+
+/// The registry's entry.
+pub static FRESHDESK: Freshdesk = Freshdesk;
+
+impl Connector for Freshdesk {
+    fn name(&self) -> &'static str {
+        "freshdesk"
+    }
+
+    fn auth(&self) -> AuthSpec {
+        AuthSpec { methods: &[], header: |_| None, oauth: None }
+    }
+
+    fn open(&self, setup: AccountSetup, _http: ClientParts) -> Result<Opened, BadSettings> {
+        Err(BadSettings { account: setup.id, key: String::new(), why: "not built".to_owned() })
+    }
+
+    fn simulator(&self, setup: SimSetup) -> Box<dyn VendorSim> {
+        sim::start(setup)
+    }
+}

@@ -1,0 +1,20 @@
+//! The vendors of handoffd.
+
+pub mod client;
+pub mod conformance;
+pub mod contract;
+pub mod sim;
+
+pub mod freshdesk;
+pub mod stripe;
+pub mod zendesk;
+
+use contract::Connector;
+
+/// Every vendor, one line each.
+pub static REGISTRY: &[&dyn Connector] = &[&zendesk::ZENDESK, &freshdesk::FRESHDESK, &stripe::STRIPE];
+
+/// The vendor of this name.
+pub fn connector(name: &str) -> Option<&'static dyn Connector> {
+    REGISTRY.iter().copied().find(|connector| connector.name() == name)
+}

@@ -1,0 +1,1 @@
+//! Several vendors and the net between them and us.

@@ -1,0 +1,19 @@
+//! The decisions of handoffd, as values in and values out.
+//!
+//! Nothing here does IO, reads a clock, draws a random number or knows a
+//! vendor. Whatever a decision needs (the time, what a helpdesk shows, how a
+//! vendor rewrites what it is sent) is an argument.
+
+pub mod briefing;
+pub mod comments;
+pub mod handoff;
+pub mod intent;
+pub mod link;
+pub mod merge;
+pub mod model;
+pub mod policy;
+pub mod reconcile;
+pub mod retry;
+pub mod route;
+
+pub use model::{comment::*, fact::*, handoff::*, ids::*, person::*, ticket::*, time::*};

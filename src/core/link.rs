@@ -1,0 +1,141 @@
+//! A link: the tickets that are one conversation, and what is known of each side.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::model::{
+    ids::{AccountId, CommentKey, GroupId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
+    person::Person,
+    ticket::{Field, Fields, Value, Version},
+    time::Timestamp,
+};
+
+/// Tickets kept in step as one conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its id, derived from the first ticket.
+    pub id: LinkId,
+    /// The link group that it belongs to.
+    pub group: GroupId,
+    /// What the sides agreed on last: the merge base. Synced fields only.
+    pub base: Fields,
+    /// One entry per ticket.
+    pub sides: BTreeMap<TicketKey, Side>,
+    /// Tickets that once were sides: merged into another.
+    pub former: Vec<TicketKey>,
+    /// Accounts where a mirror is being made, with the write that makes it.
+    pub creating: BTreeMap<AccountId, OpKey>,
+    /// Accounts where a mirror could not be made, with the reason.
+    pub create_parked: BTreeMap<AccountId, String>,
+    /// Who asked.
+    pub requester: Option<Person>,
+    /// The handoff that is open on this conversation.
+    pub handoff: Option<HandoffId>,
+    /// The number of the next write.
+    pub next_op: u64,
+    /// The number of the next comment.
+    pub next_copy: u64,
+    /// Every comment of the conversation. Stored as rows of their own.
+    #[serde(skip)]
+    pub copies: Copies,
+}
+
+/// One ticket of a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// What the helpdesk showed when it was last in step, in its own form.
+    /// Holds owner, group and status even where they are not synced.
+    pub shadow: Fields,
+    /// The newest version that was taken in.
+    pub seen: Version,
+    /// Fields whose base value this side has yet to receive.
+    pub behind: BTreeSet<Field>,
+    /// Values sent and not confirmed, oldest first: each counts as ours when it shows up.
+    pub in_flight: BTreeMap<Field, Vec<Value>>,
+    /// Writes that are committed and not settled.
+    pub outstanding: BTreeSet<OpKey>,
+    /// How many comments the ticket had at the last full look; `None` before the first.
+    pub comments_seen: Option<u64>,
+    /// Whether the ticket is still there.
+    pub standing: Standing,
+    /// Why nothing is written to this side, until it changes at the vendor.
+    pub parked: Option<String>,
+}
+
+/// Whether a side's ticket is still there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is.
+    #[default]
+    Live,
+    /// Deleted or spam at the vendor. Never propagated.
+    Gone,
+}
+
+/// Every comment of a conversation, by number, in the order in which they were taken in.
+pub type Copies = BTreeMap<u64, CommentCopy>;
+
+/// One comment and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommentCopy {
+    /// Where it was written first.
+    pub origin: Origin,
+    /// Whether the customer can read it.
+    pub public: bool,
+    /// SHA-256 of the folded text, lower-case hex.
+    pub digest: String,
+    /// When it was written, in its vendor's time.
+    pub at: Timestamp,
+    /// Where it stands on each side, the origin included.
+    pub places: BTreeMap<TicketKey, Place>,
+}
+
+/// Where a comment comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Somebody wrote it at a helpdesk.
+    Comment(CommentKey),
+    /// Our own words, by the write that carried them: a briefing. Never mirrored.
+    Ours(OpKey),
+}
+
+/// Where a comment stands on one side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// It is there, under this id.
+    Here(RemoteId),
+    /// A write that carries it is outstanding.
+    Sending(OpKey),
+    /// It could not be written, or nobody knows whether it was; never tried again.
+    Parked(String),
+}
+
+impl Link {
+    /// The id that a link started by `ticket` has: the same on every run.
+    pub fn id_for(ticket: &TicketKey) -> LinkId {
+        let digest = hex::encode(Sha256::digest(ticket.to_string().as_bytes()));
+        LinkId(format!("l{}", &digest[..20]))
+    }
+
+    /// Takes the next write's name.
+    pub fn take_op(&mut self) -> OpKey {
+        let key = OpKey(format!("{}-{}", self.id, self.next_op));
+        self.next_op += 1;
+        key
+    }
+
+    /// The live side at `account`, if there is one.
+    pub fn side_at(&self, account: &AccountId) -> Option<(&TicketKey, &Side)> {
+        self.sides.iter().find(|(ticket, side)| ticket.account == *account && side.standing == Standing::Live)
+    }
+}
+
+/// The digest under which a comment's text is remembered.
+pub fn text_digest(text: &str) -> String {
+    hex::encode(Sha256::digest(crate::model::comment::fold_text(text).as_bytes()))
+}

@@ -1,0 +1,211 @@
+//! A handoff: any change of owner of a conversation, as a record of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    comment::Body,
+    fact::{Fact, Match},
+    ids::{AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
+    time::Timestamp,
+};
+
+/// Who owns a conversation at one helpdesk.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// An AI agent, by the marks in the configuration.
+    Bot,
+    /// A person or a group of people, by the helpdesk's own ids.
+    Human {
+        /// The agent.
+        assignee: Option<RemoteId>,
+        /// The group or team.
+        group: Option<RemoteId>,
+    },
+    /// Nobody.
+    Nobody,
+}
+
+/// Between whom a conversation changed hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandoffKind {
+    /// An AI agent gave it to a human.
+    AiToHuman,
+    /// One human or group gave it to another.
+    HumanToHuman,
+    /// It went back to the AI agent.
+    HumanToAi,
+}
+
+/// What made a handoff known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The owner changed at a helpdesk.
+    Native {
+        /// Where.
+        ticket: TicketKey,
+    },
+    /// An AI agent said so through the API.
+    Api {
+        /// The agent's name in the configuration.
+        agent: String,
+        /// The request's idempotency key.
+        key: String,
+    },
+}
+
+/// A change of owner that was seen at a helpdesk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detected {
+    /// Between whom.
+    pub kind: HandoffKind,
+    /// Where.
+    pub ticket: TicketKey,
+    /// Before.
+    pub from: Owner,
+    /// After.
+    pub to: Owner,
+    /// The version of the view that showed it.
+    pub version: i64,
+}
+
+/// Something that was tried before the handoff, with what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The action, for instance the name of the tool that was called.
+    pub action: String,
+    /// The inputs, shortened.
+    pub inputs: String,
+    /// What came of it, shortened; empty when no answer was given.
+    pub outcome: String,
+    /// Whether it failed, as far as the outcome says so.
+    pub failed: bool,
+    /// Where it is written: a message or tool-call id of the transcript.
+    pub evidence: String,
+}
+
+/// What an AI agent told about a handoff.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Why it hands over, in its own words.
+    pub reason: Option<String>,
+    /// Its own summary.
+    pub summary: Option<String>,
+    /// What the customer wants, from the transcript: the first customer message, shortened.
+    pub customer_wants: Option<String>,
+    /// What was tried, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Attempts beyond the bound that were left out.
+    pub attempts_left_out: u32,
+    /// The customer's e-mail, when the agent named it.
+    pub customer_email: Option<String>,
+}
+
+/// What one context source answered for a handoff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceAnswer {
+    /// Asked, no answer yet. Named as missing when the deadline passes.
+    Waiting,
+    /// It knows nobody by the subject's keys.
+    Nobody,
+    /// Several records tie; nothing was picked.
+    Ambiguous(Vec<Match>),
+    /// What it knows.
+    Facts(Vec<Fact>),
+    /// It could not answer; the words are for the next owner and name no secret.
+    Failed(String),
+}
+
+/// Where a handoff stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandoffState {
+    /// Known; nothing was done yet.
+    Detected,
+    /// The sources are being asked, until the deadline.
+    Packaging,
+    /// The briefing is written and on its way to the ticket.
+    Delivering,
+    /// The briefing is on the ticket.
+    Delivered,
+    /// The next owner wrote their first public message.
+    Accepted,
+    /// The next owner is working on it.
+    InProgress,
+    /// The conversation was solved.
+    Resolved,
+    /// The conversation went back to the AI agent.
+    HandedBack,
+    /// The briefing could not be delivered; the reason is kept.
+    Failed,
+    /// Nobody took it in time.
+    Expired,
+}
+
+impl HandoffState {
+    /// The name in logs, metrics and pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Detected => "detected",
+            Self::Packaging => "packaging",
+            Self::Delivering => "delivering",
+            Self::Delivered => "delivered",
+            Self::Accepted => "accepted",
+            Self::InProgress => "in_progress",
+            Self::Resolved => "resolved",
+            Self::HandedBack => "handed_back",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// One change of owner of a conversation, from the first sign to the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handoff {
+    /// Its id.
+    pub id: HandoffId,
+    /// The conversation, once its link is known.
+    pub link: Option<LinkId>,
+    /// The ticket on which the briefing is to appear.
+    pub ticket: TicketKey,
+    /// Between whom.
+    pub kind: HandoffKind,
+    /// Where it stands.
+    pub state: HandoffState,
+    /// Who owned it before, where known.
+    pub from: Option<Owner>,
+    /// Who is to own it, where known.
+    pub to: Option<Owner>,
+    /// Every sign of it: the API call, the native change.
+    pub evidence: BTreeSet<Evidence>,
+    /// What the AI agent told.
+    pub told: Told,
+    /// What each context source answered.
+    pub sources: BTreeMap<AccountId, SourceAnswer>,
+    /// When it was first known.
+    pub detected_at: Timestamp,
+    /// Until when the sources may answer; the briefing leaves then.
+    pub deadline: Timestamp,
+    /// The write that carries the briefing.
+    pub briefing_key: Option<OpKey>,
+    /// The briefing's comment id at the helpdesk, once it is there.
+    pub briefing_comment: Option<RemoteId>,
+    /// When the briefing was seen to be on the ticket.
+    pub delivered_at: Option<Timestamp>,
+    /// The write that carries what came late; at most one in a handoff's life.
+    pub late_key: Option<OpKey>,
+    /// Facts came after the briefing left and are not on the ticket yet.
+    pub late_facts: bool,
+    /// When the next owner's first public message was seen.
+    pub accepted_at: Option<Timestamp>,
+    /// Why it failed, in words for an admin.
+    pub failure: Option<String>,
+    /// The text of the briefing as it was sent.
+    pub briefing: Option<Body>,
+}

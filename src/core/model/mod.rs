@@ -1,0 +1,9 @@
+//! The words of the domain, as types.
+
+pub mod comment;
+pub mod fact;
+pub mod handoff;
+pub mod ids;
+pub mod person;
+pub mod ticket;
+pub mod time;

@@ -1,0 +1,106 @@
+//! What the configuration says about a link group, as values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    ids::{AccountId, GroupId, RemoteId},
+    ticket::{Field, Fields},
+};
+
+/// The rules of one link group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncPolicy {
+    /// Which link group.
+    pub group: GroupId,
+    /// The accounts in it.
+    pub accounts: BTreeMap<AccountId, AccountPolicy>,
+    /// The one account that mails the customer when nobody has yet.
+    pub customer_facing: AccountId,
+    /// How each synced field travels. A field that is not here is not synced.
+    pub fields: BTreeMap<Field, FieldRule>,
+    /// Which new tickets are mirrored where.
+    pub routes: Vec<Route>,
+    /// Whether private notes are mirrored (as private notes).
+    pub private_notes: bool,
+}
+
+/// What an account can do, as far as decisions need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountPolicy {
+    /// The vendor applies an update only to the version that it names.
+    pub conditional_writes: bool,
+    /// Updates may be written. False while a needed permission or field is missing.
+    pub writes_armed: bool,
+    /// Tickets may be made.
+    pub creates_armed: bool,
+}
+
+/// How one field travels in a link group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldRule {
+    /// Accounts whose changes count.
+    pub from: BTreeSet<AccountId>,
+    /// Accounts that receive changes.
+    pub to: BTreeSet<AccountId>,
+    /// Who wins when several sides changed it.
+    pub conflict: ConflictRule,
+}
+
+/// Who wins a conflict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConflictRule {
+    /// The newest view, by its vendor's own clock; a tie goes to the customer-facing account.
+    Newest,
+    /// This account, whenever it is one of the contenders; else the newest.
+    Account(AccountId),
+}
+
+impl ConflictRule {
+    /// The words for logs, the journal and pages.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Newest => "the newest change wins".to_owned(),
+            Self::Account(account) => format!("{account} wins"),
+        }
+    }
+}
+
+/// New tickets of one account are mirrored at another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where the ticket was made.
+    pub from: AccountId,
+    /// Where its mirror is made.
+    pub to: AccountId,
+    /// Only tickets that bear all of these tags.
+    pub with_tags: BTreeSet<String>,
+}
+
+/// How each vendor rewrites what it is sent. Implemented over the connectors; pure.
+pub trait Normalize {
+    /// What `account` will show after it is sent `fields`. Fields that it cannot
+    /// hold are left out.
+    fn normalize(&self, account: &AccountId, fields: &Fields) -> Fields;
+}
+
+/// By what an AI agent is recognised at one helpdesk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BotMarks {
+    /// Agents that are AI agents.
+    pub assignees: BTreeSet<RemoteId>,
+    /// Groups that belong to AI agents.
+    pub groups: BTreeSet<RemoteId>,
+    /// Tags that say that an AI agent owns the ticket.
+    pub tags: BTreeSet<String>,
+}
+
+/// How handoffs are seen and served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandoffRules {
+    /// By account.
+    pub bots: BTreeMap<AccountId, BotMarks>,
+    /// How long the context sources may take, in milliseconds.
+    pub enrich_ms: u64,
+    /// After how long a handoff that nobody accepted expires, in milliseconds.
+    pub expire_ms: u64,
+}

@@ -1,0 +1,1 @@
+//! Credentials at rest: sealed, and one refresher per account.
