@@ -15,5 +15,6 @@ pub mod policy;
 pub mod reconcile;
 pub mod retry;
 pub mod route;
+pub mod transcript;
 
 pub use model::{comment::*, fact::*, handoff::*, ids::*, person::*, ticket::*, time::*};
