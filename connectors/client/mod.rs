@@ -2,6 +2,9 @@
 //! and errors named by what the engine may do.
 
 pub mod auth;
+pub mod classify;
+pub mod clock;
+pub mod json;
 pub mod limit;
 pub mod retry;
 pub mod transport;
@@ -12,9 +15,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{AccountId, Timestamp};
 
-use crate::contract::{Call, Error, Result};
+use crate::contract::{Call, Error, Result, Secret};
 pub use auth::{Authorizer, StaticAuthorizer};
-pub use transport::{Transport, TransportError};
+pub use clock::{SeededJitter, SystemClock, TokioClock};
+pub use transport::{Outgoing, ReqwestTransport, Transport, TransportError};
 
 /// The time, as an argument: real in the daemon, virtual in tests.
 pub trait Clock: Send + Sync {
@@ -148,7 +152,58 @@ impl Client {
     /// Sends one request, paced and signed; reads are repeated within the
     /// call's deadline. `Ok` means 2xx.
     pub async fn send(&self, call: Call, ask: Ask) -> Result<Answer> {
-        let _ = (call, &self.base_url, &self.profile, &ask);
-        Err(Error::Transient { why: "not wired".to_owned() })
+        let used = self.parts.authorizer.header(call).await?;
+        match self.once(call, &ask, &used).await {
+            Err(Error::Unauthorized { .. }) if self.parts.authorizer.rejected(call, &used).await? => {
+                let used = self.parts.authorizer.header(call).await?;
+                self.once(call, &ask, &used).await
+            }
+            answered => answered,
+        }
     }
+
+    async fn once(&self, call: Call, ask: &Ask, used: &Secret) -> Result<Answer> {
+        let request = self.signed(ask, used)?;
+        let timeout = self.profile.timeout.min(call.deadline.since(self.now()));
+        let outgoing = Outgoing { request, timeout, body_bytes_max: self.profile.body_bytes_max };
+        let response = match self.parts.transport.send(outgoing).await {
+            Ok(response) => response,
+            Err(error) => return Err(classify::no_answer(&error, ask.kind)),
+        };
+        let (head, body) = response.into_parts();
+        let answer = Answer { status: head.status, headers: head.headers, body, at: self.now() };
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(classify::classify(&answer, ask.kind, &self.profile))
+    }
+
+    /// The request with its absolute URI and its credential.
+    fn signed(&self, ask: &Ask, used: &Secret) -> Result<http::Request<Bytes>> {
+        let mut request = ask.request.clone();
+        *request.uri_mut() = absolute(&self.base_url, ask.request.uri())?;
+        let mut value = http::HeaderValue::from_str(used.expose()).map_err(|_| Error::Unauthorized {
+            why: "the credential holds bytes no header can".to_owned(),
+        })?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(http::header::AUTHORIZATION, value);
+        Ok(request)
+    }
+}
+
+/// The URI under the account's origin. One that leads elsewhere is refused: it
+/// would carry the credential there.
+fn absolute(base_url: &url::Url, uri: &http::Uri) -> Result<http::Uri> {
+    let origin = base_url.origin().ascii_serialization();
+    let elsewhere = || Error::Malformed { what: "a URI that leads away from base_url".to_owned() };
+    let mut path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    if uri.authority().is_some() {
+        let theirs = url::Url::parse(&uri.to_string()).map_err(|_| elsewhere())?;
+        if theirs.origin() != base_url.origin() {
+            return Err(elsewhere());
+        }
+    } else {
+        path = format!("{}{path}", base_url.path().trim_end_matches('/'));
+    }
+    format!("{origin}{path}").parse().map_err(|_| elsewhere())
 }
