@@ -106,6 +106,12 @@ pub enum Error {
         /// Where and what, without ticket text or secrets.
         what: String,
     },
+    /// The vendor refuses the resume point. Start the feed again from a bounded look-back.
+    #[error("the vendor refuses the cursor: {why}")]
+    CursorRefused {
+        /// What was seen.
+        why: String,
+    },
     /// The vendor refuses the write for a reason that a retry does not change. Park the item.
     #[error("the vendor refuses it: {why}")]
     Refused {

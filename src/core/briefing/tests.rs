@@ -158,10 +158,10 @@ Tried: list charges: “2 charges of 588.00 EUR”; refund charge: failed “Err
 ----------------------------------------
 Ticket:
 - subject “Charged twice”, status open (zd/12)
+- the customer's first message: “My card was charged twice, please refund one.”
 Told by the AI agent, not checked:
 - reason: “refund is above my limit”
 - summary: “Mia was charged twice in November and wants one charge back.”
-- the customer's first message: “My card was charged twice, please refund one.”
 Tried by the AI agent, oldest first:
 - get user details, with “user id: mia_1”: “name: Mia Li” (message 3, call_3)
 - list charges, with “user id: mia_1”: “2 charges of 588.00 EUR” (message 5, call_5)
