@@ -478,15 +478,20 @@ fn a_request_and_the_native_change_are_one_handoff_in_either_order() {
     assert!(!early.late_facts);
     let late = joined(opening(Some(&delivered()), &said("k1"), 40_000));
     assert!(matches!(late.effects[0], Effect::SendLate { .. }));
-    let late = joined(opening(Some(&accepted_native()), &said("k1"), 40_000));
+    let accepted_native = next(&delivered(), HandoffEvent::OwnerSpoke { at: at(6_000) }, 6_000).record;
+    let late = joined(opening(Some(&accepted_native), &said("k1"), 40_000));
     assert!(
         matches!(late.effects[0], Effect::SendLate { .. }),
         "the first request joins after the acceptance"
     );
 }
 
-fn accepted_native() -> Handoff {
-    accepted()
+#[test]
+fn a_ticket_that_is_solved_early_still_gets_its_briefing() {
+    for early in [packaging(), delivering()] {
+        let step = next(&early, HandoffEvent::Solved, 100);
+        assert_eq!((step.record, step.effects), (early, vec![]));
+    }
 }
 
 #[test]
@@ -498,7 +503,10 @@ fn repeats_of_a_sign_change_nothing() {
     }
     let joined_late = joined(opening(Some(&delivered()), &said("k1"), 40_000)).record;
     let again = joined(opening(Some(&joined_late), &said("k1"), 41_000));
-    assert_eq!((again.record, again.effects), (joined_late, vec![]));
+    assert_eq!((&again.record, again.effects), (&joined_late, vec![]));
+    let over = next(&joined_late, HandoffEvent::Solved, 50_000).record;
+    let again = joined(opening(Some(&over), &said("k1"), 60_000));
+    assert_eq!((again.record, again.effects), (over, vec![]), "a request that joined opens nothing later");
     assert_eq!(opening(Some(&packaging()), &to_human(human("-", "8")), 5), Opening::Ignored);
     assert_eq!(opening(Some(&closed()), &to_human(human("-", "8")), 5), Opening::Ignored);
 }
