@@ -17,5 +17,6 @@ pub mod reconcile;
 pub mod retry;
 pub mod route;
 pub mod settle;
+pub mod transcript;
 
 pub use model::{comment::*, fact::*, handoff::*, ids::*, person::*, ticket::*, time::*};
