@@ -238,12 +238,11 @@ pub fn page(report: &StatusReport) -> String {
     let parked = |row: &ParkedRow| {
         vec![row.kind.clone(), row.name.clone(), row.account.to_string(), row.since.to_string(), row.reason.clone()]
     };
-    let rows = |rows: Vec<Vec<String>>| rows;
     let sections = [
         table("Accounts", &["account", "state", "signed in as", "behind by", "problems"], &account_rows(report)),
-        table("Handoffs", &["handoff", "ticket", "state", "detected", "briefing delivered"], &rows(report.handoffs.iter().map(handoff).collect())),
-        table("Parked", &["kind", "what", "account", "since", "why"], &rows(report.parked.iter().map(parked).collect())),
-        table("Writes on their way", &["write", "account", "next try", "last error"], &rows(report.unsettled.iter().map(write).collect())),
+        table("Handoffs", &["handoff", "ticket", "state", "detected", "briefing delivered"], &report.handoffs.iter().map(handoff).collect::<Vec<_>>()),
+        table("Parked", &["kind", "what", "account", "since", "why"], &report.parked.iter().map(parked).collect::<Vec<_>>()),
+        table("Writes on their way", &["write", "account", "next try", "last error"], &report.unsettled.iter().map(write).collect::<Vec<_>>()),
     ];
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\

@@ -118,7 +118,7 @@ impl Inner {
         self.learn(desk, &error, capability).await;
         self.parts.metrics.wrote(&desk.id, outcome_word(&error));
         let words = error.to_string();
-        let failure = failure(&error);
+        let failure = failure_of(&error);
         // Only an answer that is missing leaves it open whether the write happened.
         let sent_at = match (&error, looking) {
             (Error::Unknown { .. } | Error::Malformed { .. }, _) | (_, true) => row.sent_at,
@@ -132,12 +132,15 @@ impl Inner {
                 _ => {}
             }
         }
-        match retry::decide(&failure, row.attempts, row.lookups, self.now(), self.parts.jitter.fraction(), &self.rules(desk)) {
+        let (fraction, rules) = (self.parts.jitter.fraction(), self.rules(desk));
+        match retry::decide(failure, row.attempts + 1, row.lookups, self.now(), fraction, &rules) {
             Next::At { when, counts } => {
                 put_off(&IntentRow { attempts: row.attempts + u32::from(counts), ..row }, when, words)
             }
             Next::Look { when } => put_off(&row, when, words),
             Next::Replan => Step::Settle(Outcome::NotApplied),
+            Next::Park { .. } if row.sent_at.is_some() && !repeatable(&row.intent) => Step::Settle(Outcome::Lost),
+            Next::Park { .. } if row.sent_at.is_some() => Step::Settle(Outcome::NotApplied),
             Next::Park { reason } => Step::Settle(Outcome::Refused(format!("{reason}: {words}"))),
         }
     }
@@ -147,8 +150,8 @@ impl Inner {
         RetryRules {
             attempts_max: config.attempts_max,
             lookups_max: desk.capabilities.lookups_max,
-            first: config.retry_first.0,
-            max: config.retry_max.0,
+            wait_first: config.retry_first.0,
+            wait_max: config.retry_max.0,
             lookup_wait: desk.capabilities.lookup_wait,
             paused_wait: config.paused_recheck.0,
         }
@@ -218,7 +221,7 @@ fn put_off(row: &IntentRow, due: Timestamp, why: String) -> Step {
     Step::Keep(Box::new(IntentRow { due, last_error: Some(why), ..row.clone() }))
 }
 
-fn failure(error: &Error) -> Failure {
+fn failure_of(error: &Error) -> Failure {
     match error {
         Error::Throttled { retry_at } => Failure::Throttled { retry_at: *retry_at },
         Error::Transient { .. } => Failure::Transient,

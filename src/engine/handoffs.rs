@@ -11,17 +11,18 @@ use handoffd_core::{
     briefing::{Briefing, NoteLimits, Package, TicketFacts, compose_briefing, compose_late, text},
     handoff::{
         Effect, HandoffEvent, HandoffStep, Said, Seen, Settled, Sign, advance_handoff, detect_handoff, due_events,
-        is_open, needs_briefing, open_or_join,
+        handoff_id_from_api, is_open, needs_briefing, open_or_join,
     },
     intent::{EditNote, Intent, Outcome, Update},
     link::{Link, Origin},
     Message,
+    settle::note_leaves,
 };
 
 use super::{Engine, Fault, Inner, reconciler::Look};
 use crate::store::{
-    Commit, Key, Write,
-    tables::{self, HANDOFFS, INTAKES, IntakeRow, JOURNAL, JournalRow, LinkRow},
+    Commit, Key, ReadError, Write,
+    tables::{self, HANDOFF_NAMES, HANDOFFS, INTAKES, IntakeRow, JOURNAL, JournalRow, LinkRow},
 };
 
 /// The longest excerpt of the customer's first words, in characters.
@@ -67,6 +68,7 @@ impl Inner {
         for sign in self.gather(after, detected, &mut signs.writes).await? {
             let opening = open_or_join(last.as_ref(), &sign, &self.sources(), &self.parts.rules, self.now());
             for step in opening.into_steps() {
+                signs.writes.extend(name_write(&sign, &step.record));
                 if needs_briefing(step.record.kind) {
                     last = Some(step.record.clone());
                 } else {
@@ -179,10 +181,11 @@ impl Inner {
             return Ok(false);
         }
         look.lane = Lane::Handoff;
-        let (record, mut writes) = self.carry_effects(look, &row.link, record, &steps).await?;
+        let mut link = row.link.clone();
+        let (record, mut writes) = self.carry_effects(look, &mut link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
         let journal = self.handoff_journal(&stored, &record);
-        self.store_link(look, Some(row), &row.link, writes, journal).await?;
+        self.store_link(look, Some(row), &link, writes, journal).await?;
         Ok(true)
     }
 
@@ -197,7 +200,7 @@ impl Inner {
 
     /// The record and the commits' writes that its effects call for.
     async fn carry_effects(
-        &self, look: &mut Look, link: &Link, mut record: Handoff, steps: &[HandoffStep],
+        &self, look: &mut Look, link: &mut Link, mut record: Handoff, steps: &[HandoffStep],
     ) -> Result<(Handoff, Vec<Write>), Fault> {
         let mut writes = Vec::new();
         let own = steps.iter().filter(|step| step.record.id == record.id);
@@ -214,6 +217,9 @@ impl Inner {
             };
             look.lane = Lane::Handoff;
             if let Some(intent) = intent {
+                if let Intent::Update(update) = &intent {
+                    *link = note_leaves(link, update, self.now());
+                }
                 writes.push(self.intent_write(&link.id, intent, Some(record.id.clone())).await?);
             }
         }
@@ -279,7 +285,7 @@ impl Inner {
 
     /// What came of the write that carried a briefing, or what was late.
     pub(super) async fn settle_handoff(
-        &self, look: &mut Look, link: &Link, id: &HandoffId, key: &OpKey, outcome: &Outcome,
+        &self, look: &mut Look, link: &mut Link, id: &HandoffId, key: &OpKey, outcome: &Outcome,
     ) -> Result<Vec<Write>, Fault> {
         let row = tables::read::<Handoff>(&*self.parts.store, HANDOFFS, &Key::of(&[id.as_str()])).await?;
         let Some(stored) = row.map(|row| row.value) else { return Ok(Vec::new()) };
@@ -362,12 +368,31 @@ impl Engine {
         self.ask(look, &record, waiting).await
     }
 
+    /// A handoff by its id, or by the id that its AI agent was given.
+    pub async fn handoff(&self, id: &HandoffId) -> Result<Option<Handoff>, ReadError> {
+        let store = &*self.parts.store;
+        let key = Key::of(&[id.as_str()]);
+        if let Some(row) = tables::read::<Handoff>(store, HANDOFFS, &key).await? {
+            return Ok(Some(row.value));
+        }
+        let Some(name) = tables::read::<HandoffId>(store, HANDOFF_NAMES, &key).await? else { return Ok(None) };
+        let row = tables::read::<Handoff>(store, HANDOFFS, &Key::of(&[name.value.as_str()])).await?;
+        Ok(row.map(|row| row.value))
+    }
+
     /// Tells the engine of a handoff that an AI agent announced: stored, and its
     /// ticket woken, in the commit given.
     pub fn intake(&self, row: &IntakeRow, commit: &mut Commit) {
         let key = Key::of(&[row.ticket.account.as_str(), row.ticket.id.as_str(), row.id.as_str()]);
         commit.writes.push(tables::put(INTAKES, key, row));
     }
+}
+
+/// The name under which an AI agent knows a handoff that was known before it said so.
+fn name_write(sign: &Sign, record: &Handoff) -> Option<Write> {
+    let Sign::Said(said) = sign else { return None };
+    let name = handoff_id_from_api(&said.agent, &said.key);
+    (name != record.id).then(|| tables::put(HANDOFF_NAMES, Key::of(&[name.as_str()]), &record.id))
 }
 
 fn note(at: TicketKey, briefing: Briefing, key: OpKey) -> Intent {

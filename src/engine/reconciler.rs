@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Disarms, Error, Lane};
 use handoffd_core::{
-    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, RemoteId, TicketKey, Timestamp,
+    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, RemoteId, TicketKey, Timestamp,
     intent::{Intent, Outcome},
     link::Link,
     reconcile::{self, Decision, Plan},
@@ -270,16 +270,33 @@ impl Engine {
             account: super::executor::account_of(&intent.intent),
             outcome: super::executor::describe(&outcome),
         });
-        let mut writes =
-            vec![Write::Delete(INTENTS, tables::intent_key(&look.link, intent.intent.key()))];
+        let mut writes = vec![Write::Delete(INTENTS, tables::intent_key(&look.link, intent.intent.key()))];
+        look.refetch.extend(settled.read_again);
+        for key in &settled.withdraw {
+            let (withdrawn, write) = self.withdraw(&link, key).await?;
+            link = withdrawn;
+            writes.extend(write);
+        }
         if let Outcome::Lost | Outcome::Refused(_) = &outcome {
             writes.push(self.park_write(&link, &intent.intent, &outcome));
         }
         if let Some(handoff) = &intent.handoff {
-            writes.extend(self.settle_handoff(look, &link, handoff, intent.intent.key(), &outcome).await?);
+            writes.extend(self.settle_handoff(look, &mut link, handoff, intent.intent.key(), &outcome).await?);
         }
         self.note_views(look, ticket, &outcome);
         self.store_link(look, Some(row), &link, writes, journal).await
+    }
+
+    /// Takes back a write that must not be sent any more, so that messages keep their order.
+    async fn withdraw(&self, link: &Link, key: &OpKey) -> Result<(Link, Option<Write>), Fault> {
+        let at = tables::intent_key(&link.id, key);
+        let Some(row) = tables::read::<IntentRow>(&*self.parts.store, INTENTS, &at).await? else {
+            return Ok((link.clone(), None));
+        };
+        let policy = self.policy(&link.group).ok_or_else(|| no_group(link))?;
+        let vendors = Vendors(&self.parts.desks);
+        let settled = reconcile::settle(link, &row.value.intent, &Outcome::NotApplied, &policy, &vendors);
+        Ok((settled.link, Some(Write::Delete(INTENTS, at))))
     }
 
     /// What a written ticket showed before is old; what the answer showed is new.

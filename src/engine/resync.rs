@@ -48,7 +48,7 @@ impl Engine {
             after = page.rows.last().map(|(key, _)| key.clone());
             let mut commit = Commit::default();
             for (key, row) in &page.rows {
-                let link: LinkId = crate::store::codec::from_row(TICKETS, key, &row.value)?;
+                let link: LinkId = tables::record(TICKETS, key, &row.value)?;
                 let Some(id) = key.parts().get(1).cloned() else { continue };
                 let wake = Wake::Ticket { ticket: TicketKey::new(desk.id.clone(), id.as_str()), cause: "resync".to_owned() };
                 commit.jobs.push(wake.job(link.as_str(), self.now()));

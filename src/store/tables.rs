@@ -25,6 +25,8 @@ pub const INTENTS: Table = Table("intents");
 pub const CURSORS: Table = Table("cursors");
 /// Handoffs, by id.
 pub const HANDOFFS: Table = Table("handoffs");
+/// Which handoff an AI agent means by the id that it was given, where that is another's.
+pub const HANDOFF_NAMES: Table = Table("handoff_names");
 /// Handoffs told by AI agents and not taken in yet, by account, ticket and handoff.
 pub const INTAKES: Table = Table("intakes");
 /// What was decided and done, by link and commit time.
@@ -41,8 +43,8 @@ pub const PEOPLE: Table = Table("people");
 pub const ANSWERS: Table = Table("answers");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 13] = [
-    LINKS, COPIES, TICKETS, INTENTS, CURSORS, HANDOFFS, INTAKES, JOURNAL, DELIVERIES, PARKED, ACCOUNTS, PEOPLE,
+pub const ALL: [Table; 14] = [
+    LINKS, COPIES, TICKETS, INTENTS, CURSORS, HANDOFFS, HANDOFF_NAMES, INTAKES, JOURNAL, DELIVERIES, PARKED, ACCOUNTS, PEOPLE,
     ANSWERS,
 ];
 
@@ -228,6 +230,14 @@ pub struct Row<T> {
     pub rev: Rev,
 }
 
+/// The version of the records' form. Grows when a form changes; old ones are then migrated at start.
+const SCHEMA: u16 = 1;
+
+/// Reads a stored record.
+pub fn record<T: DeserializeOwned>(table: Table, key: &Key, value: &[u8]) -> Result<T, ReadError> {
+    codec::from_row(table, key, SCHEMA, value).map_err(|error| ReadError::Corrupt { why: error.to_string() })
+}
+
 /// Reads one row.
 pub async fn read<T: DeserializeOwned>(
     store: &dyn Store, table: Table, key: &Key,
@@ -235,7 +245,7 @@ pub async fn read<T: DeserializeOwned>(
     match store.get(table, key).await? {
         None => Ok(None),
         Some(found) => {
-            let value = codec::from_row(table, key, &found.value)?;
+            let value = record(table, key, &found.value)?;
             Ok(Some(Row { value, rev: found.rev }))
         }
     }
@@ -251,7 +261,7 @@ pub async fn read_all<T: DeserializeOwned>(
         let page: Page = store.page(table, prefix, after.as_ref(), 500).await?;
         after = page.rows.last().map(|(key, _)| key.clone());
         for (key, found) in page.rows {
-            let value = codec::from_row(table, &key, &found.value)?;
+            let value = record(table, &key, &found.value)?;
             rows.push((key, Row { value, rev: found.rev }));
             if rows.len() >= rows_max {
                 return Ok(rows);
@@ -265,7 +275,7 @@ pub async fn read_all<T: DeserializeOwned>(
 
 /// A row to be set.
 pub fn put<T: Serialize>(table: Table, key: Key, value: &T) -> Write {
-    Write::Put(table, key, codec::to_row(value))
+    Write::Put(table, key, codec::to_row(table, SCHEMA, value).expect("the daemon's records are always JSON"))
 }
 
 /// The key of a ticket in [`TICKETS`].
@@ -418,5 +428,5 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
         let (millis, _) = parts.get(1)?.split_once('-')?;
         return millis.parse().ok().map(Timestamp);
     }
-    codec::from_row::<Dated>(table, key, value).ok().map(|dated| dated.at)
+    record::<Dated>(table, key, value).ok().map(|dated| dated.at)
 }
