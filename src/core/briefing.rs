@@ -8,7 +8,7 @@ mod head;
 mod rest;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 
 use std::fmt;
 

@@ -34,6 +34,8 @@ fn ticket(package: &Package<'_>, items: &mut Vec<Item>) {
     let status = ticket.status.map_or("unknown (not shown)", |status| status.name());
     items.push(Item::heading("Ticket:"));
     items.push(Item::new(format!("- subject {subject}, status {status} ({})", package.handoff.ticket)));
+    let wants = package.handoff.told.customer_wants.as_deref();
+    items.extend(wants.map(|words| Item::new(format!("- the customer's first message: {}", quoted(words)))));
 }
 
 fn told(handoff: &Handoff, items: &mut Vec<Item>) {
@@ -41,7 +43,6 @@ fn told(handoff: &Handoff, items: &mut Vec<Item>) {
     let lines = [
         ("reason", &told.reason),
         ("summary", &told.summary),
-        ("the customer's first message", &told.customer_wants),
         ("the customer's e-mail", &told.customer_email),
     ];
     if lines.iter().any(|(_, words)| words.is_some()) {

@@ -201,7 +201,7 @@ fn every_recorded_transfer_gives_attempts_with_outcomes() {
     };
     let path = std::path::Path::new(&folder).join("airline-agent-chats.jsonl");
     let lines = std::fs::read_to_string(path).expect("the corpus is there");
-    let mut transfers = 0;
+    let (mut transfers, mut with_attempts) = (0, 0);
     for line in lines.lines() {
         let recorded: Recorded = serde_json::from_str(line).expect("every conversation reads");
         let told = told_from(&recorded.messages, &TranscriptRules::default());
@@ -212,7 +212,10 @@ fn every_recorded_transfer_gives_attempts_with_outcomes() {
             continue;
         }
         transfers += 1;
-        assert!(!told.attempts.is_empty(), "{name}");
+        let tools = recorded.messages.iter().flat_map(|message| &message.tool_calls);
+        let tried = tools.filter(|call| !call.name.starts_with("transfer") && call.name != "think").count();
+        assert_eq!(told.attempts.len(), tried, "{name}");
+        with_attempts += usize::from(tried > 0);
         for attempt in &told.attempts {
             assert!(
                 !attempt.outcome.is_empty() && attempt.outcome.chars().count() <= 160,
@@ -224,5 +227,5 @@ fn every_recorded_transfer_gives_attempts_with_outcomes() {
             assert!(!recorded.messages[number - 1].tool_calls.is_empty(), "{name} {attempt:?}");
         }
     }
-    assert_eq!(transfers, 18);
+    assert_eq!((transfers, with_attempts), (18, 16), "two hand over without having tried a tool");
 }
