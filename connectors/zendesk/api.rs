@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded::byte_serialize;
 
 use super::{
+    body::{CommentWrite, MetadataWrite, RequesterWrite, TicketBody, TicketWrite, UserBody, UserWrite},
     limits::{self, AUDITS, EXPORTS, ONE_PERSON, ONE_TICKET, PEOPLE_UPSERT, TICKETS_INDEX, TICKETS_UPDATE},
     map,
     settings::{PAGE_ROWS_MAX, Settings},
-    wire::{CommentWrite, MetadataWrite, RequesterWrite, TicketBody, TicketWrite, UserBody, UserWrite},
 };
 use crate::{
     client::{

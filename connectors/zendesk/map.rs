@@ -8,7 +8,7 @@ use handoffd_core::{
     Version,
 };
 
-use super::{settings::Settings, wire};
+use super::{body, settings::Settings, wire};
 
 /// The longest marker that is ours.
 const KEY_CHARS_MAX: usize = 80;
@@ -223,7 +223,7 @@ pub fn id_json(id: &RemoteId) -> serde_json::Value {
 }
 
 /// Fields as a write sends them. `creating`: only then a ticket can be `new`.
-pub fn write_fields(write: &mut wire::TicketWrite, set: &Fields, creating: bool) {
+pub fn write_fields(write: &mut body::TicketWrite, set: &Fields, creating: bool) {
     for value in set {
         match value {
             (_, Value::Text(subject)) => write.subject = Some(subject.clone()),

@@ -2,7 +2,9 @@
 
 mod api;
 mod auth;
+mod body;
 mod errors;
+mod lenient;
 mod limits;
 mod map;
 mod memory;

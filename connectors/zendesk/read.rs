@@ -227,7 +227,12 @@ impl Adapter {
         if let Some(id) = same.and_then(|user| user.id.clone()) {
             return Ok(id);
         }
-        let answer = self.http.send(call, api::upsert_person(person, &email)?).await?;
+        // Asking again gives the same person, so a lost answer is no more than a delay.
+        let answer =
+            self.http.send(call, api::upsert_person(person, &email)?).await.map_err(|e| match e {
+                Error::Unknown { why } => Error::Transient { why },
+                other => other,
+            })?;
         let made: wire::OneUser = read_json(&answer)?;
         made.user.id.ok_or_else(|| Error::Malformed { what: "user.id: none".to_owned() })
     }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::{api, wire};
+use super::{api, lenient};
 use crate::contract::{Delivery, Secret, WebhookError};
 
 const SIGNATURE: &str = "x-zendesk-webhook-signature";
@@ -61,13 +61,13 @@ fn malformed(what: impl Into<String>) -> WebhookError {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    #[serde(deserialize_with = "wire::text")]
+    #[serde(deserialize_with = "lenient::text")]
     id: Option<String>,
-    #[serde(rename = "type", deserialize_with = "wire::text")]
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
     kind: Option<String>,
-    #[serde(deserialize_with = "wire::text")]
+    #[serde(deserialize_with = "lenient::text")]
     subject: Option<String>,
-    #[serde(deserialize_with = "wire::id")]
+    #[serde(deserialize_with = "lenient::id")]
     ticket_id: Option<RemoteId>,
     detail: Option<Detail>,
     event: Option<Event>,
@@ -76,14 +76,14 @@ struct Body {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Detail {
-    #[serde(deserialize_with = "wire::id")]
+    #[serde(deserialize_with = "lenient::id")]
     id: Option<RemoteId>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Event {
-    #[serde(deserialize_with = "wire::id")]
+    #[serde(deserialize_with = "lenient::id")]
     target_ticket_id: Option<RemoteId>,
 }
 

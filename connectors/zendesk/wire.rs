@@ -1,11 +1,13 @@
-//! Zendesk's JSON, as far as it is read or written.
+//! Zendesk's JSON, as far as it is read.
 //!
 //! Reading is lenient throughout: a `null` may stand anywhere, an id is a
 //! number or a text, an unknown word is kept as text, an unknown key is ignored.
 
 use handoffd_core::RemoteId;
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
-use serde_json::{Value, value::RawValue};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::lenient::{count, flag, id, list, or_default, or_nothing, said_id, said_text, tags, text, words};
 
 /// A ticket.
 #[derive(Debug, Default, Deserialize)]
@@ -298,187 +300,6 @@ pub struct Rule {
     /// A value or a list of them.
     #[serde(deserialize_with = "words")]
     pub value: Vec<String>,
-}
-
-/// The body of a write of a ticket.
-#[derive(Debug, Serialize)]
-pub struct TicketBody {
-    /// The ticket.
-    pub ticket: TicketWrite,
-}
-
-/// What a write sets. What is absent is left alone.
-#[derive(Debug, Default, Serialize)]
-pub struct TicketWrite {
-    /// One line of text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// A message to add.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub comment: Option<CommentWrite>,
-    /// Who asks, by address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requester: Option<RequesterWrite>,
-    /// Who asks, by id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requester_id: Option<Value>,
-    /// Who becomes the author of the first comment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub submitter_id: Option<Value>,
-    /// The status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<&'static str>,
-    /// The priority; `Some(None)` takes it away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority: Option<Option<&'static str>>,
-    /// The whole set of tags.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Vec<String>>,
-    /// The agent; `Some(Null)` for nobody.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assignee_id: Option<Value>,
-    /// The group; `Some(Null)` for none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group_id: Option<Value>,
-    /// Our marker.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
-    /// Goes into the audit's `metadata.custom`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<MetadataWrite>,
-    /// Only if the ticket still has `updated_stamp`. `false` means `true` to Zendesk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub safe_update: Option<bool>,
-    /// The `updated_at` that was read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub updated_stamp: Option<String>,
-}
-
-/// A message to be written.
-#[derive(Debug, Serialize)]
-pub struct CommentWrite {
-    /// Plain text.
-    pub body: String,
-    /// Always sent: Zendesk would take it from the ticket and might mail a customer.
-    pub public: bool,
-    /// Who wrote it; absent for our own user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub author_id: Option<Value>,
-}
-
-/// Who asks, found or made by address.
-#[derive(Debug, Serialize)]
-pub struct RequesterWrite {
-    /// The display name.
-    pub name: String,
-    /// The address.
-    pub email: String,
-}
-
-/// Our marker in an audit.
-#[derive(Debug, Serialize)]
-pub struct MetadataWrite {
-    /// The write's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub handoffd_op: Option<String>,
-    /// The write whose quiet tag is taken off again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub handoffd_quiet_off: Option<String>,
-}
-
-/// The body of a write of a person.
-#[derive(Debug, Serialize)]
-pub struct UserBody {
-    /// The person.
-    pub user: UserWrite,
-}
-
-/// A person to be made. No role: it is `end-user` for a new person, and an
-/// existing agent must not be made an end user.
-#[derive(Debug, Serialize)]
-pub struct UserWrite {
-    /// The display name.
-    pub name: String,
-    /// The address.
-    pub email: String,
-    /// Keeps Zendesk from mailing the person a welcome.
-    pub skip_verify_email: bool,
-}
-
-/// Reads an id: a number or a text that is not empty.
-pub fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RemoteId>, D::Error> {
-    Ok(text_of(&Value::deserialize(from)?).filter(|id| !id.is_empty()).map(RemoteId))
-}
-
-/// Reads text; numbers become text, everything else is `None`.
-pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(text_of(&Value::deserialize(from)?))
-}
-
-/// Reads text where `null` is told apart from nothing said.
-fn said_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
-    text(from).map(Some)
-}
-
-/// Reads an id where `null` is told apart from nothing said.
-fn said_id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<RemoteId>>, D::Error> {
-    id(from).map(Some)
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Bool(flag) => Some(flag),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    })
-}
-
-fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    Ok(text_of(&Value::deserialize(from)?).and_then(|text| text.parse().ok()))
-}
-
-/// Tags: a list, or (in webhooks) one text with spaces between them.
-fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Array(tags) => Some(tags.iter().filter_map(text_of).collect()),
-        Value::String(tags) => Some(tags.split_whitespace().map(str::to_owned).collect()),
-        _ => None,
-    })
-}
-
-fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    let value = Value::deserialize(from)?;
-    let one = |value: &Value| match value {
-        Value::Bool(flag) => Some(flag.to_string()),
-        other => text_of(other),
-    };
-    Ok(match &value {
-        Value::Array(words) => words.iter().filter_map(one).collect(),
-        other => one(other).into_iter().collect(),
-    })
-}
-
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
-}
-
-/// Reads what is good to have: anything unreadable is nothing.
-fn or_nothing<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(from)?).unwrap_or_default())
-}
-
-/// A list in which a `null`, for the whole or for an entry, is nothing.
-fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    let entries: Option<Vec<Option<T>>> = Option::deserialize(from)?;
-    Ok(entries.unwrap_or_default().into_iter().flatten().collect())
 }
 
 /// The id of a row that cannot be read otherwise.
