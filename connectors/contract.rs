@@ -110,6 +110,9 @@ pub enum Error {
     #[error("the vendor refuses the cursor: {why}")]
     CursorRefused {
         /// What was seen.
+    /// The feed's cursor is not taken any more. Read the feed from a bounded time back, and say so once.
+    #[error("the feed's cursor is refused: {why}")]
+        /// The vendor's reason.
         why: String,
     },
     /// The vendor refuses the write for a reason that a retry does not change. Park the item.
