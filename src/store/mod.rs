@@ -3,6 +3,7 @@
 //! There is one way to write: a [`Commit`], a value, atomic and durable when it
 //! resolves. Nothing is acknowledged to anyone before its commit.
 
+pub mod blobs;
 pub mod codec;
 pub mod export;
 pub mod mem;

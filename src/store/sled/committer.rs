@@ -21,7 +21,7 @@ use super::super::{
 };
 use super::{
     Health, Options, WriteFault,
-    engine::{Engine, EngineError},
+    engine::{Engine, EngineError, guarded},
     files::{self, DirLock, Sidecar},
     open,
     shared::Shared,
@@ -125,6 +125,8 @@ impl Committer {
             }
             Err(error) => {
                 let why = error.to_string();
+                // Whoever is told of the failure finds the health changed.
+                self.shared.failing(Health::Reopening { why: why.clone(), failures: self.failures + 1 });
                 waiting.into_iter().for_each(|tell| tell(Err(&why)));
                 if closing.is_none() {
                     self.poisoned(&error);
@@ -172,8 +174,7 @@ impl Committer {
         Ok(last.is_some())
     }
 
-    /// Applies one op; on an error the op's own answer is dropped, which its asker
-    /// takes for "it may have happened".
+    /// Applies one op. Its answer is among the waiting ones also after an error.
     fn apply(
         &mut self,
         engine: &Engine,
@@ -181,27 +182,31 @@ impl Committer {
         place: OwnedSemaphorePermit,
         waiting: &mut Vec<Waiting>,
     ) -> Result<Option<Seq>, EngineError> {
-        let (seq, tell): (Option<Seq>, Waiting) = match op {
-            Op::Commit(commit, reply) => self.apply_commit(engine, commit, reply)?,
+        let applied = match op {
+            Op::Commit(commit, reply) => self.apply_commit(engine, commit, reply),
             Op::Acquire { name, holder, ttl, reply } => {
                 let until = self.clock.now().plus(ttl);
-                self.apply_acquire(engine, name, &holder, until, reply)?
+                self.apply_acquire(engine, name, &holder, until, reply)
             }
             Op::Release(lease, reply) => {
                 self.shared.hands().let_go(&lease.name, lease.token);
-                (None, answered(reply, Ok(())))
+                Ok((None, answered(reply, Ok(()))))
             }
             Op::Break(fault, reply) => {
                 self.broken = Some(fault);
-                (None, answered(reply, Ok(())))
+                Ok((None, answered(reply, Ok(()))))
             }
             Op::Export(..) | Op::Close(_) => return Ok(None),
+        };
+        let (seq, tell) = match applied {
+            Ok((seq, tell)) => (Ok(seq), tell),
+            Err((error, tell)) => (Err(error), tell),
         };
         waiting.push(Box::new(move |fate| {
             tell(fate);
             drop(place);
         }));
-        Ok(seq)
+        seq
     }
 
     fn apply_commit(
@@ -209,16 +214,18 @@ impl Committer {
         engine: &Engine,
         commit: Commit,
         reply: Reply<Seq>,
-    ) -> Result<(Option<Seq>, Waiting), EngineError> {
-        self.break_on(&[WriteFault::Apply, WriteFault::Full, WriteFault::Panic])?;
+    ) -> Result<(Option<Seq>, Waiting), (EngineError, Waiting)> {
         // Read before the transaction: a claim holds the hands while it waits for sled.
         let held = self.shared.hands().tokens();
-        let stamp = Stamp { node: &self.options.node, now: self.clock.now() };
-        let planned =
-            engine.transact(|read| plan::commit(read, &commit, &held, stamp).map(|plan| (plan, ())))?;
+        let planned = guarded("commit", || {
+            self.break_on(&[WriteFault::Apply, WriteFault::Full, WriteFault::Panic])?;
+            let stamp = Stamp { node: &self.options.node, now: self.clock.now() };
+            engine.transact(|read| plan::commit(read, &commit, &held, stamp).map(|plan| (plan, ())))
+        });
         let seq = match planned {
-            Ok((plan, ())) => plan.seq,
-            Err(error) => return Ok((None, answered(reply, Err(error)))),
+            Ok(Ok((plan, ()))) => plan.seq,
+            Ok(Err(error)) => return Ok((None, answered(reply, Err(error)))),
+            Err(error) => return Err(broken(error, reply)),
         };
         let tell = move |fate: Result<&Shared, &str>| {
             if let Ok(shared) = fate {
@@ -236,15 +243,16 @@ impl Committer {
         holder: &str,
         until: Timestamp,
         reply: Reply<Option<Lease>>,
-    ) -> Result<(Option<Seq>, Waiting), EngineError> {
+    ) -> Result<(Option<Seq>, Waiting), (EngineError, Waiting)> {
         let now = self.clock.now();
         if !self.shared.hands().free(&name, holder, now) {
             return Ok((None, answered(reply, Ok(None))));
         }
         let stamp = Stamp { node: &self.options.node, now };
-        let (plan, token) = match engine.transact(|read| plan::next_token(read, &name, stamp))? {
-            Ok(planned) => planned,
-            Err(error) => return Ok((None, answered(reply, Err(error)))),
+        let (plan, token) = match engine.transact(|read| plan::next_token(read, &name, stamp)) {
+            Ok(Ok(planned)) => planned,
+            Ok(Err(error)) => return Ok((None, answered(reply, Err(error)))),
+            Err(error) => return Err(broken(error, reply)),
         };
         let lease = self.shared.hands().hold(name, holder, token, until);
         let shared = Arc::clone(&self.shared);
@@ -402,6 +410,11 @@ fn announce(shared: &Shared, commit: &Commit) {
 
 fn answered<T: 'static>(reply: Reply<T>, answer: Result<T, CommitError>) -> Waiting {
     Box::new(move |_| drop(reply.send(answer)))
+}
+
+fn broken<T: 'static>(error: EngineError, reply: Reply<T>) -> (EngineError, Waiting) {
+    let answer = Err(indeterminate(&error.to_string()));
+    (error, answered(reply, answer))
 }
 
 fn indeterminate(why: &str) -> CommitError {

@@ -74,7 +74,10 @@ impl From<EngineError> for ReadError {
 }
 
 /// Runs `act`; a panic of sled becomes an error.
-fn guarded<T>(what: &'static str, act: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+pub(super) fn guarded<T>(
+    what: &'static str,
+    act: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
     // What sled left half done is never used again: the caller closes it after this error.
     catch_unwind(AssertUnwindSafe(act)).unwrap_or(Err(EngineError::Panicked(what)))
 }
