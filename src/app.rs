@@ -265,7 +265,7 @@ fn group_of(config: &Config, account: &str) -> Option<GroupId> {
         .map(|(name, _)| GroupId::new(name))
 }
 
-fn vault(config: &Config) -> Result<Option<Arc<Vault>>, StartError> {
+pub(crate) fn vault(config: &Config) -> Result<Option<Arc<Vault>>, StartError> {
     let Some(key) = &config.vault.key else { return Ok(None) };
     let text = key.resolve().map_err(|why| StartError::Secret { key: "vault.key".to_owned(), why })?;
     Ok(Some(Arc::new(Vault::new(&VaultKey::parse(&text)?))))

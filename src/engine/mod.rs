@@ -41,7 +41,7 @@ use crate::{
 
 pub use accounts::Desk;
 pub use metrics::Metrics;
-pub use poller::FeedPass;
+pub use poller::{FeedPass, PassError};
 
 /// What an engine is made of.
 pub struct EngineParts {
