@@ -106,12 +106,9 @@ pub enum Error {
         /// Where and what, without ticket text or secrets.
         what: String,
     },
-    /// The vendor refuses the resume point. Start the feed again from a bounded look-back.
-    #[error("the vendor refuses the cursor: {why}")]
-    CursorRefused {
-        /// What was seen.
     /// The feed's cursor is not taken any more. Read the feed from a bounded time back, and say so once.
     #[error("the feed's cursor is refused: {why}")]
+    CursorRefused {
         /// The vendor's reason.
         why: String,
     },

@@ -11,7 +11,7 @@ use std::{
 use handoffd_connectors::{
     client::{Authorizer, ClientParts, Clock, Jitter, StaticAuthorizer, Transport},
     connector,
-    contract::{AccountSetup, AuthMethod, BadSettings, ContextSource, Credentials, Opened, Secret},
+    contract::{AccountSetup, AuthMethod, BadSettings, ContextSource, Opened, Secret},
 };
 use handoffd_core::{AccountId, GroupId};
 use rand::{Rng, SeedableRng};
@@ -25,7 +25,7 @@ use crate::{
     status::Readiness,
     store::{
         Key, ReadError, Store,
-        blobs::Blobs,
+        blobs::{BlobError, Blobs},
         sled::{Health, OpenError, Options, SledStore},
         tables::{self, ACCOUNTS, AccountRow},
     },
@@ -44,6 +44,9 @@ pub enum StartError {
     /// The store opened and cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The files of long texts cannot be had.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
     /// A secret cannot be had.
     #[error("{key}: {why}")]
     Secret {
@@ -141,11 +144,11 @@ impl App {
         private_dir(&dir)?;
         let store = Arc::new(SledStore::open(options, outside.clock.clone())?);
         if let Some(report) = store.checked_at_start() {
-            tracing::info!(rows = report.rows, "The store was checked whole.");
+            tracing::info!(commit = report.commit_seq, jobs = report.jobs, "The store was checked whole.");
         }
         let admin_token = admin_token(&dir)?;
         let shared: Arc<dyn Store> = store.clone();
-        let parts = engine_parts(&config, shared, Blobs::dir(dir.join("blobs")), &outside).await?;
+        let parts = engine_parts(&config, shared, Blobs::dir(dir.join("blobs"))?, &outside).await?;
         let engine = Engine::new(parts);
         Ok(Self { engine, store, config, admin_token, stop: CancellationToken::new() })
     }
@@ -211,7 +214,10 @@ impl App {
 
 /// Everything that an engine is made of, over the store given.
 pub async fn engine_parts(
-    config: &Config, store: Arc<dyn Store>, blobs: Blobs, outside: &Outside,
+    config: &Config,
+    store: Arc<dyn Store>,
+    blobs: Blobs,
+    outside: &Outside,
 ) -> Result<EngineParts, StartError> {
     let vault = vault(config)?;
     let mut desks = BTreeMap::new();
@@ -226,7 +232,8 @@ pub async fn engine_parts(
                 let key = Key::of(&[name]);
                 let standing = tables::read::<AccountRow>(&*store, ACCOUNTS, &key).await?;
                 // What was wrong before may be mended: the first call tells.
-                let standing = standing.map(|row| AccountRow { paused: None, ..row.value }).unwrap_or_default();
+                let standing =
+                    standing.map(|row| AccountRow { paused: None, ..row.value }).unwrap_or_default();
                 let poll = account.poll.unwrap_or(config.engine.poll);
                 let resync = account.resync.unwrap_or(config.engine.resync);
                 let desk = Desk::new(id.clone(), helpdesk, group_of(config, name), poll, resync, standing);
@@ -251,7 +258,11 @@ pub async fn engine_parts(
 }
 
 fn group_of(config: &Config, account: &str) -> Option<GroupId> {
-    config.groups.iter().find(|(_, group)| group.accounts.contains(account)).map(|(name, _)| GroupId::new(name))
+    config
+        .groups
+        .iter()
+        .find(|(_, group)| group.accounts.contains(account))
+        .map(|(name, _)| GroupId::new(name))
 }
 
 fn vault(config: &Config) -> Result<Option<Arc<Vault>>, StartError> {
@@ -262,12 +273,17 @@ fn vault(config: &Config) -> Result<Option<Arc<Vault>>, StartError> {
 
 /// Opens one account with whoever signs its requests.
 pub fn open_account(
-    id: &AccountId, account: &AccountConfig, store: &Arc<dyn Store>, vault: Option<&Arc<Vault>>, outside: &Outside,
+    id: &AccountId,
+    account: &AccountConfig,
+    store: &Arc<dyn Store>,
+    vault: Option<&Arc<Vault>>,
+    outside: &Outside,
 ) -> Result<Opened, StartError> {
     let secret_at = |key: &str, why| StartError::Secret { key: format!("accounts.{id}.{key}"), why };
     let webhook_secret = account.webhook_secret.as_ref().map(crate::config::SecretRef::resolve).transpose();
     let webhook_secret = webhook_secret.map_err(|why| secret_at("webhook_secret", why))?;
-    let credentials = account.auth.credentials().map_err(|(key, why)| secret_at(&format!("auth.{key}"), why))?;
+    let credentials =
+        account.auth.credentials().map_err(|(key, why)| secret_at(&format!("auth.{key}"), why))?;
     let no_such = |why: String| BadSettings { account: id.clone(), key: String::new(), why };
     let Some(connector) = connector(&account.connector) else {
         return Err(no_such(format!("there is no connector {:?}", account.connector)).into());

@@ -101,7 +101,8 @@ impl Sandbox {
         if !setup.listen.ip().is_loopback() {
             return Err(SandboxError::NotLoopback(setup.listen.ip()));
         }
-        let mut sandbox = Self { vendors: BTreeMap::new(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        let mut sandbox =
+            Self { vendors: BTreeMap::new(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
         for (number, name) in setup.vendors.iter().enumerate() {
             let vendor = connector(name).ok_or_else(|| no_vendor(name))?;
             let sim_setup = SimSetup { seed: setup.seed, plan: setup.plan.clone(), now: setup.clock.now() };
@@ -126,7 +127,8 @@ impl Sandbox {
         let router = Router::new().fallback(answer).with_state(served.clone());
         self.tasks.spawn(async move {
             let stopped = stop.clone();
-            let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.cancelled().await });
+            let serving = axum::serve(listener, router)
+                .with_graceful_shutdown(async move { stopped.cancelled().await });
             if let Err(error) = serving.await {
                 tracing::error!(%error, "A sandbox vendor stopped serving.");
             }
@@ -265,6 +267,7 @@ async fn pump_webhooks(served: Served, stop: CancellationToken) {
 async fn deliver(served: &Served, request: http::Request<Bytes>) -> Option<(u16, Option<u32>)> {
     let outgoing = Outgoing { request, timeout: Duration::from_secs(10), body_bytes_max: 64 * 1024 };
     let response = served.transport.send(outgoing).await.ok()?;
-    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    let retry_after =
+        response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     Some((response.status().as_u16(), retry_after))
 }

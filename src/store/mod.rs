@@ -8,6 +8,7 @@ pub mod codec;
 pub mod export;
 pub mod mem;
 pub mod sled;
+pub mod tables;
 pub mod verify;
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use handoffd_connectors::contract::{Cursor, Disarms};
 use handoffd_core::{
-    AccountId, Handoff, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
+    AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
     intent::Intent,
     link::{CommentCopy, Link, Place},
     reconcile::Decision,
 };
-use handoffd_connectors::contract::{Cursor, Disarms};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Commit, Guard, Key, NewJob, Page, ReadError, Rev, Store, Table, Write, codec};
@@ -44,7 +44,19 @@ pub const ANSWERS: Table = Table("answers");
 
 /// Every table, for checks and exports.
 pub const ALL: [Table; 14] = [
-    LINKS, COPIES, TICKETS, INTENTS, CURSORS, HANDOFFS, HANDOFF_NAMES, INTAKES, JOURNAL, DELIVERIES, PARKED, ACCOUNTS, PEOPLE,
+    LINKS,
+    COPIES,
+    TICKETS,
+    INTENTS,
+    CURSORS,
+    HANDOFFS,
+    HANDOFF_NAMES,
+    INTAKES,
+    JOURNAL,
+    DELIVERIES,
+    PARKED,
+    ACCOUNTS,
+    PEOPLE,
     ANSWERS,
 ];
 
@@ -240,7 +252,9 @@ pub fn record<T: DeserializeOwned>(table: Table, key: &Key, value: &[u8]) -> Res
 
 /// Reads one row.
 pub async fn read<T: DeserializeOwned>(
-    store: &dyn Store, table: Table, key: &Key,
+    store: &dyn Store,
+    table: Table,
+    key: &Key,
 ) -> Result<Option<Row<T>>, ReadError> {
     match store.get(table, key).await? {
         None => Ok(None),
@@ -253,7 +267,10 @@ pub async fn read<T: DeserializeOwned>(
 
 /// Reads every row under a prefix, page by page, up to `rows_max`.
 pub async fn read_all<T: DeserializeOwned>(
-    store: &dyn Store, table: Table, prefix: &Key, rows_max: usize,
+    store: &dyn Store,
+    table: Table,
+    prefix: &Key,
+    rows_max: usize,
 ) -> Result<Vec<(Key, Row<T>)>, ReadError> {
     let mut rows = Vec::new();
     let mut after: Option<Key> = None;
@@ -410,7 +427,9 @@ pub fn in_chunks(mut commit: Commit, ops_max: usize) -> Vec<Commit> {
 
 /// The remote id of a person, if it was learnt before.
 pub async fn person_at(
-    store: &dyn Store, account: &AccountId, email: &str,
+    store: &dyn Store,
+    account: &AccountId,
+    email: &str,
 ) -> Result<Option<RemoteId>, ReadError> {
     let key = Key::of(&[account.as_str(), &email.to_lowercase()]);
     Ok(read::<RemoteId>(store, PEOPLE, &key).await?.map(|row| row.value))
