@@ -111,6 +111,7 @@ struct Vendor {
     asked: Mutex<Vec<String>>,
     down: Mutex<bool>,
     expires_in: Option<u32>,
+    rotates: Mutex<bool>,
 }
 
 impl Vendor {
@@ -124,6 +125,12 @@ impl Vendor {
         let mut good = self.good.lock().unwrap();
         if offered != "client" && offered != format!("refresh-{good}") {
             return (400, r#"{"error":"invalid_grant"}"#.to_owned());
+        }
+        if !*self.rotates.lock().unwrap() {
+            let given = serde_json::json!({
+                "access_token": "access", "token_type": "bearer", "expires_in": self.expires_in,
+            });
+            return (200, given.to_string());
         }
         *good += 1;
         let mut given = serde_json::json!({
@@ -155,8 +162,13 @@ struct World {
 
 impl World {
     fn new(expires_in: Option<u32>) -> Self {
-        let vendor =
-            Vendor { good: Mutex::new(0), asked: Mutex::default(), down: Mutex::new(false), expires_in };
+        let vendor = Vendor {
+            good: Mutex::new(0),
+            asked: Mutex::default(),
+            down: Mutex::new(false),
+            expires_in,
+            rotates: Mutex::new(true),
+        };
         Self {
             store: Arc::default(),
             vendor: Arc::new(vendor),
@@ -274,6 +286,34 @@ async fn a_pair_is_stored_before_it_is_used() {
         assert_eq!(world.header(&world.start("refresh-0", 1)).await.unwrap(), "Bearer access-1");
         assert_eq!(world.asked().len(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_pair_that_is_not_stored_ends_the_old_one() {
+    let world = World::new(Some(1_800));
+    let keeper = world.start("refresh-0", 1);
+    assert_eq!(world.header(&keeper).await.unwrap(), "Bearer access-1");
+    pass(1_745).await;
+    world.fail_commits(vec![unavailable()]);
+    // The vendor has deleted the old pair by giving the new one.
+    assert!(matches!(world.header(&keeper).await, Err(Error::Transient { .. })));
+    pass(2).await;
+    assert_eq!(world.header(&keeper).await.unwrap(), "Bearer access-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_does_not_rotate_is_asked_with_the_same_token() {
+    let world = World::new(Some(1_800));
+    let keeper = world.start("refresh-0", 1);
+    world.header(&keeper).await.unwrap();
+    *world.vendor.rotates.lock().unwrap() = false;
+    for _ in 0..2 {
+        pass(1_800).await;
+        world.header(&keeper).await.unwrap();
+    }
+    pass(1_800).await;
+    world.header(&world.start("refresh-0", 1)).await.unwrap();
+    assert_eq!(world.asked(), ["refresh-0", "refresh-1", "refresh-1", "refresh-1"]);
 }
 
 #[tokio::test(start_paused = true)]
