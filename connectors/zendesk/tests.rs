@@ -3,8 +3,8 @@
 
 mod builders;
 mod calls;
-mod reading;
 mod quiet;
+mod reading;
 mod webhooks;
 
 use std::{
@@ -16,17 +16,15 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{
-    AccountId, Body, Field, Fields, Mail, Message, Person, PrivateMessage, PrivateText, PublicMessage, PublicText,
-    RemoteId, Role, Status, TicketKey, Timestamp, Value, Version,
+    AccountId, Body, Field, Fields, Mail, Message, Person, PrivateMessage, PrivateText, PublicMessage,
+    PublicText, RemoteId, Role, Status, TicketKey, Timestamp, Value, Version,
     intent::{Create, Intent, NewTicket, Update},
 };
 use serde_json::json;
 
 use super::{Adapter, settings::Settings};
 use crate::{
-    client::{
-        ClientParts, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport, TransportError,
-    },
+    client::{ClientParts, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport, TransportError},
     contract::{AccountSetup, Attempted, Call, Lane, Secret},
 };
 
@@ -66,7 +64,8 @@ impl Transport for Script {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
         let (head, body) = outgoing.request.into_parts();
         let asked = format!("{} {}", head.method, head.uri.path_and_query().unwrap());
-        let (start, reply) = self.steps.lock().unwrap().pop_front().unwrap_or_else(|| panic!("unasked {asked}"));
+        let (start, reply) =
+            self.steps.lock().unwrap().pop_front().unwrap_or_else(|| panic!("unasked {asked}"));
         assert!(asked.starts_with(&start), "asked {asked}, not {start}");
         let body = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
         self.bodies.lock().unwrap().push(body);

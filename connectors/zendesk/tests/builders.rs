@@ -42,7 +42,10 @@ fn reads_have_their_paths() {
             "GET /api/v2/tickets/155/comments.json?page[size]=100&page[after]=x+y%3D&include=users",
         ),
         (api::audits(&id, None), "GET /api/v2/tickets/155/audits.json?sort=-created_at&page[size]=100"),
-        (api::by_external_id(&KEY.into()), "GET /api/v2/tickets.json?external_id=l0123456789abcdef0123-0&include=users"),
+        (
+            api::by_external_id(&KEY.into()),
+            "GET /api/v2/tickets.json?external_id=l0123456789abcdef0123-0&include=users",
+        ),
         (api::me(), "GET /api/v2/users/me.json"),
         (api::triggers(None), "GET /api/v2/triggers.json?active=true&page[size]=100"),
         (
@@ -203,7 +206,8 @@ fn the_quiet_tag_comes_off_under_a_condition() {
 fn people_are_made_without_a_mail_and_without_a_role() {
     let ask = api::upsert_person(&zoe(), "zoe@customer.test").unwrap();
     assert_eq!(target(&ask), "POST /api/v2/users/create_or_update.json");
-    let expected = json!({"user": {"name": "Zoe Zhang", "email": "zoe@customer.test", "skip_verify_email": true}});
+    let expected =
+        json!({"user": {"name": "Zoe Zhang", "email": "zoe@customer.test", "skip_verify_email": true}});
     assert_eq!(body(&ask), expected);
     let buckets = buckets(&ask);
     assert_eq!(buckets[0], ("users-create-or-update", 1, 1));

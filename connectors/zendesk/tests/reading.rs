@@ -108,7 +108,12 @@ fn comments_are_told_apart_by_author_and_by_public() {
         let mailed = matches!(comment, Comment::Public(public) if public.mailed);
         let role = if comment.author().role == Role::Customer { "customer" } else { "agent" };
         let public = if comment.is_public() { "public" } else { "private" };
-        format!("{} {public} {role} {mailed} {:?} {}", comment.id(), comment.body().text().unwrap(), comment.at())
+        format!(
+            "{} {public} {role} {mailed} {:?} {}",
+            comment.id(),
+            comment.body().text().unwrap(),
+            comment.at()
+        )
     };
     let lines = |requester: Option<&str>, settings: &Settings| -> Vec<String> {
         let requester = requester.map(RemoteId::from);
@@ -145,7 +150,18 @@ fn normalize_says_what_zendesk_will_show() {
         (
             &settings,
             Field::Tags,
-            tags(&["VIP", "two  words", "c#", "a,b", "#!", "Größe", "ns:x/y-z_1", "v1.2+", "handoffd_quiet", " Handoffd Quiet"]),
+            tags(&[
+                "VIP",
+                "two  words",
+                "c#",
+                "a,b",
+                "#!",
+                "Größe",
+                "ns:x/y-z_1",
+                "v1.2+",
+                "handoffd_quiet",
+                " Handoffd Quiet",
+            ]),
             tags(&["vip", "two_words", "c", "ab", "größe", "ns:x/y-z_1", "v1.2+"]),
         ),
         (&settings, Field::Tags, tags(&["İ", "ΑΣ"]), tags(&["i", "ας"])),

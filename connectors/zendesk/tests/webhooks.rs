@@ -71,7 +71,8 @@ fn known_signatures_are_right() {
 fn both_shapes_name_their_tickets() {
     let status_changed = include_str!("../fixtures/event_status_changed.json");
     let merged = include_str!("../fixtures/event_merged.json");
-    let by_subject = r#"{"type":"zen:event-type:ticket.created","id":"e1","subject":"zen:ticket:9","detail":null}"#;
+    let by_subject =
+        r#"{"type":"zen:event-type:ticket.created","id":"e1","subject":"zen:ticket:9","detail":null}"#;
     let user = r#"{"type":"zen:event-type:user.created","id":"u1","detail":{"id":"8"}}"#;
     let rows: [(&str, Option<&str>, &[&str]); 7] = [
         (status_changed, Some("cbe4028c-7239-495d-b020-f22348516046"), &["5158"]),
