@@ -106,6 +106,12 @@ pub enum Error {
         /// Where and what, without ticket text or secrets.
         what: String,
     },
+    /// The feed's cursor is not taken any more. Read the feed from a bounded time back, and say so once.
+    #[error("the feed's cursor is refused: {why}")]
+    CursorRefused {
+        /// The vendor's reason.
+        why: String,
+    },
     /// The vendor refuses the write for a reason that a retry does not change. Park the item.
     #[error("the vendor refuses it: {why}")]
     Refused {

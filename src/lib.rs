@@ -1,4 +1,10 @@
 //! The daemon: wires store, vault, engine and HTTP.
 
+pub mod app;
+pub mod config;
+pub mod engine;
+pub mod http;
+pub mod sandbox;
+pub mod status;
 pub mod store;
 pub mod vault;

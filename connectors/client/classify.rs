@@ -57,6 +57,20 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     Some(until.clamp(now, now.plus(RETRY_AFTER_MAX)))
 }
 
+/// The name of an operation: its method and its path with `{id}` for what is no word.
+pub fn op(method: &http::Method, path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').map(|part| if is_word(part) { part } else { "{id}" }).collect();
+    format!("{method} {}", parts.join("/"))
+}
+
+/// Lower-case words with at most two digits, as in `v2`: anything else may name a person or a ticket.
+fn is_word(part: &str) -> bool {
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    let starts_well = part.is_empty() || part.starts_with(|first: char| first.is_ascii_lowercase());
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
+    starts_well && digits <= 2 && part.len() <= 32 && part.bytes().all(plain)
+}
+
 fn throttled_until(answer: &Answer, profile: &Profile) -> Timestamp {
     retry_after(&answer.headers, answer.at).unwrap_or_else(|| answer.at.plus(profile.retry_after_default))
 }
@@ -133,6 +147,20 @@ mod tests {
             assert_eq!(meaning(status, Kind::Read), read, "{status} to a read");
             assert_eq!(meaning(status, Kind::Write), write, "{status} to a write");
             assert_eq!(meaning(status, Kind::IdempotentWrite), idempotent, "{status} to an idempotent write");
+        }
+    }
+
+    #[test]
+    fn operations_are_named_without_ids() {
+        let rows = [
+            ("/api/v2/tickets/12345.json", "GET /api/v2/tickets/{id}"),
+            ("/api/v2/incremental/tickets/cursor.json", "GET /api/v2/incremental/tickets/cursor.json"),
+            ("/api/v2/users/create_or_update", "GET /api/v2/users/create_or_update"),
+            ("/v1/customers/cus_9s6XKzkNRiz8i3/x%40y.de", "GET /v1/customers/{id}/{id}"),
+            ("/", "GET /"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(op(&http::Method::GET, path), expected);
         }
     }
 

@@ -5,17 +5,29 @@ pub mod auth;
 pub mod classify;
 pub mod clock;
 pub mod json;
+pub mod ledger;
 pub mod limit;
+pub mod oauth;
 pub mod retry;
 pub mod transport;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{AccountId, Timestamp};
+use tracing::Instrument as _;
 
-use crate::contract::{Call, Error, Result, Secret};
+use self::{
+    ledger::Draw,
+    limit::{Limiter, Permit},
+    retry::{Attempts, Next},
+};
+use crate::contract::{Call, Error, Lane, Result, Secret};
 pub use auth::{Authorizer, StaticAuthorizer};
 pub use clock::{SeededJitter, SystemClock, TokioClock};
 pub use transport::{Outgoing, ReqwestTransport, Transport, TransportError};
@@ -124,19 +136,25 @@ pub struct Profile {
     pub timeout: Duration,
 }
 
-/// One account's HTTP client.
+/// One account's HTTP client. Clones share their pacing and their counts; make one per account.
 #[derive(Clone)]
 pub struct Client {
     account: AccountId,
     base_url: url::Url,
     profile: Profile,
     parts: ClientParts,
+    limiter: Arc<Limiter>,
+    sent: Arc<Mutex<Sent>>,
 }
+
+/// How many requests were sent, by method and what came: `2xx` … `5xx`, or `none`.
+pub type Sent = BTreeMap<(String, &'static str), u64>;
 
 impl Client {
     /// A client for one account.
     pub fn new(account: AccountId, base_url: url::Url, profile: Profile, parts: ClientParts) -> Self {
-        Self { account, base_url, profile, parts }
+        let limiter = Limiter::new(profile.quota, Arc::clone(&parts.clock));
+        Self { account, base_url, profile, parts, limiter, sent: Arc::default() }
     }
 
     /// The account.
@@ -149,33 +167,124 @@ impl Client {
         self.parts.clock.now()
     }
 
+    /// What was sent so far.
+    pub fn requests_sent(&self) -> Sent {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many requests wait for their turn, by lane.
+    pub fn requests_waiting(&self) -> BTreeMap<Lane, usize> {
+        self.limiter.waiting()
+    }
+
     /// Sends one request, paced and signed; reads are repeated within the
     /// call's deadline. `Ok` means 2xx.
     pub async fn send(&self, call: Call, ask: Ask) -> Result<Answer> {
-        let used = self.parts.authorizer.header(call).await?;
-        match self.once(call, &ask, &used).await {
-            Err(Error::Unauthorized { .. }) if self.parts.authorizer.rejected(call, &used).await? => {
-                let used = self.parts.authorizer.header(call).await?;
-                self.once(call, &ask, &used).await
+        let op = classify::op(ask.request.method(), ask.request.uri().path());
+        let span = tracing::info_span!(
+            "call",
+            account = %self.account,
+            op,
+            status = tracing::field::Empty,
+            attempt = tracing::field::Empty
+        );
+        self.attempts(call, &ask, &op).instrument(span).await
+    }
+
+    async fn attempts(&self, call: Call, ask: &Ask, op: &str) -> Result<Answer> {
+        let mut attempts = Attempts::new(ask.kind, call.deadline);
+        let mut renewed = false;
+        loop {
+            tracing::Span::current().record("attempt", attempts.number());
+            let failed = match self.attempt(call, ask, op, &mut renewed).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            tracing::debug!(error = %failed.error, "An attempt failed.");
+            let fraction = self.parts.jitter.fraction();
+            match attempts.failed(failed.error, failed.floor, fraction, self.now()) {
+                Next::Again(at) => self.parts.clock.sleep_until(at).await,
+                Next::Stop(error) => return Err(error),
             }
-            answered => answered,
         }
     }
 
-    async fn once(&self, call: Call, ask: &Ask, used: &Secret) -> Result<Answer> {
+    /// One attempt, and a second one with another credential when the first is refused.
+    async fn attempt(&self, call: Call, ask: &Ask, op: &str, renewed: &mut bool) -> Result<Answer, Failed> {
+        loop {
+            let permit = self.turn(call, ask, op).await?;
+            let used = self.parts.authorizer.header(call).await?;
+            let failed = match self.once(call, ask, &used, permit).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            if !failed.credential_refused || *renewed || !self.parts.authorizer.rejected(call, &used).await? {
+                return Err(failed);
+            }
+            *renewed = true;
+        }
+    }
+
+    async fn turn(&self, call: Call, ask: &Ask, op: &str) -> Result<Permit, Failed> {
+        let draw =
+            Draw { lane: call.lane, buckets: ask.buckets.clone(), cost: ask.cost.max(1), op: op.to_owned() };
+        self.limiter.admit(call, draw).await.map_err(|retry_at| Error::Throttled { retry_at }.into())
+    }
+
+    async fn once(&self, call: Call, ask: &Ask, used: &Secret, mut permit: Permit) -> Result<Answer, Failed> {
         let request = self.signed(ask, used)?;
         let timeout = self.profile.timeout.min(call.deadline.since(self.now()));
+        if timeout.is_zero() {
+            return Err(Error::Transient { why: "the deadline passed before it was sent".to_owned() }.into());
+        }
         let outgoing = Outgoing { request, timeout, body_bytes_max: self.profile.body_bytes_max };
+        permit.sending();
         let response = match self.parts.transport.send(outgoing).await {
             Ok(response) => response,
-            Err(error) => return Err(classify::no_answer(&error, ask.kind)),
+            Err(error) => {
+                if matches!(error, TransportError::NotSent(_)) {
+                    permit.not_sent();
+                }
+                self.count(ask, None);
+                return Err(classify::no_answer(&error, ask.kind).into());
+            }
         };
         let (head, body) = response.into_parts();
         let answer = Answer { status: head.status, headers: head.headers, body, at: self.now() };
+        self.count(ask, Some(answer.status));
+        tracing::Span::current().record("status", answer.status.as_u16());
+        self.read(answer, ask.kind, permit)
+    }
+
+    /// What the answer means, told to the limiter on the way.
+    fn read(&self, answer: Answer, kind: Kind, permit: Permit) -> Result<Answer, Failed> {
+        let seen = (self.profile.read_limits)(&answer.headers, answer.at);
         if answer.status.is_success() {
+            permit.answered(&seen, None, answer.at);
             return Ok(answer);
         }
-        Err(classify::classify(&answer, ask.kind, &self.profile))
+        let error = classify::classify(&answer, kind, &self.profile);
+        let throttled = match &error {
+            Error::Throttled { retry_at } => Some(*retry_at),
+            _ => None,
+        };
+        permit.answered(&seen, throttled, answer.at);
+        let floor = classify::retry_after(&answer.headers, answer.at);
+        let credential_refused = matches!(error, Error::Unauthorized { .. });
+        Err(Failed { error, floor, credential_refused })
+    }
+
+    fn count(&self, ask: &Ask, status: Option<http::StatusCode>) {
+        let class = match status.map(|status| status.as_u16() / 100) {
+            Some(1) => "1xx",
+            Some(2) => "2xx",
+            Some(3) => "3xx",
+            Some(4) => "4xx",
+            Some(_) => "5xx",
+            None => "none",
+        };
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        *sent.entry((ask.request.method().to_string(), class)).or_insert(0) += 1;
     }
 
     /// The request with its absolute URI and its credential.
@@ -188,6 +297,21 @@ impl Client {
         value.set_sensitive(true);
         request.headers_mut().insert(http::header::AUTHORIZATION, value);
         Ok(request)
+    }
+}
+
+/// A failed attempt.
+struct Failed {
+    error: Error,
+    /// The vendor asked not to be called before.
+    floor: Option<Timestamp>,
+    /// The vendor answered that the credential does not do.
+    credential_refused: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, floor: None, credential_refused: false }
     }
 }
 
@@ -207,3 +331,6 @@ fn absolute(base_url: &url::Url, uri: &http::Uri) -> Result<http::Uri> {
     }
     format!("{origin}{path}").parse().map_err(|_| elsewhere())
 }
+
+#[cfg(test)]
+mod tests;

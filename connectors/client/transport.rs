@@ -120,3 +120,88 @@ fn words(error: reqwest::Error) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    /// A server that answers its one request with these bytes, and what it was asked.
+    async fn server(answer: &'static str) -> (String, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let asked = tokio::spawn(async move {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            let asked = read_head(&mut peer).await;
+            peer.write_all(answer.as_bytes()).await.unwrap();
+            if answer.is_empty() {
+                // Holds the connection open and says nothing.
+                let _ = peer.read(&mut [0]).await;
+            }
+            asked
+        });
+        (origin, asked)
+    }
+
+    async fn read_head(peer: &mut TcpStream) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(peer.read_u8().await.unwrap());
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    async fn get(uri: &str) -> Result<http::Response<Bytes>, TransportError> {
+        let request =
+            http::Request::builder().uri(uri).header("authorization", "Bearer t").body(Bytes::new()).unwrap();
+        let outgoing = Outgoing { request, timeout: Duration::from_millis(300), body_bytes_max: 5 };
+        ReqwestTransport::new().unwrap().send(outgoing).await
+    }
+
+    #[tokio::test]
+    async fn requests_and_answers_travel_whole() {
+        let (origin, asked) = server("HTTP/1.1 404 Gone\r\nx-a: b\r\ncontent-length: 5\r\n\r\nhello").await;
+        let answer = get(&format!("{origin}/a?b=c")).await.unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.headers()["x-a"]), (404, &"b".parse().unwrap()));
+        assert_eq!(answer.body(), "hello");
+        let asked = asked.await.unwrap();
+        assert!(asked.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains("authorization: Bearer t\r\n"), "{asked}");
+        assert!(asked.contains(concat!("user-agent: handoffd/", env!("CARGO_PKG_VERSION"))), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn redirects_are_answers() {
+        let (origin, _) =
+            server("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").await;
+        assert_eq!(get(&origin).await.unwrap().status(), 302);
+    }
+
+    #[tokio::test]
+    async fn long_answers_are_cut_off() {
+        let chunked =
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
+        for answer in ["HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabcdef", chunked] {
+            let (origin, _) = server(answer).await;
+            assert_eq!(get(&origin).await.unwrap_err(), TransportError::TooLong { limit: 5 });
+        }
+    }
+
+    #[tokio::test]
+    async fn failures_say_whether_it_was_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let error = get(&format!("{closed}/?email=who@x.example")).await.unwrap_err();
+        assert!(matches!(&error, TransportError::NotSent(why) if !why.contains("who@")), "{error:?}");
+        for answer in ["", "not HTTP\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab"] {
+            let (origin, _) = server(answer).await;
+            let error = get(&format!("{origin}/?email=who@x.example")).await.unwrap_err();
+            assert!(matches!(&error, TransportError::NoAnswer(why) if !why.contains("who@")), "{error:?}");
+        }
+    }
+}

@@ -1,1 +1,191 @@
-//! (to be written)
+//! Did this conversation change hands, and what is to be done about it?
+//!
+//! [`detect_handoff`] compares two views of one ticket. [`open_or_join`] ties
+//! what was seen and what an AI agent said to one record. [`advance_handoff`]
+//! is the state machine of that record. All three are values in, values out.
+
+mod advance;
+mod open;
+#[cfg(test)]
+mod tests;
+
+use sha2::{Digest, Sha256};
+
+pub use advance::{
+    Effect, HandoffEvent, HandoffStep, LATE_WAIT_MS, News, Settled, advance_handoff, due_events, next_wake,
+};
+pub use open::{Opening, Said, Seen, Sign, open_or_join};
+
+use crate::{
+    model::{
+        handoff::{Detected, Handoff, HandoffKind, HandoffState, Owner},
+        ids::{HandoffId, LinkId, OpKey, RemoteId, TicketKey},
+        ticket::{Field, Fields, Observed, Value},
+    },
+    policy::{BotMarks, HandoffRules},
+};
+
+/// Who owns a ticket that shows `fields`.
+///
+/// An AI agent owns it when its assignee, its group or one of its tags bears a
+/// mark. One mark is enough: a marked tag that stays on a ticket after a person
+/// took it hides the handoff, so mark only tags that the AI agent takes off.
+/// Fields that are not in the map count as empty.
+pub fn owner_of(fields: &Fields, marks: &BotMarks) -> Owner {
+    let assignee = owner_field(fields, Field::Assignee);
+    let group = owner_field(fields, Field::Group);
+    let tagged = fields
+        .get(&Field::Tags)
+        .and_then(Value::as_tags)
+        .is_some_and(|tags| tags.iter().any(|tag| marks.tags.contains(tag)));
+    let is_bot = tagged
+        || assignee.as_ref().is_some_and(|id| marks.assignees.contains(id))
+        || group.as_ref().is_some_and(|id| marks.groups.contains(id));
+    match (is_bot, &assignee, &group) {
+        (true, ..) => Owner::Bot,
+        (false, None, None) => Owner::Nobody,
+        _ => Owner::Human { assignee, group },
+    }
+}
+
+fn owner_field(fields: &Fields, field: Field) -> Option<RemoteId> {
+    match fields.get(&field) {
+        Some(Value::Owner(owner)) => owner.clone(),
+        _ => None,
+    }
+}
+
+/// Whether a ticket changed hands between its shadow and what it shows.
+///
+/// A field that one of the two does not hold counts as unchanged, so a first
+/// view (no shadow) is never a handoff.
+pub fn detect_handoff(
+    ticket: &TicketKey,
+    shadow: &Fields,
+    shown: &Observed,
+    rules: &HandoffRules,
+) -> Option<Detected> {
+    let marks = rules.bots.get(&ticket.account)?;
+    let from = owner_of(&overlaid(shadow, &shown.fields), marks);
+    let to = owner_of(&overlaid(&shown.fields, shadow), marks);
+    let kind = handoff_kind(&from, &to)?;
+    Some(Detected { kind, ticket: ticket.clone(), from, to, version: shown.version.0 })
+}
+
+/// The owner's fields of `fields`; what it does not hold is taken from `rest`.
+fn overlaid(fields: &Fields, rest: &Fields) -> Fields {
+    [Field::Assignee, Field::Group, Field::Tags]
+        .into_iter()
+        .filter_map(|field| Some((field, fields.get(&field).or_else(|| rest.get(&field))?.clone())))
+        .collect()
+}
+
+/// The kind of handoff that a change of owner is; `None` when nobody hands
+/// anything over.
+///
+/// An AI agent that lets go without naming a next owner hands over to humans:
+/// somebody must take it. What nobody owned is assigned, not handed over. A
+/// person who lets go gives it to nobody, which is no handoff either.
+fn handoff_kind(from: &Owner, to: &Owner) -> Option<HandoffKind> {
+    match (from, to) {
+        (Owner::Bot, Owner::Human { .. } | Owner::Nobody) => Some(HandoffKind::AiToHuman),
+        (Owner::Human { .. }, Owner::Bot) => Some(HandoffKind::HumanToAi),
+        (Owner::Human { .. }, Owner::Human { .. }) if !same_hands(from, to) => {
+            Some(HandoffKind::HumanToHuman)
+        }
+        _ => None,
+    }
+}
+
+/// Whether two human owners of one helpdesk are the same hands: the same
+/// person, whatever the group says, or a group whose ticket one of its people took.
+fn same_hands(from: &Owner, to: &Owner) -> bool {
+    let (Owner::Human { assignee: was, group: group_was }, Owner::Human { assignee: is, group: group_is }) =
+        (from, to)
+    else {
+        return from == to;
+    };
+    match (was, is) {
+        (Some(was), Some(is)) => was == is,
+        (None, Some(_)) => group_is == group_was || group_is.is_none(),
+        (None, None) => group_was == group_is,
+        (Some(_), None) => false,
+    }
+}
+
+/// Whether a handoff of this kind gets a briefing. The one place to change when
+/// another kind is to have one.
+pub fn needs_briefing(kind: HandoffKind) -> bool {
+    match kind {
+        HandoffKind::AiToHuman => true,
+        HandoffKind::HumanToHuman | HandoffKind::HumanToAi => false,
+    }
+}
+
+/// Whether something can still happen to the record. A kind that gets no
+/// briefing is closed from the start.
+pub fn is_open(record: &Handoff) -> bool {
+    needs_briefing(record.kind)
+        && match record.state {
+            HandoffState::Detected
+            | HandoffState::Packaging
+            | HandoffState::Delivering
+            | HandoffState::Delivered
+            | HandoffState::Accepted
+            | HandoffState::InProgress => true,
+            HandoffState::Resolved
+            | HandoffState::HandedBack
+            | HandoffState::Failed
+            | HandoffState::Expired => false,
+        }
+}
+
+/// The id of a handoff that an AI agent announced: the same for every repeat of the request.
+pub fn handoff_id_from_api(agent: &str, key: &str) -> HandoffId {
+    handoff_id(&["api", agent, key])
+}
+
+/// The id of a handoff that was seen at a helpdesk: the same for every repeat of the view.
+pub fn handoff_id_native(link: &LinkId, detected: &Detected) -> HandoffId {
+    let kind = match detected.kind {
+        HandoffKind::AiToHuman => "ai_to_human",
+        HandoffKind::HumanToHuman => "human_to_human",
+        HandoffKind::HumanToAi => "human_to_ai",
+    };
+    let (from, to) = (owner_text(&detected.from), owner_text(&detected.to));
+    let ticket = detected.ticket.to_string();
+    handoff_id(&["native", link.as_str(), &ticket, &detected.version.to_string(), kind, &from, &to])
+}
+
+/// An owner as one text, for ids.
+fn owner_text(owner: &Owner) -> String {
+    match owner {
+        Owner::Bot => "bot".to_owned(),
+        Owner::Nobody => "nobody".to_owned(),
+        Owner::Human { assignee, group } => {
+            let part = |id: &Option<RemoteId>| id.as_ref().map_or(String::new(), |id| format!("={id}"));
+            format!("human {} {}", part(assignee), part(group))
+        }
+    }
+}
+
+/// `h` and 20 hex digits. The parts' lengths are hashed too, so that no two
+/// lists of parts look alike.
+fn handoff_id(parts: &[&str]) -> HandoffId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    HandoffId(format!("h{}", &hex::encode(hash.finalize())[..20]))
+}
+
+/// The name of the one write that carries a handoff's briefing.
+pub fn briefing_key(id: &HandoffId) -> OpKey {
+    OpKey(format!("{id}-briefing"))
+}
+
+/// The name of the one write that carries what came late.
+pub fn late_key(id: &HandoffId) -> OpKey {
+    OpKey(format!("{id}-late"))
+}

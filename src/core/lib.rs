@@ -6,6 +6,7 @@
 
 pub mod briefing;
 pub mod comments;
+pub mod decision;
 pub mod handoff;
 pub mod intent;
 pub mod link;
@@ -15,5 +16,7 @@ pub mod policy;
 pub mod reconcile;
 pub mod retry;
 pub mod route;
+pub mod settle;
+pub mod transcript;
 
 pub use model::{comment::*, fact::*, handoff::*, ids::*, person::*, ticket::*, time::*};

@@ -29,6 +29,9 @@ pub struct Link {
     pub creating: BTreeMap<AccountId, OpKey>,
     /// Accounts where a mirror could not be made, with the reason.
     pub create_parked: BTreeMap<AccountId, String>,
+    /// The copy that opens each mirror that is being made, by the write that makes it.
+    #[serde(default)]
+    pub openings: BTreeMap<OpKey, u64>,
     /// Who asked.
     pub requester: Option<Person>,
     /// The handoff that is open on this conversation.
@@ -54,10 +57,22 @@ pub struct Side {
     pub behind: BTreeSet<Field>,
     /// Values sent and not confirmed, oldest first: each counts as ours when it shows up.
     pub in_flight: BTreeMap<Field, Vec<Value>>,
+    /// Fields that a person changed here while a value of ours was in flight: the
+    /// answer to that write does not move the shadow unless it is newer.
+    #[serde(default)]
+    pub overtaken: BTreeSet<Field>,
+    /// How often in a row this helpdesk showed something else than it was sent,
+    /// with no person's edit elsewhere in between. Bounds what could go round for ever.
+    #[serde(default)]
+    pub rewritten: BTreeMap<Field, u32>,
     /// Writes that are committed and not settled.
     pub outstanding: BTreeSet<OpKey>,
-    /// How many comments the ticket had at the last full look; `None` before the first.
+    /// How many comments the ticket had at the last full look; `None` before the
+    /// first, and when there may be comments that were not taken in.
     pub comments_seen: Option<u64>,
+    /// The version up to which all comments are known.
+    #[serde(default)]
+    pub comments_at: Version,
     /// Whether the ticket is still there.
     pub standing: Standing,
     /// Why nothing is written to this side, until it changes at the vendor.

@@ -1,1 +1,462 @@
-//! (to be written)
+//! The one decision: what the sides of a link show, and what is therefore to be written.
+//!
+//! A trigger only says "look at this ticket". Each side is compared with its own
+//! shadow, so the echo of our own write is no difference and there is no echo
+//! filter. [`settle`] records what came of a write.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::{
+    comments::{self, Source},
+    intent::{Create, Intent, NewTicket, Update},
+    link::{Link, Place, Side, Standing},
+    merge::{Ground, Views, is_synced, merge_fields, refresh_behind},
+    model::{
+        comment::Message,
+        ids::{GroupId, OpKey, TicketKey},
+        ticket::{CommentsSeen, Field, Fields, Observed, ReadBy, Value, Version},
+        time::Timestamp,
+    },
+    policy::{Normalize, SyncPolicy},
+    route::{self, DueMirror},
+};
+pub use crate::{
+    decision::{Decision, DropReason, Who},
+    settle::{Settled, settle},
+};
+
+/// The most updates in one plan; what is left over is planned again soon.
+pub const UPDATES_MAX: usize = 20;
+
+/// The most values of one field that are remembered as sent and not confirmed.
+pub const IN_FLIGHT_MAX: usize = 16;
+
+/// How soon to look again when a plan could not take in or do everything.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What was decided. Commit the link and the intents together, then act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The link as it is now.
+    pub link: Link,
+    /// Writes to do. Those to one ticket are done in this order, one after the
+    /// other; when one comes out as [`crate::intent::Outcome::NotApplied`], see
+    /// [`Settled::withdraw`].
+    pub intents: Vec<Intent>,
+    /// What was decided and why, for the journal.
+    pub decisions: Vec<Decision>,
+    /// Tickets to be fetched by id, then to be reconciled again with those
+    /// views: writes wait for it.
+    pub must_read_first: BTreeSet<TicketKey>,
+    /// Tickets whose comments are to be listed, then to be reconciled again with
+    /// [`CommentsSeen::All`]: writes wait for it.
+    pub look_at_comments: BTreeSet<TicketKey>,
+    /// Look at the link again after this long, even if nothing wakes it.
+    pub requeue_after: Option<Duration>,
+}
+
+/// The link of one ticket: its shadow is what it shows, and so is the base.
+pub fn start_link(group: GroupId, observed: &Observed, policy: &SyncPolicy) -> Link {
+    let synced = |field: &Field| policy.fields.contains_key(field) && is_synced(*field);
+    let base = observed.fields.iter().filter(|(field, _)| synced(field));
+    let side = Side { shadow: observed.fields.clone(), seen: observed.version, ..Side::default() };
+    Link {
+        id: Link::id_for(&observed.ticket),
+        group,
+        base: base.map(|(field, value)| (*field, value.clone())).collect(),
+        sides: BTreeMap::from([(observed.ticket.clone(), side)]),
+        former: Vec::new(),
+        creating: BTreeMap::new(),
+        create_parked: BTreeMap::new(),
+        openings: BTreeMap::new(),
+        requester: observed.requester.clone(),
+        handoff: None,
+        next_op: 0,
+        next_copy: 0,
+        copies: BTreeMap::new(),
+    }
+}
+
+/// The link with one more ticket that exists already. Reconcile it with a view
+/// of that ticket next: fields that agree stay, others are conflicts between the
+/// ticket and the base, tags and comments are united.
+pub fn add_side(link: &Link, ticket: &TicketKey, policy: &SyncPolicy) -> Link {
+    let mut link = link.clone();
+    let receives = policy.fields.iter().filter(|(_, rule)| rule.to.contains(&ticket.account));
+    let behind = receives.map(|(field, _)| *field).filter(|field| is_synced(*field)).collect();
+    link.sides.entry(ticket.clone()).or_insert_with(|| Side { behind, ..Side::default() });
+    link.former.retain(|former| former != ticket);
+    link
+}
+
+/// The link after a ticket was deleted at its vendor. Never spread to the others.
+pub fn gone(link: &Link, ticket: &TicketKey) -> Link {
+    let mut link = link.clone();
+    if let Some(side) = link.sides.get_mut(ticket) {
+        side.standing = Standing::Gone;
+        side.outstanding.clear();
+        side.behind.clear();
+        side.in_flight.clear();
+        side.overtaken.clear();
+        side.rewritten.clear();
+        side.parked = None;
+    }
+    drop_sending(&mut link, ticket);
+    link
+}
+
+/// The link after `from` was merged into `to` at its vendor. The conversation
+/// goes on at `to`, whose fields win; what stood on `from` is not written there again.
+pub fn moved(link: &Link, from: &TicketKey, to: &TicketKey) -> Link {
+    let mut link = gone(link, from);
+    if link.sides.remove(from).is_none() || from == to {
+        return link;
+    }
+    if !link.former.contains(from) {
+        link.former.push(from.clone());
+    }
+    link.former.retain(|former| former != to);
+    if !link.sides.contains_key(to) {
+        link.sides.insert(to.clone(), Side::default());
+        for copy in link.copies.values_mut().filter(|copy| copy.places.contains_key(from)) {
+            let reason = format!("it stands on {from}, which was merged into this ticket");
+            copy.places.entry(to.clone()).or_insert(Place::Parked(reason));
+        }
+    }
+    link
+}
+
+/// Messages on their way to a ticket are on their way no more.
+fn drop_sending(link: &mut Link, ticket: &TicketKey) {
+    for copy in link.copies.values_mut() {
+        if matches!(copy.places.get(ticket), Some(Place::Sending(_))) {
+            copy.places.remove(ticket);
+        }
+    }
+}
+
+/// Decides what the views mean and what is to be written. A side without a view
+/// stands at its shadow. Reconciling the plan's own link with the same views and
+/// more is always right.
+pub fn reconcile(
+    link: &Link,
+    observed: &BTreeMap<TicketKey, Observed>,
+    policy: &SyncPolicy,
+    vendors: &dyn Normalize,
+    _now: Timestamp,
+) -> Plan {
+    let ground = Ground { policy, vendors };
+    let mut planner = Planner::new(link, ground);
+    planner.forget_unsynced();
+    let views = planner.accept(observed);
+    let plan = &mut planner.plan;
+    merge_fields(&mut plan.link, &views, ground, &mut plan.decisions);
+    planner.take_comments(&views);
+    planner.plan_mirrors(&views);
+    planner.plan_updates(&views);
+    planner.plan
+}
+
+struct Planner<'a> {
+    plan: Plan,
+    ground: Ground<'a>,
+    updates: usize,
+}
+
+impl<'a> Planner<'a> {
+    fn new(link: &Link, ground: Ground<'a>) -> Self {
+        let plan = Plan {
+            link: link.clone(),
+            intents: Vec::new(),
+            decisions: Vec::new(),
+            must_read_first: BTreeSet::new(),
+            look_at_comments: BTreeSet::new(),
+            requeue_after: None,
+        };
+        Self { plan, ground, updates: 0 }
+    }
+
+    /// Fields that left the mapping leave the base.
+    fn forget_unsynced(&mut self) {
+        let ground = self.ground;
+        let link = &mut self.plan.link;
+        link.base.retain(|field, _| ground.rule(*field).is_some());
+        for (ticket, side) in &mut link.sides {
+            let receives =
+                |field: Field| ground.rule(field).is_some_and(|rule| rule.to.contains(&ticket.account));
+            side.behind.retain(|field| receives(*field));
+            side.in_flight.retain(|field, _| ground.rule(*field).is_some());
+            side.rewritten.retain(|field, _| ground.rule(*field).is_some());
+        }
+    }
+
+    /// The views that are news or at least no older than what is known.
+    fn accept<'o>(&mut self, observed: &'o BTreeMap<TicketKey, Observed>) -> Views<'o> {
+        let taken = observed.iter().filter(|(ticket, view)| self.accept_one(ticket, view));
+        taken.collect()
+    }
+
+    fn accept_one(&mut self, ticket: &TicketKey, view: &Observed) -> bool {
+        let Some(side) = self.plan.link.sides.get(ticket) else {
+            self.drop(ticket, DropReason::NotASide);
+            return false;
+        };
+        if view.version < side.seen {
+            self.drop(ticket, DropReason::Older);
+            if view.read_by == ReadBy::Fetch {
+                self.requeue();
+            }
+            return false;
+        }
+        let is_page = view.read_by == ReadBy::Feed;
+        let is_same = view.version == side.seen;
+        if is_page && (side.standing == Standing::Gone || (is_same && differs(side, view))) {
+            self.plan.must_read_first.insert(ticket.clone());
+            self.plan.decisions.push(Decision::NeedsFetch { ticket: ticket.clone() });
+            return false;
+        }
+        self.take_view(ticket, view);
+        true
+    }
+
+    fn drop(&mut self, ticket: &TicketKey, why: DropReason) {
+        self.plan.decisions.push(Decision::Dropped { ticket: ticket.clone(), why });
+    }
+
+    fn requeue(&mut self) {
+        self.plan.requeue_after = Some(LOOK_AGAIN);
+    }
+
+    /// What a view says about the side as a whole.
+    fn take_view(&mut self, ticket: &TicketKey, view: &Observed) {
+        let link = &mut self.plan.link;
+        if link.requester.is_none() {
+            link.requester.clone_from(&view.requester);
+        }
+        let Some(side) = link.sides.get_mut(ticket) else { return };
+        if view.version > side.seen && side.parked.take().is_some() {
+            self.plan.decisions.push(Decision::Unparked { ticket: ticket.clone() });
+        }
+        side.seen = view.version;
+        if side.standing == Standing::Gone {
+            side.standing = Standing::Live;
+            side.comments_seen = None;
+            self.plan.decisions.push(Decision::Back { ticket: ticket.clone() });
+            for field in Field::SYNCED {
+                refresh_behind(&mut self.plan.link, ticket, field, self.ground);
+            }
+        }
+    }
+
+    fn take_comments(&mut self, views: &Views<'_>) {
+        let mut ignored = false;
+        for view in views.values() {
+            ignored |= comments::take_comments(&mut self.plan.link, view, &mut self.plan.decisions);
+        }
+        if ignored {
+            self.requeue();
+        }
+        let unlooked = comments::unlooked(&self.plan.link, views);
+        self.plan.look_at_comments.extend(unlooked);
+    }
+
+    /// Whether comments of a ticket in hand are still to be listed: they may hold
+    /// messages for the others, which then travel in the same requests.
+    fn waits_for_comments(&self, views: &Views<'_>) -> bool {
+        self.plan.look_at_comments.iter().any(|ticket| views.contains_key(ticket))
+    }
+
+    fn plan_mirrors(&mut self, views: &Views<'_>) {
+        for mirror in route::due_mirrors(&self.plan.link, self.ground.policy) {
+            let listed =
+                views.get(&mirror.of).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
+            if !listed {
+                self.plan.look_at_comments.insert(mirror.of);
+            } else if !self.waits_for_comments(views) {
+                self.plan_mirror(mirror, views);
+            }
+        }
+    }
+
+    fn plan_mirror(&mut self, mirror: DueMirror, views: &Views<'_>) {
+        let Some(requester) = self.plan.link.requester.clone() else {
+            let reason = format!("{} names nobody who asked", mirror.of);
+            self.plan.link.create_parked.insert(mirror.at.clone(), reason.clone());
+            self.plan.decisions.push(Decision::CreateParked { at: mirror.at, reason });
+            return;
+        };
+        let all = comments::all_mirrored(&self.plan.link, self.ground.policy);
+        let first = all.first().and_then(|number| Some((*number, self.plan.link.copies.get(number)?)));
+        let opening = match first.filter(|(_, copy)| copy.public) {
+            None => None,
+            Some((number, copy)) => match comments::source(&self.plan.link, views, copy) {
+                Source::Text(comment) => comments::opening(comment).map(|message| (number, message)),
+                Source::Lost => None,
+                Source::Look(ticket) => {
+                    self.plan.look_at_comments.insert(ticket);
+                    return;
+                }
+            },
+        };
+        let first = route::first_fields(&self.plan.link, &mirror, self.ground.policy);
+        let fields = self.ground.vendors.normalize(&mirror.at, &first);
+        let link = &mut self.plan.link;
+        let key = link.take_op();
+        link.creating.insert(mirror.at.clone(), key.clone());
+        let opening = opening.map(|(number, message)| {
+            link.openings.insert(key.clone(), number);
+            message
+        });
+        self.plan.decisions.push(Decision::Create { at: mirror.at.clone(), key: key.clone() });
+        let ticket = NewTicket { requester, opening, fields };
+        self.plan.intents.push(Intent::Create(Create { at: mirror.at, ticket, key }));
+    }
+
+    fn plan_updates(&mut self, views: &Views<'_>) {
+        let tickets: Vec<_> = self.plan.link.sides.keys().cloned().collect();
+        for ticket in tickets {
+            if self.may_write(&ticket) {
+                self.plan_side(&ticket, views);
+            }
+        }
+    }
+
+    fn may_write(&self, ticket: &TicketKey) -> bool {
+        let armed = self.ground.policy.accounts.get(&ticket.account).is_some_and(|one| one.writes_armed);
+        let free = self.plan.link.sides.get(ticket).is_some_and(|side| {
+            side.standing == Standing::Live && side.outstanding.is_empty() && side.parked.is_none()
+        });
+        armed && free && !self.plan.must_read_first.contains(ticket)
+    }
+
+    /// All that one side lacks: the fields and the first message in one update,
+    /// each further message in one of its own.
+    fn plan_side(&mut self, ticket: &TicketKey, views: &Views<'_>) {
+        let set = self.lacking_fields(ticket);
+        let mut messages = self.lacking_messages(ticket, views).into_iter();
+        if self.waits_for_comments(views) {
+            return;
+        }
+        let Some(condition) = self.condition(ticket, &set, views) else {
+            self.plan.must_read_first.insert(ticket.clone());
+            return;
+        };
+        if !set.is_empty() {
+            self.push_update(ticket, set, messages.next(), condition);
+        }
+        for message in messages {
+            self.push_update(ticket, Fields::new(), Some(message), None);
+        }
+    }
+
+    /// The values to send, and `behind` without the fields that need nothing.
+    fn lacking_fields(&mut self, ticket: &TicketKey) -> Fields {
+        let Some(side) = self.plan.link.sides.get(ticket) else { return Fields::new() };
+        let missing = |field: &Field| {
+            Some((*field, self.ground.missing(&self.plan.link.base, &ticket.account, side, *field)?))
+        };
+        let set: Fields = side.behind.iter().filter_map(missing).collect();
+        if let Some(side) = self.plan.link.sides.get_mut(ticket) {
+            side.behind.retain(|field| set.contains_key(field));
+        }
+        set
+    }
+
+    /// The messages that a side lacks and whose text is at hand. Behind one
+    /// whose text is not, the others of its ticket wait: order is kept per origin.
+    fn lacking_messages(&mut self, ticket: &TicketKey, views: &Views<'_>) -> Vec<(u64, Message)> {
+        let mut messages = Vec::new();
+        let mut waiting = BTreeSet::new();
+        for number in comments::pending(&self.plan.link, ticket, self.ground.policy) {
+            let Some(copy) = self.plan.link.copies.get(&number) else { continue };
+            match comments::source(&self.plan.link, views, copy) {
+                Source::Text(comment) if !waiting.contains(&comments::origin(copy)) => {
+                    messages.push((
+                        number,
+                        comments::message(copy, comment, &ticket.account, self.ground.policy),
+                    ));
+                }
+                Source::Text(_) => {}
+                Source::Look(at) => {
+                    waiting.insert(comments::origin(copy));
+                    self.plan.look_at_comments.insert(at);
+                }
+                Source::Lost => self.park_comment(number, ticket),
+            }
+        }
+        messages
+    }
+
+    fn park_comment(&mut self, number: u64, ticket: &TicketKey) {
+        let reason = "the original is not there any more".to_owned();
+        if let Some(copy) = self.plan.link.copies.get_mut(&number) {
+            copy.places.insert(ticket.clone(), Place::Parked(reason.clone()));
+        }
+        self.plan.decisions.push(Decision::CommentParked { number, ticket: ticket.clone(), reason });
+    }
+
+    /// The condition under which fields are set; `None` when the ticket has to
+    /// be read by id before, because its vendor cannot check one.
+    #[expect(clippy::option_option, reason = "no condition needed differs from none possible")]
+    fn condition(&self, ticket: &TicketKey, set: &Fields, views: &Views<'_>) -> Option<Option<Version>> {
+        if set.is_empty() {
+            return Some(None);
+        }
+        let seen = self.plan.link.sides.get(ticket).map(|side| side.seen);
+        let checks = |one: &crate::policy::AccountPolicy| one.conditional_writes;
+        if self.ground.policy.accounts.get(&ticket.account).is_some_and(checks) {
+            return Some(seen);
+        }
+        views.get(ticket).is_some_and(|view| view.read_by != ReadBy::Feed).then_some(None)
+    }
+
+    fn push_update(
+        &mut self,
+        ticket: &TicketKey,
+        set: Fields,
+        message: Option<(u64, Message)>,
+        if_version: Option<Version>,
+    ) {
+        if self.updates >= UPDATES_MAX {
+            self.requeue();
+            return;
+        }
+        self.updates += 1;
+        let key = self.plan.link.take_op();
+        if let Some(side) = self.plan.link.sides.get_mut(ticket) {
+            side.outstanding.insert(key.clone());
+            for (field, value) in &set {
+                fly(side, *field, value);
+            }
+        }
+        let message = message.map(|(number, message)| {
+            self.mark_sending(number, ticket, &key);
+            message
+        });
+        let update = Update { at: ticket.clone(), set, message, if_version, key };
+        self.plan.intents.push(Intent::Update(update));
+    }
+
+    fn mark_sending(&mut self, number: u64, ticket: &TicketKey, key: &OpKey) {
+        if let Some(copy) = self.plan.link.copies.get_mut(&number) {
+            copy.places.insert(ticket.clone(), Place::Sending(key.clone()));
+        }
+    }
+}
+
+/// Remembers a value as sent.
+fn fly(side: &mut Side, field: Field, value: &Value) {
+    let values = side.in_flight.entry(field).or_default();
+    values.push(value.clone());
+    if values.len() > IN_FLIGHT_MAX {
+        values.remove(0);
+    }
+}
+
+/// Whether a view shows another content than the side's shadow.
+fn differs(side: &Side, view: &Observed) -> bool {
+    view.fields.iter().any(|(field, value)| side.shadow.get(field) != Some(value))
+}

@@ -1,0 +1,253 @@
+//! What the configuration says, as the values that decisions take; and what it
+//! says that cannot be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use handoffd_connectors::{
+    connector,
+    contract::{AuthMethod, Credentials, OAuthClient},
+};
+use handoffd_core::{
+    AccountId, Field, GroupId, RemoteId,
+    policy::{BotMarks, ConflictRule, FieldRule, HandoffRules, Route},
+};
+
+use super::{AccountConfig, AuthConfig, Config, FieldConfig, GroupConfig, SecretError, SecretRef};
+
+/// A key and what is wrong with it.
+type Wrong = (String, String);
+
+impl Config {
+    /// Finds what no single key can tell: names that lead nowhere, keys that miss their partner.
+    pub fn validate(&self) -> Result<(), Wrong> {
+        for (name, account) in &self.accounts {
+            check_account(name, account)?;
+        }
+        let mut grouped = BTreeMap::new();
+        for (name, group) in &self.groups {
+            self.check_group(name, group)?;
+            for account in &group.accounts {
+                if let Some(other) = grouped.insert(account.clone(), name.clone()) {
+                    return Err((
+                        format!("groups.{name}.accounts"),
+                        format!("{account} is in group {other} already; an account is in one group"),
+                    ));
+                }
+            }
+        }
+        for (name, agent) in &self.agents {
+            if agent.token.is_none() && agent.signing_secret.is_none() {
+                return Err((format!("agents.{name}"), "needs a token or a signing_secret".to_owned()));
+            }
+            self.known_accounts(&format!("agents.{name}.accounts"), agent.accounts.iter().flatten())?;
+        }
+        Ok(())
+    }
+
+    fn check_group(&self, name: &str, group: &GroupConfig) -> Result<(), Wrong> {
+        let key = format!("groups.{name}");
+        if group.accounts.is_empty() {
+            return Err((format!("{key}.accounts"), "needs at least one account".to_owned()));
+        }
+        self.known_accounts(&format!("{key}.accounts"), group.accounts.iter())?;
+        if group.accounts.len() > 1 && group.customer_facing.is_none() {
+            return Err((
+                key,
+                "needs customer_facing: the one account that mails the customer when nobody has yet"
+                    .to_owned(),
+            ));
+        }
+        let members = &group.accounts;
+        let member = |key: String, account: &String| match members.contains(account) {
+            true => Ok(()),
+            false => Err((key, format!("{account} is not one of this group's accounts"))),
+        };
+        if let Some(account) = &group.customer_facing {
+            member(format!("{key}.customer_facing"), account)?;
+        }
+        for (at, route) in group.routes.iter().enumerate() {
+            member(format!("{key}.routes[{at}].from"), &route.from)?;
+            member(format!("{key}.routes[{at}].to"), &route.to)?;
+            if route.from == route.to {
+                return Err((
+                    format!("{key}.routes[{at}].to"),
+                    "a route leads to another account".to_owned(),
+                ));
+            }
+        }
+        for (field, rule) in &group.fields {
+            let key = format!("{key}.fields.{field}");
+            if !Field::SYNCED.contains(field) {
+                return Err((key, "this field is watched, not kept in step".to_owned()));
+            }
+            for account in rule.from.iter().chain(rule.to.iter()).flatten() {
+                member(key.clone(), account)?;
+            }
+            if let Some(winner) = rule.conflict.as_ref().filter(|winner| *winner != "newest") {
+                member(format!("{key}.conflict"), winner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn known_accounts<'a>(&self, key: &str, names: impl Iterator<Item = &'a String>) -> Result<(), Wrong> {
+        for name in names {
+            if !self.accounts.contains_key(name) {
+                let known = self.accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                return Err((key.to_owned(), format!("there is no account {name}; accounts: {known}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// By what AI agents are recognised, and how long handoffs may take.
+    pub fn handoff_rules(&self) -> HandoffRules {
+        let bots = self.accounts.iter().map(|(name, account)| {
+            let marks = BotMarks {
+                assignees: account.bots.assignees.iter().map(RemoteId::new).collect(),
+                groups: account.bots.groups.iter().map(RemoteId::new).collect(),
+                tags: account.bots.tags.clone(),
+            };
+            (AccountId::new(name), marks)
+        });
+        HandoffRules {
+            bots: bots.collect(),
+            enrich_ms: self.handoff.enrich_deadline.as_millis(),
+            expire_ms: self.handoff.expire_after.as_millis(),
+        }
+    }
+}
+
+fn check_account(name: &str, account: &AccountConfig) -> Result<(), Wrong> {
+    let key = format!("accounts.{name}");
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+        let why = "an account's name has lower-case letters, digits, - and _, at most 40";
+        return Err((key, why.to_owned()));
+    }
+    let Some(connector) = connector(&account.connector) else {
+        let known: Vec<_> = handoffd_connectors::REGISTRY.iter().map(|connector| connector.name()).collect();
+        let why = format!("there is no connector {:?}; connectors: {}", account.connector, known.join(", "));
+        return Err((format!("{key}.connector"), why));
+    };
+    if !matches!(account.base_url.scheme(), "http" | "https") || account.base_url.host().is_none() {
+        return Err((format!("{key}.base_url"), "is an address that begins with https://".to_owned()));
+    }
+    if !matches!(account.base_url.path(), "" | "/") {
+        let why = "is the origin alone, without a path, for instance https://acme.zendesk.com";
+        return Err((format!("{key}.base_url"), why.to_owned()));
+    }
+    let methods = connector.auth().methods;
+    if !methods.contains(&account.auth.method) {
+        let known: Vec<_> = methods.iter().map(|method| format!("{method:?}")).collect();
+        let why = format!("{} cannot sign in that way; it knows {}", account.connector, known.join(", "));
+        return Err((format!("{key}.auth.method"), why));
+    }
+    check_auth(&format!("{key}.auth"), &account.auth)
+}
+
+fn check_auth(key: &str, auth: &AuthConfig) -> Result<(), Wrong> {
+    let given = [
+        ("email", auth.email.is_some()),
+        ("token", auth.token.is_some()),
+        ("key", auth.key.is_some()),
+        ("client_id", auth.client_id.is_some()),
+        ("client_secret", auth.client_secret.is_some()),
+        ("refresh_token", auth.refresh_token.is_some()),
+    ];
+    let needed: &[&str] = match auth.method {
+        AuthMethod::ApiToken => &["email", "token"],
+        AuthMethod::ApiKey => &["key"],
+        AuthMethod::Bearer => &["token"],
+        AuthMethod::ClientCredentials => &["client_id", "client_secret"],
+        AuthMethod::RefreshToken => &["client_id", "client_secret", "refresh_token"],
+    };
+    for (name, given) in given {
+        match (given, needed.contains(&name)) {
+            (false, true) => return Err((format!("{key}.{name}"), "is needed for this method".to_owned())),
+            (true, false) => {
+                return Err((format!("{key}.{name}"), "has no meaning for this method".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl AuthConfig {
+    /// Fetches the secrets. The error names the key within `auth`.
+    pub fn credentials(&self) -> Result<Credentials, (&'static str, SecretError)> {
+        let secret = |key: &'static str, at: &Option<SecretRef>| match at {
+            Some(at) => at.resolve().map_err(|why| (key, why)),
+            None => Err((key, SecretError::NoVariable(key.to_owned()))),
+        };
+        let client = || {
+            Ok(OAuthClient {
+                client_id: self.client_id.clone().unwrap_or_default(),
+                client_secret: secret("client_secret", &self.client_secret)?,
+                scopes: self.scopes.clone(),
+            })
+        };
+        Ok(match self.method {
+            AuthMethod::ApiToken => Credentials::ApiToken {
+                email: self.email.clone().unwrap_or_default(),
+                token: secret("token", &self.token)?,
+            },
+            AuthMethod::ApiKey => Credentials::ApiKey { key: secret("key", &self.key)? },
+            AuthMethod::Bearer => Credentials::Bearer { token: secret("token", &self.token)? },
+            AuthMethod::ClientCredentials => Credentials::ClientCredentials(client()?),
+            AuthMethod::RefreshToken => Credentials::RefreshToken {
+                client: client()?,
+                refresh_token: secret("refresh_token", &self.refresh_token)?,
+            },
+        })
+    }
+}
+
+impl GroupConfig {
+    /// The account that mails the customer when nobody has yet.
+    pub fn customer_facing(&self) -> AccountId {
+        let first = self.accounts.first().cloned().unwrap_or_default();
+        AccountId(self.customer_facing.clone().unwrap_or(first))
+    }
+
+    /// The group's name as an id.
+    pub fn id(name: &str) -> GroupId {
+        GroupId::new(name)
+    }
+
+    /// The rules of the synced fields.
+    pub fn field_rules(&self) -> BTreeMap<Field, FieldRule> {
+        let all: BTreeSet<AccountId> = self.accounts.iter().map(AccountId::new).collect();
+        let some = |names: &Option<BTreeSet<String>>| match names {
+            Some(names) => names.iter().map(AccountId::new).collect(),
+            None => all.clone(),
+        };
+        let rule = |config: Option<&FieldConfig>| match config {
+            None => FieldRule { from: all.clone(), to: all.clone(), conflict: ConflictRule::Newest },
+            Some(config) => FieldRule {
+                from: some(&config.from),
+                to: some(&config.to),
+                conflict: match config.conflict.as_deref() {
+                    None | Some("newest") => ConflictRule::Newest,
+                    Some(account) => ConflictRule::Account(AccountId::new(account)),
+                },
+            },
+        };
+        Field::SYNCED
+            .into_iter()
+            .filter(|field| self.fields.get(field).is_none_or(|config| config.sync))
+            .map(|field| (field, rule(self.fields.get(&field))))
+            .collect()
+    }
+
+    /// The routes.
+    pub fn route_rules(&self) -> Vec<Route> {
+        let route = |config: &super::RouteConfig| Route {
+            from: AccountId::new(&config.from),
+            to: AccountId::new(&config.to),
+            with_tags: config.with_tags.clone(),
+        };
+        self.routes.iter().map(route).collect()
+    }
+}

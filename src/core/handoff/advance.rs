@@ -1,0 +1,394 @@
+//! The state machine of a handoff.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{briefing_key, is_open, late_key};
+use crate::{
+    model::{
+        handoff::{Evidence, Handoff, HandoffState, Owner, SourceAnswer, Told},
+        ids::{AccountId, LinkId, OpKey, RemoteId, TicketKey},
+        time::Timestamp,
+    },
+    policy::HandoffRules,
+    transcript::merge_told,
+};
+
+/// How long after the deadline the one late message waits for sources that have
+/// not answered yet, in milliseconds: there is no second one for them.
+pub const LATE_WAIT_MS: i64 = 30_000;
+
+/// Something that happened to a handoff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandoffEvent {
+    /// It is recorded; these context sources are to be asked.
+    Opened {
+        /// Whom to ask.
+        sources: BTreeSet<AccountId>,
+    },
+    /// Another sign of the same handoff.
+    Evidence(Box<News>),
+    /// A context source answered. Its first answer counts.
+    SourceAnswered {
+        /// Which.
+        account: AccountId,
+        /// What it said; `Waiting` is no answer.
+        answer: SourceAnswer,
+    },
+    /// The wake-up came. Too early it does nothing.
+    DeadlinePassed,
+    /// What came of the write that carries the briefing.
+    BriefingSettled(Settled),
+    /// What came of the write that carries what was late.
+    LateSettled(Settled),
+    /// A human agent's public message, written after the handoff was detected, is on the ticket.
+    OwnerSpoke {
+        /// When. Always by the same clock, so that a repeat is known as one.
+        at: Timestamp,
+    },
+    /// The ticket is solved. Said again at every look: before the briefing is
+    /// on the ticket it does nothing, because a solved ticket may be reopened.
+    Solved,
+    /// The AI agent has the conversation again.
+    HandedBack,
+    /// Nobody took it in time.
+    Expired,
+}
+
+/// What another sign of the same handoff adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// The sign.
+    pub evidence: Option<Evidence>,
+    /// The conversation, where the sign knows it.
+    pub link: Option<LinkId>,
+    /// The ticket on which the briefing is better placed.
+    pub ticket: Option<TicketKey>,
+    /// Who owned it before.
+    pub from: Option<Owner>,
+    /// Who is to own it.
+    pub to: Option<Owner>,
+    /// What the AI agent told.
+    pub told: Told,
+}
+
+/// What came of a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is on the ticket.
+    Applied {
+        /// Its id there, where the vendor says it.
+        comment: Option<RemoteId>,
+    },
+    /// It is certainly not there and may be sent again.
+    NotApplied,
+    /// It may be there, and was not found. Never sent again.
+    Lost,
+    /// The vendor refuses it; the words are for an admin.
+    Refused(String),
+}
+
+/// Something to be done, after the step's record is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask these context sources, each once.
+    AskSources(BTreeSet<AccountId>),
+    /// Compose the briefing and write it under this key. Its text belongs into
+    /// [`Handoff::briefing`] in the same commit.
+    SendBriefing {
+        /// The write's name: the same on every repeat.
+        key: OpKey,
+    },
+    /// Bring what came late: rewrite the briefing where the helpdesk can, else
+    /// add one follow-up.
+    SendLate {
+        /// The write's name: the same on every repeat.
+        key: OpKey,
+        /// The briefing's comment, where its id is known; without it, follow up.
+        edit: Option<RemoteId>,
+    },
+    /// Look at [`due_events`] then. An earlier wake-up that was asked for before does no harm.
+    WakeAt(Timestamp),
+    /// The handoff is closed.
+    Done,
+}
+
+/// A record after an event, with what is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandoffStep {
+    /// The record as it is to be stored.
+    pub record: Handoff,
+    /// What to do, in this order.
+    pub effects: Vec<Effect>,
+}
+
+/// What an event makes of a handoff.
+///
+/// An event that means nothing in the record's state changes nothing and has no
+/// effects; so does every repeat, but for [`Settled::NotApplied`], which asks
+/// for the same write again. A closed record stays closed: it still takes in
+/// what came of its notes.
+pub fn advance_handoff(
+    record: &Handoff,
+    event: &HandoffEvent,
+    rules: &HandoffRules,
+    now: Timestamp,
+) -> HandoffStep {
+    let mut step = HandoffStep { record: record.clone(), effects: Vec::new() };
+    if !super::needs_briefing(record.kind) {
+        return step;
+    }
+    match event {
+        HandoffEvent::Opened { sources } => step.opened(sources, now),
+        HandoffEvent::Evidence(news) => step.learned(news, now),
+        HandoffEvent::SourceAnswered { account, answer } => step.answered(account, answer, now),
+        HandoffEvent::DeadlinePassed => step.deadline_passed(now),
+        HandoffEvent::BriefingSettled(settled) => step.briefing_settled(settled, now),
+        HandoffEvent::LateSettled(settled) => step.late_settled(settled),
+        HandoffEvent::OwnerSpoke { at } => step.owner_spoke(*at),
+        HandoffEvent::Solved => step.solved(),
+        HandoffEvent::HandedBack => step.close(HandoffState::HandedBack),
+        HandoffEvent::Expired => step.expired(),
+    }
+    if step.record != *record || !step.effects.is_empty() {
+        step.effects.extend(next_wake(&step.record, rules).map(Effect::WakeAt));
+    }
+    step
+}
+
+/// When something is due next for a record; `None` when nothing will be by itself.
+pub fn next_wake(record: &Handoff, rules: &HandoffRules) -> Option<Timestamp> {
+    if !is_open(record) {
+        return None;
+    }
+    let late = (has_left(record) && wants_late(record)).then(|| late_at(record));
+    let packaging = (!has_left(record)).then_some(record.deadline);
+    let expiry = may_expire(record).then(|| expires_at(record, rules));
+    [late, packaging, expiry].into_iter().flatten().min()
+}
+
+/// What a wake-up at `now` means for a record, in the order in which to apply it.
+pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec<HandoffEvent> {
+    let mut events = Vec::new();
+    if is_open(record) {
+        let late_is_due = has_left(record) && wants_late(record) && now >= late_at(record);
+        if late_is_due || (!has_left(record) && now >= record.deadline) {
+            events.push(HandoffEvent::DeadlinePassed);
+        }
+        if may_expire(record) && now >= expires_at(record, rules) {
+            events.push(HandoffEvent::Expired);
+        }
+    }
+    events
+}
+
+fn expires_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
+    record.detected_at.plus(std::time::Duration::from_millis(rules.expire_ms))
+}
+
+fn late_at(record: &Handoff) -> Timestamp {
+    Timestamp(record.deadline.0.saturating_add(LATE_WAIT_MS))
+}
+
+/// The briefing was composed: nothing more fits into it.
+fn has_left(record: &Handoff) -> bool {
+    record.briefing_key.is_some()
+}
+
+/// There is something for the one late message.
+fn wants_late(record: &Handoff) -> bool {
+    record.late_facts && record.late_key.is_none() && is_delivered(record)
+}
+
+fn is_delivered(record: &Handoff) -> bool {
+    matches!(record.state, HandoffState::Delivered | HandoffState::Accepted | HandoffState::InProgress)
+}
+
+fn may_expire(record: &Handoff) -> bool {
+    record.accepted_at.is_none() && matches!(record.state, HandoffState::Delivering | HandoffState::Delivered)
+}
+
+fn all_answered(sources: &BTreeMap<AccountId, SourceAnswer>) -> bool {
+    sources.values().all(|answer| !matches!(answer, SourceAnswer::Waiting))
+}
+
+impl HandoffStep {
+    fn opened(&mut self, sources: &BTreeSet<AccountId>, now: Timestamp) {
+        if self.record.state != HandoffState::Detected {
+            return;
+        }
+        self.record.state = HandoffState::Packaging;
+        self.record.sources =
+            sources.iter().map(|account| (account.clone(), SourceAnswer::Waiting)).collect();
+        if !sources.is_empty() {
+            self.effects.push(Effect::AskSources(sources.clone()));
+        }
+        self.leave_if_ready(now);
+    }
+
+    /// Before the briefing left, news go into it; after that they are late.
+    fn learned(&mut self, news: &News, now: Timestamp) {
+        if !is_open(&self.record) {
+            return;
+        }
+        let left = has_left(&self.record);
+        let told = merge_told(&self.record.told, &news.told);
+        let record = &mut self.record;
+        let told_more = told != record.told;
+        record.told = told;
+        record.evidence.extend(news.evidence.clone());
+        record.link = record.link.take().or_else(|| news.link.clone());
+        record.from = record.from.take().or_else(|| news.from.clone());
+        let named = news.to.clone().filter(|to| record.to.is_none() || *to != Owner::Nobody);
+        record.to = named.or_else(|| record.to.take());
+        if !left && let Some(ticket) = &news.ticket {
+            record.ticket = ticket.clone();
+        }
+        if left && told_more {
+            record.late_facts = true;
+            self.send_late_if_ready(now);
+        }
+    }
+
+    fn answered(&mut self, account: &AccountId, answer: &SourceAnswer, now: Timestamp) {
+        if !is_open(&self.record) || matches!(answer, SourceAnswer::Waiting) {
+            return;
+        }
+        let Some(waiting @ SourceAnswer::Waiting) = self.record.sources.get_mut(account) else { return };
+        *waiting = answer.clone();
+        if !has_left(&self.record) {
+            return self.leave_if_ready(now);
+        }
+        self.record.late_facts |= match answer {
+            SourceAnswer::Facts(facts) => !facts.is_empty(),
+            SourceAnswer::Ambiguous(matches) => !matches.is_empty(),
+            SourceAnswer::Waiting | SourceAnswer::Nobody | SourceAnswer::Failed(_) => false,
+        };
+        self.send_late_if_ready(now);
+    }
+
+    fn deadline_passed(&mut self, now: Timestamp) {
+        if has_left(&self.record) {
+            self.send_late_if_ready(now);
+        } else {
+            self.leave_if_ready(now);
+        }
+    }
+
+    /// The briefing leaves, once, when every source answered or time is up.
+    /// Sources that still wait stay so, and are named as missing.
+    fn leave_if_ready(&mut self, now: Timestamp) {
+        let record = &mut self.record;
+        let opened = record.state == HandoffState::Packaging;
+        let overdue = record.state == HandoffState::Detected && now >= record.deadline;
+        let ready = all_answered(&record.sources) || now >= record.deadline;
+        if (opened && ready) || overdue {
+            let key = briefing_key(&record.id);
+            record.state = HandoffState::Delivering;
+            record.briefing_key = Some(key.clone());
+            self.effects.push(Effect::SendBriefing { key });
+        }
+    }
+
+    /// What is late leaves, once, when the briefing is on the ticket and either
+    /// every source answered or waiting longer makes no sense.
+    fn send_late_if_ready(&mut self, now: Timestamp) {
+        let ready = all_answered(&self.record.sources) || now >= late_at(&self.record);
+        if ready && wants_late(&self.record) {
+            let key = late_key(&self.record.id);
+            self.record.late_facts = false;
+            self.record.late_key = Some(key.clone());
+            self.effects.push(Effect::SendLate { key, edit: self.record.briefing_comment.clone() });
+        }
+    }
+
+    fn briefing_settled(&mut self, settled: &Settled, now: Timestamp) {
+        if !has_left(&self.record) || self.record.delivered_at.is_some() {
+            return;
+        }
+        let delivering = self.record.state == HandoffState::Delivering;
+        match settled {
+            Settled::Applied { comment } => {
+                self.record.briefing_comment = comment.clone();
+                self.record.delivered_at = Some(now);
+                if delivering {
+                    self.record.state = match self.record.accepted_at {
+                        Some(_) => HandoffState::Accepted,
+                        None => HandoffState::Delivered,
+                    };
+                    self.send_late_if_ready(now);
+                }
+            }
+            Settled::NotApplied if delivering => {
+                self.effects.extend(self.record.briefing_key.clone().map(|key| Effect::SendBriefing { key }));
+            }
+            Settled::Lost if delivering => {
+                self.fail("the briefing was sent, not answered, and not found on the ticket".to_owned());
+            }
+            Settled::Refused(why) if delivering => self.fail(format!("the briefing was refused: {why}")),
+            Settled::NotApplied | Settled::Lost | Settled::Refused(_) => {}
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        self.record.failure = Some(why);
+        self.close(HandoffState::Failed);
+    }
+
+    /// A late message that did not arrive is not repeated: the briefing is
+    /// there, so the handoff goes on, and the record says what is missing.
+    fn late_settled(&mut self, settled: &Settled) {
+        let Some(key) = self.record.late_key.clone() else { return };
+        let why = match settled {
+            Settled::Applied { .. } => return,
+            Settled::NotApplied if is_delivered(&self.record) => {
+                let edit = self.record.briefing_comment.clone();
+                return self.effects.push(Effect::SendLate { key, edit });
+            }
+            Settled::NotApplied => return,
+            Settled::Lost => "what came late was sent, not answered, and not found on the ticket".to_owned(),
+            Settled::Refused(why) => format!("what came late was refused: {why}"),
+        };
+        self.record.late_facts = true;
+        self.record.failure = Some(why);
+    }
+
+    /// A message before the briefing is on the ticket is remembered, so that
+    /// the handoff is accepted as soon as it is delivered.
+    fn owner_spoke(&mut self, at: Timestamp) {
+        let record = &mut self.record;
+        if !is_open(record) {
+            return;
+        }
+        match record.accepted_at {
+            None => {
+                record.accepted_at = Some(at);
+                if record.state == HandoffState::Delivered {
+                    record.state = HandoffState::Accepted;
+                }
+            }
+            Some(first) if at > first && record.state == HandoffState::Accepted => {
+                record.state = HandoffState::InProgress;
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn solved(&mut self) {
+        if is_delivered(&self.record) {
+            self.close(HandoffState::Resolved);
+        }
+    }
+
+    fn expired(&mut self) {
+        if may_expire(&self.record) {
+            self.close(HandoffState::Expired);
+        }
+    }
+
+    fn close(&mut self, state: HandoffState) {
+        if is_open(&self.record) {
+            self.record.state = state;
+            self.effects.push(Effect::Done);
+        }
+    }
+}

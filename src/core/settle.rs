@@ -1,0 +1,364 @@
+//! What came of a write, recorded in its link.
+//!
+//! Settling sets only what was written. Where the answer shows something else
+//! in a field that was sent, the shadow is what was sent all the same: the
+//! difference wakes the link like an edit, so that all sides come to agree on
+//! what the helpdesk made of it. [`crate::merge::REWRITES_MAX`] bounds that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    comments,
+    decision::Decision,
+    intent::{Applied, Create, Intent, Outcome, Update},
+    link::{CommentCopy, Link, Origin, Place, Side, Standing},
+    merge::{Ground, confirm, refresh_behind},
+    model::{
+        comment::Message,
+        ids::{OpKey, RemoteId, TicketKey},
+        ticket::{Field, Value, Version},
+        time::Timestamp,
+    },
+    policy::{Normalize, SyncPolicy},
+};
+
+/// The link after a write came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The link as it is now. Reconcile it next, with the answer's view if there is one.
+    pub link: Link,
+    /// What was decided and why, for the journal.
+    pub decisions: Vec<Decision>,
+    /// Tickets to be fetched by id: whether the write or a person's edit came
+    /// last cannot be told from the answer.
+    pub read_again: BTreeSet<TicketKey>,
+    /// Later writes to the same ticket that must not be sent: settle them as
+    /// [`Outcome::NotApplied`], so that messages keep their order.
+    pub withdraw: BTreeSet<OpKey>,
+}
+
+/// Records what came of a write. Settling a write twice changes nothing.
+pub fn settle(
+    link: &Link,
+    intent: &Intent,
+    outcome: &Outcome,
+    policy: &SyncPolicy,
+    vendors: &dyn Normalize,
+) -> Settled {
+    let mut settling = Settling {
+        out: Settled {
+            link: link.clone(),
+            decisions: Vec::new(),
+            read_again: BTreeSet::new(),
+            withdraw: BTreeSet::new(),
+        },
+        ground: Ground { policy, vendors },
+    };
+    match intent {
+        Intent::Create(create) => settling.create(create, outcome),
+        Intent::Update(update) => settling.update(update, outcome),
+        Intent::EditNote(edit) => settling.edit_note(&edit.at, outcome),
+    }
+    settling.out
+}
+
+/// The link with a note of ours on its way to a ticket, so that a look at the
+/// ticket's comments does not take it for somebody's words. Commit it together
+/// with the write; [`settle`] does the rest.
+pub fn note_leaves(link: &Link, update: &Update, now: Timestamp) -> Link {
+    let mut link = link.clone();
+    if is_own_note(update) && find_ours(&link, &update.key).is_none() {
+        add_ours(&mut link, update, Place::Sending(update.key.clone()), now);
+    }
+    link
+}
+
+/// Whether an update carries our own words.
+fn is_own_note(update: &Update) -> bool {
+    matches!(&update.message, Some(Message::Private(note)) if note.author.is_none())
+}
+
+fn find_ours(link: &Link, key: &OpKey) -> Option<u64> {
+    let ours = Origin::Ours(key.clone());
+    link.copies.iter().find(|(_, copy)| copy.origin == ours).map(|(number, _)| *number)
+}
+
+fn add_ours(link: &mut Link, update: &Update, place: Place, at: Timestamp) {
+    let Some(message) = &update.message else { return };
+    let copy = CommentCopy {
+        origin: Origin::Ours(update.key.clone()),
+        public: false,
+        digest: comments::digest(message.body()),
+        at,
+        places: BTreeMap::from([(update.at.clone(), place)]),
+    };
+    link.copies.insert(link.next_copy, copy);
+    link.next_copy += 1;
+}
+
+struct Settling<'a> {
+    out: Settled,
+    ground: Ground<'a>,
+}
+
+impl Settling<'_> {
+    fn update(&mut self, update: &Update, outcome: &Outcome) {
+        let was_out = self.close(update);
+        match outcome {
+            Outcome::Applied(applied) => {
+                self.applied_fields(update, applied);
+                self.applied_message(update, applied);
+                self.raise_version(update, applied);
+            }
+            Outcome::NotApplied => {
+                self.take_back(update);
+                self.unplan_message(update);
+                if was_out {
+                    self.withdraw_later(update);
+                }
+            }
+            Outcome::Lost => {
+                let reason = "it was sent and not answered, and was not found when looked for";
+                self.park_message(update, reason);
+            }
+            Outcome::Refused(reason) => {
+                self.take_back(update);
+                self.park_message(update, reason);
+                if was_out && !update.set.is_empty() {
+                    self.park_side(update, reason);
+                }
+            }
+        }
+    }
+
+    /// Takes the write off the side's list; says whether it was there.
+    fn close(&mut self, update: &Update) -> bool {
+        let side = self.out.link.sides.get_mut(&update.at);
+        side.is_some_and(|side| side.outstanding.remove(&update.key))
+    }
+
+    fn applied_fields(&mut self, update: &Update, applied: &Applied) {
+        let shown = applied.shown.as_ref().map(|view| &view.fields);
+        for (field, sent) in &update.set {
+            let Some(side) = self.out.link.sides.get_mut(&update.at) else { return };
+            let flying = side.in_flight.get(field).is_some_and(|values| values.contains(sent));
+            // A value that has shown up already is in the shadow, or a person's newer edit is.
+            if flying && land(side, *field, sent, applied.version) {
+                self.out.read_again.insert(update.at.clone());
+            }
+            if flying {
+                let counts =
+                    self.ground.rule(*field).is_some_and(|rule| rule.from.contains(&update.at.account));
+                count_rewriting(side, *field, sent, shown.and_then(|fields| fields.get(field)), counts);
+                refresh_behind(&mut self.out.link, &update.at, *field, self.ground);
+            }
+        }
+    }
+
+    fn raise_version(&mut self, update: &Update, applied: &Applied) {
+        let Some(side) = self.out.link.sides.get_mut(&update.at) else { return };
+        let Some(version) = applied.version else { return };
+        // Nothing came between a conditional write and the version it names.
+        if update.if_version.is_some_and(|before| side.comments_at >= before) {
+            side.comments_at = side.comments_at.max(version);
+        }
+        side.seen = side.seen.max(version);
+    }
+
+    fn applied_message(&mut self, update: &Update, applied: &Applied) {
+        if update.message.is_none() {
+            return;
+        }
+        let link = &mut self.out.link;
+        let number = comments::carried_by(link, &update.at, &update.key)
+            .or_else(|| is_own_note(update).then(|| find_ours(link, &update.key)).flatten());
+        match number {
+            Some(number) => place(link, number, &update.at, applied.comment.as_ref()),
+            None if is_own_note(update) => self.own_note(update, applied),
+            None => {}
+        }
+    }
+
+    /// A note of ours that nobody announced: new, or taken in already as somebody's words.
+    fn own_note(&mut self, update: &Update, applied: &Applied) {
+        let link = &mut self.out.link;
+        let id = applied.comment.clone();
+        let here = id.clone().map(Place::Here);
+        let taken = link
+            .copies
+            .values_mut()
+            .find(|copy| here.is_some() && copy.places.get(&update.at) == here.as_ref());
+        if let Some(copy) = taken {
+            copy.origin = Origin::Ours(update.key.clone());
+            return;
+        }
+        let at = applied.shown.as_ref().map_or(Timestamp(0), |view| view.read_at);
+        add_ours(link, update, Place::Sending(update.key.clone()), at);
+        if let Some(number) = find_ours(link, &update.key) {
+            place(link, number, &update.at, id.as_ref());
+        }
+    }
+
+    /// Values that are certainly not there are not in flight.
+    fn take_back(&mut self, update: &Update) {
+        let Some(side) = self.out.link.sides.get_mut(&update.at) else { return };
+        for (field, sent) in &update.set {
+            let Some(values) = side.in_flight.get_mut(field) else { continue };
+            if let Some(at) = values.iter().rposition(|value| value == sent) {
+                values.remove(at);
+            }
+            if values.is_empty() {
+                side.in_flight.remove(field);
+                side.overtaken.remove(field);
+            }
+        }
+    }
+
+    /// The message is planned again.
+    fn unplan_message(&mut self, update: &Update) {
+        let link = &mut self.out.link;
+        if let Some(number) = comments::carried_by(link, &update.at, &update.key) {
+            let is_ours = link.copies.get(&number).is_some_and(|copy| matches!(copy.origin, Origin::Ours(_)));
+            if is_ours {
+                link.copies.remove(&number);
+            } else if let Some(copy) = link.copies.get_mut(&number) {
+                copy.places.remove(&update.at);
+            }
+        }
+    }
+
+    fn withdraw_later(&mut self, update: &Update) {
+        let Some(side) = self.out.link.sides.get(&update.at) else { return };
+        let later = side.outstanding.iter().filter(|key| op_number(key) > op_number(&update.key));
+        self.out.withdraw.extend(later.cloned());
+    }
+
+    fn park_message(&mut self, update: &Update, reason: &str) {
+        let link = &mut self.out.link;
+        if let Some(number) = comments::carried_by(link, &update.at, &update.key) {
+            if let Some(copy) = link.copies.get_mut(&number) {
+                copy.places.insert(update.at.clone(), Place::Parked(reason.to_owned()));
+            }
+            let (ticket, reason) = (update.at.clone(), reason.to_owned());
+            self.out.decisions.push(Decision::CommentParked { number, ticket, reason });
+        } else if is_own_note(update) && find_ours(link, &update.key).is_none() {
+            add_ours(link, update, Place::Parked(reason.to_owned()), Timestamp(0));
+        }
+    }
+
+    fn park_side(&mut self, update: &Update, reason: &str) {
+        if let Some(side) = self.out.link.sides.get_mut(&update.at) {
+            side.parked = Some(reason.to_owned());
+        }
+        let (ticket, reason) = (update.at.clone(), reason.to_owned());
+        self.out.decisions.push(Decision::Parked { ticket, reason });
+    }
+
+    fn edit_note(&mut self, ticket: &TicketKey, outcome: &Outcome) {
+        let Outcome::Applied(applied) = outcome else { return };
+        let Some(side) = self.out.link.sides.get_mut(ticket) else { return };
+        side.seen = side.seen.max(applied.version.unwrap_or_default());
+    }
+
+    fn create(&mut self, create: &Create, outcome: &Outcome) {
+        let link = &mut self.out.link;
+        if link.creating.get(&create.at) != Some(&create.key) {
+            return;
+        }
+        link.creating.remove(&create.at);
+        let opening = link.openings.remove(&create.key);
+        match outcome {
+            Outcome::Applied(applied) => self.created(create, applied, opening),
+            Outcome::NotApplied => {}
+            Outcome::Lost => {
+                self.park_create(create, "it was sent and not answered, and was not found when looked for")
+            }
+            Outcome::Refused(reason) => self.park_create(create, reason),
+        }
+    }
+
+    fn park_create(&mut self, create: &Create, reason: &str) {
+        let (at, reason) = (create.at.clone(), reason.to_owned());
+        self.out.link.create_parked.insert(at.clone(), reason.clone());
+        self.out.decisions.push(Decision::CreateParked { at, reason });
+    }
+
+    /// The new ticket is a side. What it shows otherwise than it was sent is
+    /// behind, so that one update tries to set it.
+    fn created(&mut self, create: &Create, applied: &Applied, opening: Option<u64>) {
+        let link = &mut self.out.link;
+        let ticket = &applied.ticket;
+        if link.sides.contains_key(ticket) {
+            return;
+        }
+        let mut shadow = create.ticket.fields.clone();
+        shadow.extend(applied.shown.iter().flat_map(|view| view.fields.clone()));
+        let shown = applied.shown.as_ref().map(|view| view.version);
+        let seen = applied.version.or(shown).unwrap_or_default();
+        let comments_at = Version(seen.0.saturating_sub(1));
+        let comments_seen = Some(0);
+        let side = Side { shadow, seen, comments_seen, comments_at, ..Side::default() };
+        link.sides.insert(ticket.clone(), side);
+        if let Some(number) = opening {
+            place(link, number, ticket, applied.comment.as_ref());
+        }
+        for field in Field::SYNCED {
+            refresh_behind(link, ticket, field, self.ground);
+        }
+        self.out.decisions.push(Decision::Created { ticket: ticket.clone() });
+    }
+}
+
+/// The number of a write within its link, as [`Link::take_op`] gave it.
+fn op_number(key: &OpKey) -> Option<u64> {
+    key.as_str().rsplit_once('-').and_then(|(_, number)| number.parse().ok())
+}
+
+/// Sets the shadow to a value that was written, unless a newer view has been
+/// taken in. Says whether the order of the two is in doubt.
+fn land(side: &mut Side, field: Field, sent: &Value, version: Option<Version>) -> bool {
+    let is_newest = version.is_some_and(|version| version > side.seen);
+    let is_older = version.is_some_and(|version| version < side.seen);
+    let overtaken = side.overtaken.contains(&field);
+    if overtaken && !is_newest {
+        // The person's edit is in the shadow and the base already. If ours came
+        // first it is over; if not, it will show up and must count as ours.
+        if is_older {
+            confirm(side, field, sent);
+        }
+        return !is_older;
+    }
+    let doubt = !is_newest && side.shadow.get(&field) != Some(sent);
+    side.shadow.insert(field, sent.clone());
+    confirm(side, field, sent);
+    doubt
+}
+
+/// Counts how often in a row the answer shows something else than was sent.
+fn count_rewriting(side: &mut Side, field: Field, sent: &Value, shown: Option<&Value>, counts: bool) {
+    match shown {
+        Some(shown) if shown != sent => *side.rewritten.entry(field).or_default() += 1,
+        // Where changes do not count, the count bounds overruling as well.
+        Some(_) if counts => {
+            side.rewritten.remove(&field);
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// A message stands on a ticket. Without an id it is found by its text at the next look.
+fn place(link: &mut Link, number: u64, ticket: &TicketKey, id: Option<&RemoteId>) {
+    let place = match id {
+        Some(id) => Place::Here(id.clone()),
+        None => Place::Parked("it was written; its id there is not known".to_owned()),
+    };
+    let Some(copy) = link.copies.get_mut(&number) else { return };
+    if copy.places.get(ticket) == Some(&place) {
+        return;
+    }
+    copy.places.insert(ticket.clone(), place);
+    let Some(side) = link.sides.get_mut(ticket).filter(|side| side.standing == Standing::Live) else {
+        return;
+    };
+    side.comments_seen = side.comments_seen.filter(|_| id.is_some()).map(|count| count + 1);
+}

@@ -1,0 +1,136 @@
+//! What the engine knows of an account: what it can do, what is switched off, and why.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use handoffd_connectors::contract::{Capabilities, Disarms, Error, Helpdesk, Probe};
+use handoffd_core::{
+    AccountId, Fields, GroupId, Timestamp,
+    policy::{AccountPolicy, Normalize},
+};
+
+use crate::{config::Rhythm, store::tables::AccountRow};
+
+/// One helpdesk account at work.
+pub struct Desk {
+    /// Its name.
+    pub id: AccountId,
+    /// The adapter.
+    pub helpdesk: Arc<dyn Helpdesk>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// The link group that it belongs to.
+    pub group: Option<GroupId>,
+    /// How often its feeds are read.
+    pub poll: Rhythm,
+    /// How often its linked tickets are read again.
+    pub resync: Rhythm,
+    standing: Mutex<AccountRow>,
+}
+
+/// What an error of a call changes about an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StandingChange {
+    Paused(String),
+    Disarmed(Disarms, String),
+}
+
+/// Names the change that an error brings, when the call needed `capability`.
+pub(super) fn change_for(error: &Error, capability: Disarms) -> Option<StandingChange> {
+    match error {
+        Error::Unauthorized { why } => Some(StandingChange::Paused(why.clone())),
+        Error::Forbidden { missing } => Some(StandingChange::Disarmed(capability, missing.clone())),
+        _ => None,
+    }
+}
+
+impl Desk {
+    /// An account as it stood when it was stored last.
+    pub fn new(
+        id: AccountId,
+        helpdesk: Arc<dyn Helpdesk>,
+        group: Option<GroupId>,
+        poll: Rhythm,
+        resync: Rhythm,
+        standing: AccountRow,
+    ) -> Self {
+        let capabilities = helpdesk.capabilities();
+        Self { id, helpdesk, capabilities, group, poll, resync, standing: Mutex::new(standing) }
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> AccountRow {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes how it stands; tells whether anything changed.
+    pub(super) fn change_standing(&self, change: impl FnOnce(&mut AccountRow)) -> bool {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = standing.clone();
+        change(&mut standing);
+        *standing != before
+    }
+
+    /// Whether nothing is sent to it.
+    pub fn is_paused(&self) -> bool {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).paused.is_some()
+    }
+
+    /// Whether its feeds are read.
+    pub(super) fn reads_armed(&self) -> bool {
+        !self.standing().disarmed.contains_key(AccountRow::capability(Disarms::Reads))
+    }
+
+    /// What decisions need to know of it.
+    pub(super) fn policy(&self) -> AccountPolicy {
+        let standing = self.standing();
+        let armed = |disarms| !standing.disarmed.contains_key(AccountRow::capability(disarms));
+        let writes_armed = standing.paused.is_none() && armed(Disarms::Writes);
+        AccountPolicy {
+            conditional_writes: self.capabilities.conditional_writes,
+            writes_armed,
+            creates_armed: writes_armed && armed(Disarms::Creates),
+        }
+    }
+}
+
+/// Takes what a probe found into an account's standing.
+pub(super) fn take_probe(standing: &mut AccountRow, probe: &Probe) {
+    standing.paused = None;
+    standing.identity = Some(probe.identity.clone());
+    standing.disarmed.clear();
+    for problem in &probe.problems {
+        if problem.disarms != Disarms::Nothing {
+            let why = format!("{} {}", problem.what, problem.remedy);
+            standing.disarmed.insert(AccountRow::capability(problem.disarms).to_owned(), why);
+        }
+    }
+}
+
+/// Takes a failed call into an account's standing.
+pub(super) fn take_change(standing: &mut AccountRow, change: &StandingChange, now: Timestamp) {
+    match change {
+        StandingChange::Paused(why) => {
+            if standing.paused.is_none() {
+                standing.paused = Some((why.clone(), now));
+            }
+        }
+        StandingChange::Disarmed(disarms, why) => {
+            standing.disarmed.insert(AccountRow::capability(*disarms).to_owned(), why.clone());
+        }
+    }
+}
+
+/// The helpdesks' own rewriting, for decisions.
+pub(super) struct Vendors<'a>(pub(super) &'a BTreeMap<AccountId, Arc<Desk>>);
+
+impl Normalize for Vendors<'_> {
+    fn normalize(&self, account: &AccountId, fields: &Fields) -> Fields {
+        match self.0.get(account) {
+            Some(desk) => desk.helpdesk.normalize(fields),
+            None => fields.clone(),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Carries out stored writes. A write that may have been sent is looked for at
+//! the vendor before anything else is done with it.
+
+use std::collections::BTreeSet;
+
+use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
+use handoffd_core::{
+    AccountId, Message, Person, RemoteId, Role, Timestamp,
+    intent::{Applied, Intent, Outcome},
+    link::{Link, Place},
+    retry::{self, Failure, Next, RetryRules},
+};
+
+use super::{Desk, Fault, Inner};
+use crate::store::{
+    Commit, Key,
+    tables::{self, IntentRow, PEOPLE},
+};
+
+/// What one try came to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The write is settled.
+    Settle(Outcome),
+    /// The ticket is gone; the write did not happen.
+    Gone,
+    /// The ticket changed since it was read: read it and decide again.
+    Stale,
+    /// Not settled: the row as it is to be stored, due later.
+    Keep(Box<IntentRow>),
+}
+
+impl Inner {
+    /// One try of a stored write.
+    pub(super) async fn execute(&self, link: &Link, row: &IntentRow) -> Result<Step, Fault> {
+        let now = self.now();
+        let Some(desk) = self.parts.desks.get(row.intent.account()) else {
+            let why = format!("the account {} is not configured", row.intent.account());
+            return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
+        };
+        if desk.is_paused() {
+            let why = format!("{} is paused", desk.id);
+            return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
+        }
+        let lane = if row.handoff.is_some() { Lane::Handoff } else { Lane::Live };
+        let call = self.call(lane);
+        let intent = self.fetch_back(row.intent.clone()).await?;
+        let author = match self.author_at(desk, call, &intent).await? {
+            Ok(author) => author,
+            Err(error) => return Ok(self.after_error(desk, row, harmless(error), false).await),
+        };
+        if row.sent_at.is_some() || row.run != self.parts.run {
+            return self.look_for(desk, call, link, row, &intent, author.as_ref()).await;
+        }
+        self.send(desk, call, row, &intent, author.as_ref()).await
+    }
+
+    async fn send(
+        &self,
+        desk: &Desk,
+        call: Call,
+        row: &IntentRow,
+        intent: &Intent,
+        author: Option<&RemoteId>,
+    ) -> Result<Step, Fault> {
+        let sent_at = self.now();
+        match desk.helpdesk.apply(call, intent, author).await {
+            Ok(applied) => {
+                self.parts.metrics.wrote(&desk.id, "applied");
+                Ok(Step::Settle(Outcome::Applied(Box::new(applied))))
+            }
+            Err(error) => {
+                let row = IntentRow { sent_at: row.sent_at.or(Some(sent_at)), ..row.clone() };
+                Ok(self.after_error(desk, &row, error, false).await)
+            }
+        }
+    }
+
+    async fn look_for(
+        &self,
+        desk: &Desk,
+        call: Call,
+        link: &Link,
+        row: &IntentRow,
+        intent: &Intent,
+        author: Option<&RemoteId>,
+    ) -> Result<Step, Fault> {
+        let claimed = claimed_at(link, intent);
+        let lost =
+            Attempted { intent, sent_at: row.sent_at.unwrap_or(row.made_at), claimed: &claimed, author };
+        match desk.helpdesk.find_applied(call, lost).await {
+            Ok(Some(applied)) => {
+                tracing::info!(account = %desk.id, key = %intent.key(), "A write without an answer was found at the vendor.");
+                self.parts.metrics.wrote(&desk.id, "found");
+                Ok(Step::Settle(Outcome::Applied(Box::new(applied))))
+            }
+            Ok(None) => self.after_fruitless_look(desk, call, row, intent, author).await,
+            Err(error) => Ok(self.after_error(desk, row, error, true).await),
+        }
+    }
+
+    /// Not found. Another run of the daemon may have stopped before it sent
+    /// anything: once the vendor had time to finish what it might have had in
+    /// hand, the write is sent. A write that was sent is given up instead.
+    async fn after_fruitless_look(
+        &self,
+        desk: &Desk,
+        call: Call,
+        row: &IntentRow,
+        intent: &Intent,
+        author: Option<&RemoteId>,
+    ) -> Result<Step, Fault> {
+        let lookups = row.lookups + 1;
+        let rested = self.now().since(row.found_at.unwrap_or(row.made_at)) >= self.parts.config.lost_settle.0;
+        if row.sent_at.is_none() && rested && lookups > 1 {
+            let row = IntentRow { run: self.parts.run.clone(), lookups, ..row.clone() };
+            return self.send(desk, call, &row, intent, author).await;
+        }
+        if row.sent_at.is_some() && lookups >= desk.capabilities.lookups_max {
+            self.parts.metrics.wrote(&desk.id, "lost");
+            let outcome = if repeatable(intent) { Outcome::NotApplied } else { Outcome::Lost };
+            return Ok(Step::Settle(outcome));
+        }
+        let wait = if row.sent_at.is_some() {
+            desk.capabilities.lookup_wait
+        } else {
+            self.parts.config.lost_settle.0
+        };
+        let why = "sent and not answered; it is being looked for".to_owned();
+        let found_at = row.found_at.or(Some(self.now()));
+        Ok(put_off(&IntentRow { lookups, found_at, ..row.clone() }, self.now().plus(wait), why))
+    }
+
+    async fn after_error(&self, desk: &Desk, row: &IntentRow, error: Error, looking: bool) -> Step {
+        let capability = match row.intent {
+            Intent::Create(_) => Disarms::Creates,
+            Intent::Update(_) | Intent::EditNote(_) => Disarms::Writes,
+        };
+        self.learn(desk, &error, capability).await;
+        self.parts.metrics.wrote(&desk.id, outcome_word(&error));
+        let words = error.to_string();
+        let failure = failure_of(&error);
+        // Only an answer that is missing leaves it open whether the write happened.
+        let sent_at = match (&error, looking) {
+            (Error::Unknown { .. } | Error::Malformed { .. }, _) | (_, true) => row.sent_at,
+            _ => None,
+        };
+        let row = IntentRow { sent_at, ..row.clone() };
+        if !looking {
+            match error {
+                Error::Gone => return Step::Gone,
+                Error::Stale => return Step::Stale,
+                _ => {}
+            }
+        }
+        let (fraction, rules) = (self.parts.jitter.fraction(), self.rules(desk));
+        match retry::decide(failure, row.attempts + 1, row.lookups, self.now(), fraction, &rules) {
+            Next::At { when, counts } => {
+                put_off(&IntentRow { attempts: row.attempts + u32::from(counts), ..row }, when, words)
+            }
+            Next::Look { when } => put_off(&row, when, words),
+            Next::Replan => Step::Settle(Outcome::NotApplied),
+            Next::Park { .. } if row.sent_at.is_some() && !repeatable(&row.intent) => {
+                Step::Settle(Outcome::Lost)
+            }
+            Next::Park { .. } if row.sent_at.is_some() => Step::Settle(Outcome::NotApplied),
+            Next::Park { reason } => Step::Settle(Outcome::Refused(format!("{reason}: {words}"))),
+        }
+    }
+
+    fn rules(&self, desk: &Desk) -> RetryRules {
+        let config = &self.parts.config;
+        RetryRules {
+            attempts_max: config.attempts_max,
+            lookups_max: desk.capabilities.lookups_max,
+            wait_first: config.retry_first.0,
+            wait_max: config.retry_max.0,
+            lookup_wait: desk.capabilities.lookup_wait,
+            paused_wait: config.paused_recheck.0,
+        }
+    }
+
+    /// The id, at this helpdesk, of the customer who wrote the message.
+    async fn author_at(
+        &self,
+        desk: &Desk,
+        call: Call,
+        intent: &Intent,
+    ) -> Result<Result<Option<RemoteId>, Error>, Fault> {
+        let Intent::Update(update) = intent else { return Ok(Ok(None)) };
+        let Some(author) = update.message.as_ref().and_then(customer_of) else { return Ok(Ok(None)) };
+        let Some(email) = author.email_folded() else { return Ok(Ok(None)) };
+        if let Some(id) = tables::person_at(&*self.parts.store, &desk.id, &email).await? {
+            return Ok(Ok(Some(id)));
+        }
+        match desk.helpdesk.ensure_person(call, author).await {
+            Ok(id) => {
+                let row = tables::put(PEOPLE, Key::of(&[desk.id.as_str(), &email]), &id);
+                self.parts.store.commit(Commit { writes: vec![row], ..Commit::default() }).await?;
+                Ok(Ok(Some(id)))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+}
+
+/// Finding or making a person is harmless to repeat: no answer means no more than that.
+fn harmless(error: Error) -> Error {
+    match error {
+        Error::Unknown { why } => Error::Transient { why },
+        Error::Gone | Error::Stale => Error::Transient { why: error.to_string() },
+        error => error,
+    }
+}
+
+/// Whether the same write may be decided again without harm when nobody knows
+/// whether it happened: fields take their value twice, words do not.
+fn repeatable(intent: &Intent) -> bool {
+    match intent {
+        Intent::Create(_) => false,
+        Intent::Update(update) => update.message.is_none(),
+        Intent::EditNote(_) => true,
+    }
+}
+
+fn customer_of(message: &Message) -> Option<&Person> {
+    match message {
+        Message::Public(message) => Some(&message.author),
+        Message::Private(message) => message.author.as_ref(),
+    }
+    .filter(|author| author.role == Role::Customer)
+}
+
+/// The comments on the written ticket that are accounted for.
+fn claimed_at(link: &Link, intent: &Intent) -> BTreeSet<RemoteId> {
+    let Some(ticket) = intent.ticket() else { return BTreeSet::new() };
+    let places = link.copies.values().filter_map(|copy| copy.places.get(ticket));
+    places
+        .filter_map(|place| match place {
+            Place::Here(id) => Some(id.clone()),
+            Place::Sending(_) | Place::Parked(_) => None,
+        })
+        .collect()
+}
+
+fn put_off(row: &IntentRow, due: Timestamp, why: String) -> Step {
+    Step::Keep(Box::new(IntentRow { due, last_error: Some(why), ..row.clone() }))
+}
+
+fn failure_of(error: &Error) -> Failure {
+    match error {
+        Error::Throttled { retry_at } => Failure::Throttled { retry_at: *retry_at },
+        Error::Transient { .. } => Failure::Transient,
+        Error::Unknown { .. } => Failure::Unknown,
+        Error::Stale => Failure::Stale,
+        Error::Gone => Failure::Gone,
+        Error::Unauthorized { .. } => Failure::Unauthorized,
+        Error::Forbidden { .. } => Failure::Forbidden,
+        Error::Malformed { .. } => Failure::Malformed,
+        Error::Refused { .. } | Error::CursorRefused { .. } => Failure::Refused,
+    }
+}
+
+fn outcome_word(error: &Error) -> &'static str {
+    match error {
+        Error::Throttled { .. } => "throttled",
+        Error::Transient { .. } => "transient",
+        Error::Unknown { .. } => "unknown",
+        Error::Stale => "stale",
+        Error::Gone => "gone",
+        Error::Unauthorized { .. } => "unauthorized",
+        Error::Forbidden { .. } => "forbidden",
+        Error::Malformed { .. } => "malformed",
+        Error::Refused { .. } | Error::CursorRefused { .. } => "refused",
+    }
+}
+
+/// The words for what came of a write.
+pub(super) fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied(applied) => describe_applied(applied),
+        Outcome::NotApplied => "not applied; decided again".to_owned(),
+        Outcome::Lost => "sent, not answered and not found; never sent again".to_owned(),
+        Outcome::Refused(why) => format!("refused: {why}"),
+    }
+}
+
+fn describe_applied(applied: &Applied) -> String {
+    match &applied.comment {
+        Some(comment) => format!("applied to {} as comment {comment}", applied.ticket),
+        None => format!("applied to {}", applied.ticket),
+    }
+}
+
+/// The account that a write goes to, for journals.
+pub(super) fn account_of(intent: &Intent) -> AccountId {
+    intent.account().clone()
+}

@@ -1,0 +1,239 @@
+//! Claims due jobs and gives each to a worker; one worker per link.
+
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
+
+use futures_util::StreamExt;
+use handoffd_core::{LinkId, Timestamp};
+
+use super::{Engine, Fault, Inner};
+use crate::store::{
+    Claimed, Commit, CommitError, JobDone, Lease, LeaseName, NewJob, SHARDS, Shard, Topic,
+    tables::{PARKED, ParkedRow, Wake, parked_key, put},
+};
+
+/// How long a lease on a shard is held before it must be renewed.
+const LEASE_TTL: Duration = Duration::from_secs(600);
+/// How long a claimed job stays hidden from others: longer than any work takes.
+const VISIBILITY: Duration = Duration::from_secs(1_800);
+/// The wait before a store that fails is tried again.
+const STORE_REST: Duration = Duration::from_secs(1);
+
+impl Engine {
+    pub(super) async fn run_queue(&self) {
+        let mut leases = BTreeMap::new();
+        let mut hints = self.parts.store.hints(Topic::Jobs);
+        while !self.stop.is_cancelled() {
+            if let Err(why) = self.hold_leases(&mut leases).await {
+                tracing::warn!(%why, "The queue cannot be held; it is tried again.");
+            }
+            let next = self.claim_due(&leases).await;
+            let wait =
+                next.unwrap_or_else(|| self.now().plus(LEASE_TTL / 3)).min(self.now().plus(LEASE_TTL / 3));
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                () = self.freed.notified() => {}
+                _ = hints.next() => {}
+                () = self.parts.clock.sleep_until(wait) => {}
+            }
+        }
+        for lease in leases.into_values() {
+            // A lease that is not given back runs out by itself.
+            let _ = self.parts.store.release(lease).await;
+        }
+    }
+
+    async fn hold_leases(&self, leases: &mut BTreeMap<u16, Lease>) -> Result<(), CommitError> {
+        for shard in 0..SHARDS {
+            let renew_from = self.now().plus(LEASE_TTL / 2);
+            match leases.get(&shard) {
+                Some(lease) if lease.until > renew_from => {}
+                Some(lease) => match self.parts.store.renew(lease, LEASE_TTL).await {
+                    Ok(lease) => {
+                        leases.insert(shard, lease);
+                    }
+                    Err(CommitError::Fenced { .. }) => {
+                        leases.remove(&shard);
+                    }
+                    Err(error) => return Err(error),
+                },
+                None => {
+                    let name = LeaseName(format!("jobs/{shard:02}"));
+                    if let Some(lease) = self.parts.store.acquire(&name, &self.parts.run, LEASE_TTL).await? {
+                        leases.insert(shard, lease);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims what is due, as far as there are workers; tells when more is due.
+    async fn claim_due(&self, leases: &BTreeMap<u16, Lease>) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        for (shard, lease) in leases {
+            let due = match self.parts.store.next_due(Shard(*shard)).await {
+                Ok(due) => due,
+                Err(_) => Some(self.now().plus(STORE_REST)),
+            };
+            let Some(due) = due else { continue };
+            if due > self.now() {
+                next = Some(next.map_or(due, |next| next.min(due)));
+                continue;
+            }
+            let free = self.parts.config.workers_max.saturating_sub(self.jobs_in_hand());
+            if free == 0 {
+                // A worker that finishes wakes the queue.
+                break;
+            }
+            let limit = u32::try_from(free).unwrap_or(u32::MAX);
+            match self.parts.store.claim(Shard(*shard), lease, limit, VISIBILITY).await {
+                Ok(claimed) => {
+                    // A job of an order key that is in hand stays due and is not given out.
+                    if claimed.is_empty() {
+                        let retry = self.now().plus(STORE_REST);
+                        next = Some(next.map_or(retry, |next| next.min(retry)));
+                    } else {
+                        next = Some(self.now());
+                    }
+                    for job in claimed {
+                        self.begin(job);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "Work could not be claimed; it is tried again.");
+                    let retry = self.now().plus(STORE_REST);
+                    next = Some(next.map_or(retry, |next| next.min(retry)));
+                }
+            }
+        }
+        next
+    }
+
+    fn begin(&self, claimed: Claimed) {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(claimed.job.id.clone());
+        let engine = self.clone();
+        self.tasks.spawn(async move {
+            let work = engine.clone();
+            let job = claimed.clone();
+            // A worker of its own, so that a broken invariant parks one link and not the queue.
+            let outcome = tokio::spawn(async move { work.work(&job).await }).await;
+            let fault = match outcome {
+                Ok(Ok(())) => None,
+                Ok(Err(fault)) => Some(fault),
+                Err(error) if error.is_panic() => {
+                    let why = "an internal invariant is broken; please report it".to_owned();
+                    Some(Fault::Park { why })
+                }
+                Err(_) => None,
+            };
+            if let Some(fault) = fault {
+                engine.after_fault(&claimed, fault).await;
+            }
+            engine.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&claimed.job.id);
+            engine.freed.notify_one();
+        });
+    }
+
+    async fn work(&self, claimed: &Claimed) -> Result<(), Fault> {
+        match Wake::read(&claimed.job) {
+            Some(wake) => self.look(&wake, claimed).await,
+            None => Err(Fault::Park { why: format!("the job {:?} cannot be read", claimed.job.id) }),
+        }
+    }
+
+    /// Puts a job whose work stopped back, or parks it.
+    async fn after_fault(&self, claimed: &Claimed, fault: Fault) {
+        let done = vec![JobDone { id: claimed.job.id.clone(), rev: claimed.rev }];
+        let again = |at| NewJob { run_at: at, ..claimed.job.clone() };
+        let commit = match &fault {
+            Fault::Later { at, why } => {
+                tracing::debug!(job = claimed.job.id, %at, why, "Work is put off.");
+                Commit { done, jobs: vec![again(*at)], ..Commit::default() }
+            }
+            Fault::Store { why } => {
+                tracing::warn!(job = claimed.job.id, why, "Work is put off: the store does not take it.");
+                Commit { done, jobs: vec![again(self.now().plus(STORE_REST))], ..Commit::default() }
+            }
+            Fault::Park { why } => {
+                tracing::error!(job = claimed.job.id, why, "Work is parked until an admin looks.");
+                Commit { done, writes: vec![self.parked_job(claimed, why)], ..Commit::default() }
+            }
+        };
+        let mut rest = STORE_REST;
+        while let Err(error) = self.parts.store.commit(commit.clone()).await {
+            // The job stays claimed: it is given out again when its visibility ends, or at the next start.
+            tracing::warn!(job = claimed.job.id, %error, "Putting work off could not be stored.");
+            if self.stop.is_cancelled() || rest > STORE_REST * 60 {
+                return;
+            }
+            self.parts.clock.sleep_until(self.now().plus(rest)).await;
+            rest *= 2;
+        }
+    }
+
+    fn parked_job(&self, claimed: &Claimed, why: &str) -> crate::store::Write {
+        let account = match Wake::read(&claimed.job) {
+            Some(Wake::Ticket { ticket, .. }) => ticket.account,
+            _ => handoffd_core::AccountId::new(""),
+        };
+        let row = ParkedRow {
+            kind: "work".to_owned(),
+            name: claimed.job.id.clone(),
+            account,
+            link: None,
+            reason: why.to_owned(),
+            since: self.now(),
+        };
+        put(PARKED, parked_key(&row), &row)
+    }
+
+    /// Whether nothing is due, nothing is in hand, and no source is being asked.
+    pub async fn is_idle(&self) -> bool {
+        self.next_due().await.is_none_or(|due| due > self.now())
+            && self.jobs_in_hand() == 0
+            && self.asking.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// When the next job is due.
+    pub async fn next_due(&self) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        for shard in 0..SHARDS {
+            if let Ok(Some(due)) = self.parts.store.next_due(Shard(shard)).await {
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+        }
+        next
+    }
+}
+
+impl Inner {
+    /// How many jobs workers have in hand.
+    pub(crate) fn jobs_in_hand(&self) -> usize {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Takes a link in hand, when no other worker has it.
+    pub(super) async fn take(&self, link: &LinkId) -> Taken<'_> {
+        loop {
+            let freed = self.link_freed.notified();
+            if self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(link.clone()) {
+                return Taken { inner: self, link: link.clone() };
+            }
+            freed.await;
+        }
+    }
+}
+
+/// A link in a worker's hand; given back when dropped.
+pub(super) struct Taken<'a> {
+    inner: &'a Inner,
+    link: LinkId,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.inner.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.link);
+        self.inner.link_freed.notify_waiters();
+    }
+}

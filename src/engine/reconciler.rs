@@ -1,0 +1,579 @@
+//! Looks at a conversation: reads what the sides show, lets the core decide,
+//! commits, writes, settles, and looks again until nothing is left to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use handoffd_connectors::contract::{Disarms, Error, Lane};
+use handoffd_core::{
+    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, RemoteId, TicketKey, Timestamp,
+    intent::{Intent, Outcome},
+    link::Link,
+    reconcile::{self, Decision, Plan},
+};
+
+use super::{Engine, Fault, Inner, accounts::Vendors, executor::Step};
+use crate::store::{
+    Claimed, Commit, CommitError, JobDone, Key, Seq, Write,
+    tables::{self, INTENTS, IntentRow, JOURNAL, JournalRow, LinkRow, PARKED, ParkedRow, Wake},
+};
+
+/// How often one ticket is read within one look before it is put off.
+const READS_PER_LOOK: u32 = 4;
+
+/// One look at one conversation.
+pub(super) struct Look {
+    pub(super) link: LinkId,
+    /// A link that is about to be started by this view.
+    starting: Option<Link>,
+    pub(super) observed: BTreeMap<TicketKey, Observed>,
+    /// Accounts that do not answer now, with when to try again.
+    unreachable: BTreeMap<AccountId, Timestamp>,
+    /// Tickets that changed under our hands.
+    refetch: BTreeSet<TicketKey>,
+    reads: BTreeMap<TicketKey, u32>,
+    /// When to look again by itself.
+    pub(super) again_at: Option<Timestamp>,
+    pub(super) lane: Lane,
+    cause: String,
+}
+
+impl Look {
+    fn at(link: LinkId, cause: &str) -> Self {
+        Self {
+            link,
+            starting: None,
+            observed: BTreeMap::new(),
+            unreachable: BTreeMap::new(),
+            refetch: BTreeSet::new(),
+            reads: BTreeMap::new(),
+            again_at: None,
+            lane: Lane::Live,
+            cause: cause.to_owned(),
+        }
+    }
+
+    pub(super) fn again_by(&mut self, at: Timestamp) {
+        self.again_at = Some(self.again_at.map_or(at, |again| again.min(at)));
+    }
+}
+
+/// Whether a round left anything to do at once.
+#[derive(PartialEq, Eq)]
+enum Round {
+    Again,
+    Settled,
+}
+
+impl Engine {
+    /// Does a job: looks at what it names until it is settled or put off.
+    pub(super) async fn look(&self, wake: &Wake, claimed: &Claimed) -> Result<(), Fault> {
+        let (link, ticket, cause) = match wake {
+            Wake::Link { link } => (Some(link.clone()), None, "due"),
+            Wake::Ticket { ticket, cause } => {
+                let link = tables::link_of(&*self.parts.store, ticket).await?;
+                (link, Some(ticket), cause.as_str())
+            }
+        };
+        self.parts.metrics.woke(cause);
+        let link = match (link, ticket) {
+            (Some(link), _) => link,
+            (None, Some(ticket)) => Link::id_for(ticket),
+            (None, None) => return self.finish(claimed, None).await,
+        };
+        let _taken = self.take(&link).await;
+        let mut look = Look::at(link, cause);
+        if let Some(ticket) = ticket
+            && !self.first_view(&mut look, ticket).await?
+        {
+            return self.finish(claimed, None).await;
+        }
+        for _ in 0..self.parts.config.rounds_max {
+            if self.round(&mut look).await? == Round::Settled {
+                let again = look.again_at.map(|at| (look.link.clone(), at));
+                return self.finish(claimed, again).await;
+            }
+        }
+        let at = self.now().plus(self.parts.config.debounce.0);
+        self.finish(claimed, Some((look.link.clone(), at))).await
+    }
+
+    async fn finish(&self, claimed: &Claimed, again: Option<(LinkId, Timestamp)>) -> Result<(), Fault> {
+        let done = vec![JobDone { id: claimed.job.id.clone(), rev: claimed.rev }];
+        let jobs = again.map(|(link, at)| Wake::Link { link: link.clone() }.job(link.as_str(), at));
+        let commit = Commit { done, jobs: jobs.into_iter().collect(), ..Commit::default() };
+        self.parts.store.commit(commit).await?;
+        Ok(())
+    }
+
+    /// Reads the ticket that the trigger named, from a feed's page or by id.
+    /// `false`: there is nothing to do.
+    async fn first_view(&self, look: &mut Look, ticket: &TicketKey) -> Result<bool, Fault> {
+        let Some(desk) = self.parts.desks.get(&ticket.account) else { return Ok(false) };
+        if desk.is_paused() {
+            let at = self.now().plus(self.parts.config.paused_recheck.0);
+            return Err(Fault::Later { at, why: format!("{} is paused", desk.id) });
+        }
+        let view = match self.views.take(ticket) {
+            Some(view) => view,
+            None => match self.read_ticket(look, ticket).await {
+                Ok(view) => view,
+                Err(error) => return Err(self.put_off(&ticket.account, &error).await),
+            },
+        };
+        let known = tables::read_link(&*self.parts.store, &look.link).await?;
+        match (view, known) {
+            (Fetched::Shown(observed), Some(_)) => {
+                look.observed.insert(ticket.clone(), *observed);
+                Ok(true)
+            }
+            (Fetched::Shown(observed), None) => self.start_link(look, desk.group.as_ref(), *observed).await,
+            (Fetched::Gone(_), Some(row)) => {
+                let gone = reconcile::gone(&row.link, ticket);
+                self.store_link(look, Some(&row), &gone, Vec::new(), Vec::new()).await?;
+                Ok(true)
+            }
+            (Fetched::MovedTo { from, to }, Some(row)) => {
+                let moved = reconcile::moved(&row.link, &from, &to);
+                self.store_link(look, Some(&row), &moved, Vec::new(), Vec::new()).await?;
+                look.refetch.insert(to);
+                Ok(true)
+            }
+            (Fetched::Gone(_) | Fetched::MovedTo { .. }, None) => Ok(false),
+        }
+    }
+
+    /// Starts a link with its first ticket. A ticket that bears our marker is a
+    /// mirror whose creation is not settled yet, or one of another store.
+    async fn start_link(
+        &self,
+        look: &mut Look,
+        group: Option<&handoffd_core::GroupId>,
+        observed: Observed,
+    ) -> Result<bool, Fault> {
+        let Some(policy) = group.and_then(|group| self.policy(group)) else { return Ok(false) };
+        if let Some(marker) = &observed.marker {
+            let owner = marker.as_str().rsplit_once('-').map_or(marker.as_str(), |(link, _)| link);
+            if tables::read_link(&*self.parts.store, &LinkId::new(owner)).await?.is_some() {
+                let at = self.now().plus(self.parts.config.retry_first.0);
+                return Err(Fault::Later { at, why: "its creation is not settled yet".to_owned() });
+            }
+            let why = format!("it bears the marker {marker} of a mirror that this store does not know");
+            return Err(Fault::Park { why });
+        }
+        look.starting = Some(reconcile::start_link(policy.group.clone(), &observed, &policy));
+        look.observed.insert(observed.ticket.clone(), observed);
+        Ok(true)
+    }
+
+    async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
+        *look.reads.entry(ticket.clone()).or_default() += 1;
+        let Some(desk) = self.parts.desks.get(&ticket.account) else {
+            return Ok(Fetched::Gone(ticket.clone()));
+        };
+        let ids: [RemoteId; 1] = [ticket.id.clone()];
+        let fetched = desk.helpdesk.fetch_many(self.call(look.lane), &ids).await?;
+        Ok(fetched.into_iter().next().unwrap_or_else(|| Fetched::Gone(ticket.clone())))
+    }
+
+    /// What a failed read means for the work at hand.
+    async fn put_off(&self, account: &AccountId, error: &Error) -> Fault {
+        if let Some(desk) = self.parts.desks.get(account) {
+            self.learn(desk, error, Disarms::Reads).await;
+        }
+        match error {
+            Error::Throttled { retry_at } => Fault::Later { at: *retry_at, why: error.to_string() },
+            Error::Malformed { .. } | Error::Refused { .. } => Fault::Park { why: error.to_string() },
+            _ => Fault::Later { at: self.retry_time(account), why: error.to_string() },
+        }
+    }
+
+    fn retry_time(&self, account: &AccountId) -> Timestamp {
+        let paused = self.parts.desks.get(account).is_some_and(|desk| desk.is_paused());
+        let config = &self.parts.config;
+        let wait = if paused { config.paused_recheck.0 } else { config.retry_first.0 * 4 };
+        self.now().plus(wait + config.retry_first.0.mul_f64(self.parts.jitter.fraction()))
+    }
+
+    /// One round: stored writes that are due, the handoff, then a plan.
+    async fn round(&self, look: &mut Look) -> Result<Round, Fault> {
+        let row = tables::read_link(&*self.parts.store, &look.link).await?;
+        if row.is_none() && look.starting.is_none() {
+            return Ok(Round::Settled);
+        }
+        if let Some(row) = &row
+            && self.carry_out(look, row).await? == Round::Again
+        {
+            return Ok(Round::Again);
+        }
+        if let Some(row) = &row {
+            if self.serve_handoff(look, row).await? {
+                return Ok(Round::Again);
+            }
+            self.ask_again(look, &row.link).await?;
+        }
+        self.plan_and_commit(look, row).await
+    }
+
+    /// Carries out the stored writes that are due, in order; a side whose write
+    /// has to wait waits with all of its writes.
+    async fn carry_out(&self, look: &mut Look, row: &LinkRow) -> Result<Round, Fault> {
+        let prefix = tables::link_prefix(&look.link);
+        let intents = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &prefix, usize::MAX).await?;
+        let (handoffs, others): (Vec<_>, Vec<_>) =
+            intents.into_iter().partition(|(_, intent)| intent.value.handoff.is_some());
+        let mut waiting: BTreeSet<AccountId> = BTreeSet::new();
+        for (_, intent) in handoffs.into_iter().chain(others) {
+            let account = intent.value.intent.account().clone();
+            let in_order = intent.value.handoff.is_none();
+            if in_order && waiting.contains(&account) {
+                continue;
+            }
+            if intent.value.due > self.now() {
+                look.again_by(intent.value.due);
+                waiting.insert(account);
+                continue;
+            }
+            let step = self.execute(&row.link, &intent.value).await?;
+            match step {
+                Step::Keep(kept) => {
+                    look.again_by(kept.due);
+                    let write =
+                        tables::put(INTENTS, tables::intent_key(&look.link, kept.intent.key()), &*kept);
+                    self.parts.store.commit(Commit { writes: vec![write], ..Commit::default() }).await?;
+                    waiting.insert(account);
+                }
+                step => {
+                    self.settle(look, row, &intent.value, step).await?;
+                    return Ok(Round::Again);
+                }
+            }
+        }
+        Ok(Round::Settled)
+    }
+
+    /// Records what came of a write: the link, its row gone, the journal, and
+    /// the handoff whose briefing it carried, in one commit.
+    async fn settle(
+        &self,
+        look: &mut Look,
+        row: &LinkRow,
+        intent: &IntentRow,
+        step: Step,
+    ) -> Result<(), Fault> {
+        let ticket = intent.intent.ticket().cloned();
+        let (outcome, gone) = match step {
+            Step::Settle(outcome) => (outcome, false),
+            Step::Stale => (Outcome::NotApplied, false),
+            Step::Gone => (Outcome::NotApplied, true),
+            Step::Keep(_) => return Ok(()),
+        };
+        let policy = self.policy(&row.link.group).ok_or_else(|| no_group(&row.link))?;
+        let vendors = Vendors(&self.parts.desks);
+        let settled = reconcile::settle(&row.link, &intent.intent, &outcome, &policy, &vendors);
+        let mut link = settled.link;
+        if let (true, Some(ticket)) = (gone, &ticket) {
+            link = reconcile::gone(&link, ticket);
+        }
+        let now = self.now();
+        let mut journal: Vec<JournalRow> =
+            settled.decisions.into_iter().map(|d| self.decided(look, d)).collect();
+        journal.push(JournalRow::Wrote {
+            at: now,
+            key: intent.intent.key().clone(),
+            account: super::executor::account_of(&intent.intent),
+            outcome: super::executor::describe(&outcome),
+        });
+        let mut writes = vec![Write::Delete(INTENTS, tables::intent_key(&look.link, intent.intent.key()))];
+        look.refetch.extend(settled.read_again);
+        for key in &settled.withdraw {
+            let (withdrawn, write) = self.withdraw(&link, key).await?;
+            link = withdrawn;
+            writes.extend(write);
+        }
+        if let Outcome::Lost | Outcome::Refused(_) = &outcome {
+            writes.push(self.park_write(&link, &intent.intent, &outcome));
+        }
+        if let Some(handoff) = &intent.handoff {
+            writes
+                .extend(self.settle_handoff(look, &mut link, handoff, intent.intent.key(), &outcome).await?);
+        }
+        self.note_views(look, ticket, &outcome);
+        self.store_link(look, Some(row), &link, writes, journal).await
+    }
+
+    /// Takes back a write that must not be sent any more, so that messages keep their order.
+    async fn withdraw(&self, link: &Link, key: &OpKey) -> Result<(Link, Option<Write>), Fault> {
+        let at = tables::intent_key(&link.id, key);
+        let Some(row) = tables::read::<IntentRow>(&*self.parts.store, INTENTS, &at).await? else {
+            return Ok((link.clone(), None));
+        };
+        let policy = self.policy(&link.group).ok_or_else(|| no_group(link))?;
+        let vendors = Vendors(&self.parts.desks);
+        let settled = reconcile::settle(link, &row.value.intent, &Outcome::NotApplied, &policy, &vendors);
+        Ok((settled.link, Some(Write::Delete(INTENTS, at))))
+    }
+
+    /// What a written ticket showed before is old; what the answer showed is new.
+    fn note_views(&self, look: &mut Look, ticket: Option<TicketKey>, outcome: &Outcome) {
+        if let Some(ticket) = &ticket {
+            look.observed.remove(ticket);
+            if *outcome == Outcome::NotApplied {
+                look.refetch.insert(ticket.clone());
+            }
+        }
+        if let Outcome::Applied(applied) = outcome
+            && let Some(shown) = &applied.shown
+        {
+            look.observed.insert(applied.ticket.clone(), shown.clone());
+        }
+    }
+
+    fn park_write(&self, link: &Link, intent: &Intent, outcome: &Outcome) -> Write {
+        let reason = super::executor::describe(outcome);
+        tracing::warn!(link = %link.id, account = %intent.account(), key = %intent.key(), reason, "A write is parked.");
+        self.parts.metrics.parked("write");
+        let row = ParkedRow {
+            kind: "write".to_owned(),
+            name: intent.key().to_string(),
+            account: intent.account().clone(),
+            link: Some(link.id.clone()),
+            reason,
+            since: self.now(),
+        };
+        tables::put(PARKED, tables::parked_key(&row), &row)
+    }
+
+    async fn plan_and_commit(&self, look: &mut Look, row: Option<LinkRow>) -> Result<Round, Fault> {
+        self.refetch(look, row.as_ref()).await?;
+        let link = match (&row, &look.starting) {
+            (Some(row), _) => row.link.clone(),
+            (None, Some(link)) => link.clone(),
+            (None, None) => return Ok(Round::Settled),
+        };
+        let Some(mut policy) = self.policy(&link.group) else { return Err(no_group(&link)) };
+        let detected = self.detect(&link, &look.observed);
+        let plan = loop {
+            for account in look.unreachable.keys() {
+                if let Some(account) = policy.accounts.get_mut(account) {
+                    account.writes_armed = false;
+                    account.creates_armed = false;
+                }
+            }
+            let vendors = Vendors(&self.parts.desks);
+            let plan = reconcile::reconcile(&link, &look.observed, &policy, &vendors, self.now());
+            if !self.fetch_needs(look, &plan).await? {
+                break plan;
+            }
+        };
+        if let Some(wait) = plan.requeue_after {
+            look.again_by(self.now().plus(wait));
+        }
+        if let Some(at) = look.unreachable.values().min() {
+            look.again_by(*at);
+        }
+        self.commit_plan(look, row.as_ref(), &link, plan, detected).await
+    }
+
+    async fn commit_plan(
+        &self,
+        look: &mut Look,
+        row: Option<&LinkRow>,
+        link: &Link,
+        plan: Plan,
+        detected: Vec<handoffd_core::Detected>,
+    ) -> Result<Round, Fault> {
+        let mut writes = Vec::new();
+        for intent in &plan.intents {
+            writes.push(self.intent_write(&plan.link.id, intent.clone(), None).await?);
+        }
+        let journal: Vec<JournalRow> =
+            plan.decisions.into_iter().map(|decision| self.decided(look, decision)).collect();
+        let mut after = plan.link;
+        let signs = self.take_signs(look, link, &mut after, detected).await?;
+        let acted = signs.acted || !plan.intents.is_empty();
+        writes.extend(signs.writes);
+        if row.is_some_and(|row| row.link == after) && writes.is_empty() {
+            return Ok(if acted { Round::Again } else { Round::Settled });
+        }
+        self.store_link(look, row, &after, writes, journal).await?;
+        look.starting = None;
+        self.after_commit(look, signs.steps).await?;
+        Ok(if acted { Round::Again } else { Round::Settled })
+    }
+
+    /// Reads what the plan asks for; `false` when it asks for nothing that can be had now.
+    async fn fetch_needs(&self, look: &mut Look, plan: &Plan) -> Result<bool, Fault> {
+        let mut fetched = false;
+        let needs = plan.must_read_first.iter().chain(&plan.look_at_comments);
+        let needs: BTreeSet<TicketKey> =
+            needs.filter(|ticket| !look.unreachable.contains_key(&ticket.account)).cloned().collect();
+        for ticket in needs {
+            if look.reads.get(&ticket).copied().unwrap_or(0) >= READS_PER_LOOK {
+                look.unreachable.insert(ticket.account.clone(), self.retry_time(&ticket.account));
+                return Ok(true);
+            }
+            let wants_view = plan.must_read_first.contains(&ticket) || !look.observed.contains_key(&ticket);
+            let wants_comments = plan.look_at_comments.contains(&ticket);
+            match self.fetch_one(look, &ticket, wants_view, wants_comments).await {
+                Ok(()) => fetched = true,
+                Err(error @ (Error::Malformed { .. } | Error::Refused { .. })) => {
+                    return Err(Fault::Park { why: format!("{ticket}: {error}") });
+                }
+                Err(error) => {
+                    let at = match self.put_off(&ticket.account, &error).await {
+                        Fault::Later { at, .. } => at,
+                        _ => self.retry_time(&ticket.account),
+                    };
+                    look.unreachable.insert(ticket.account.clone(), at);
+                    fetched = true;
+                }
+            }
+        }
+        Ok(fetched)
+    }
+
+    async fn fetch_one(
+        &self,
+        look: &mut Look,
+        ticket: &TicketKey,
+        wants_view: bool,
+        wants_comments: bool,
+    ) -> Result<(), Error> {
+        if wants_view {
+            match self.read_ticket(look, ticket).await? {
+                Fetched::Shown(observed) => {
+                    look.observed.insert(ticket.clone(), *observed);
+                }
+                Fetched::Gone(_) | Fetched::MovedTo { .. } => {
+                    // The next round reads it again and takes it off the link.
+                    look.observed.remove(ticket);
+                    look.refetch.insert(ticket.clone());
+                    return Err(Error::Gone);
+                }
+            }
+        }
+        let Some(desk) = self.parts.desks.get(&ticket.account) else { return Ok(()) };
+        if let Some(observed) = look.observed.get(ticket)
+            && wants_comments
+            && observed.comments == CommentsSeen::NotLooked
+        {
+            *look.reads.entry(ticket.clone()).or_default() += 1;
+            let comments = desk.helpdesk.comments(self.call(look.lane), &ticket.id).await?;
+            if let Some(observed) = look.observed.get_mut(ticket) {
+                observed.comments = CommentsSeen::All(comments);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads tickets again that changed under our hands.
+    async fn refetch(&self, look: &mut Look, row: Option<&LinkRow>) -> Result<(), Fault> {
+        for ticket in std::mem::take(&mut look.refetch) {
+            if look.unreachable.contains_key(&ticket.account) {
+                continue;
+            }
+            match self.read_ticket(look, &ticket).await {
+                Ok(Fetched::Shown(observed)) => {
+                    look.observed.insert(ticket, *observed);
+                }
+                Ok(Fetched::Gone(_)) => {
+                    if let Some(row) = row {
+                        let gone = reconcile::gone(&row.link, &ticket);
+                        self.store_link(look, Some(row), &gone, Vec::new(), Vec::new()).await?;
+                        return Err(Fault::Later { at: self.now(), why: format!("{ticket} is gone") });
+                    }
+                }
+                Ok(Fetched::MovedTo { from, to }) => {
+                    if let Some(row) = row {
+                        let moved = reconcile::moved(&row.link, &from, &to);
+                        self.store_link(look, Some(row), &moved, Vec::new(), Vec::new()).await?;
+                        return Err(Fault::Later { at: self.now(), why: format!("{from} is {to} now") });
+                    }
+                }
+                Err(error) => {
+                    let at = match self.put_off(&ticket.account, &error).await {
+                        Fault::Later { at, .. } => at,
+                        fault => return Err(fault),
+                    };
+                    look.unreachable.insert(ticket.account.clone(), at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn decided(&self, look: &Look, decision: Decision) -> JournalRow {
+        if let Decision::Conflict { field, rule, .. } = &decision {
+            tracing::info!(link = %look.link, %field, rule, "Several sides changed a field; one was kept and the others are in the journal.");
+            self.parts.metrics.conflict();
+        }
+        JournalRow::Decided { at: self.now(), cause: look.cause.clone(), decision }
+    }
+}
+
+fn no_group(link: &Link) -> Fault {
+    Fault::Park { why: format!("the link group {} is not configured any more", link.group) }
+}
+
+impl Inner {
+    /// A stored write: long text put aside first.
+    pub(super) async fn intent_write(
+        &self,
+        link: &LinkId,
+        intent: Intent,
+        handoff: Option<HandoffId>,
+    ) -> Result<Write, Fault> {
+        let intent = self.put_aside(intent).await?;
+        let key = tables::intent_key(link, intent.key());
+        let now = self.now();
+        let row = IntentRow {
+            intent,
+            handoff,
+            run: self.parts.run.clone(),
+            attempts: 0,
+            lookups: 0,
+            sent_at: None,
+            made_at: now,
+            found_at: None,
+            due: now,
+            last_error: None,
+        };
+        Ok(tables::put(INTENTS, key, &row))
+    }
+
+    /// A key that no other journal row of this run has.
+    pub(super) fn journal_key(&self, link: &LinkId, number: usize) -> Key {
+        let count = self.journal_rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        tables::journal_key(link, self.now(), count.saturating_add(number))
+    }
+
+    /// Commits a link with whatever belongs to it. A link that changed since it
+    /// was read is looked at again.
+    pub(super) async fn store_link(
+        &self,
+        look: &Look,
+        before: Option<&LinkRow>,
+        after: &Link,
+        writes: Vec<Write>,
+        journal: Vec<JournalRow>,
+    ) -> Result<(), Fault> {
+        let mut commit = Commit { writes, ..Commit::default() };
+        let own = tables::link_writes(before.map(|row| &row.link), after);
+        commit.guards.push(tables::link_guard(&after.id, before.map(|row| row.rev)));
+        commit.writes.extend(own);
+        let now = self.now();
+        for (number, row) in journal.iter().enumerate() {
+            commit.writes.push(tables::put(JOURNAL, self.journal_key(&look.link, number), row));
+        }
+        for chunk in tables::in_chunks(commit, self.parts.store.caps().ops_max) {
+            match self.parts.store.commit(chunk).await {
+                Ok(Seq(_)) => {}
+                Err(CommitError::Conflict { .. } | CommitError::Indeterminate { .. }) => {
+                    return Err(Fault::Later { at: now, why: "the link changed meanwhile".to_owned() });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The slow sweep: every linked ticket is looked at again now and then, so that
+//! what webhooks and feeds both missed is mended; and old rows are dropped.
+
+use std::time::Duration;
+
+use handoffd_core::{LinkId, TicketKey};
+
+use super::{Desk, Engine, poller::account_prefix};
+use crate::store::{
+    Commit, Key, ReadError, Write,
+    tables::{self, TICKETS, Wake},
+};
+
+/// How often old rows are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// How many old rows are dropped in one commit.
+const SWEEP_ROWS: u32 = 80;
+
+impl Engine {
+    pub(super) async fn run_resync(&self, desk: &Desk) {
+        loop {
+            let next = self.now().plus(self.jittered(desk.resync));
+            if !self.rest_until(next).await {
+                return;
+            }
+            if let Err(error) = self.resync(desk).await {
+                tracing::warn!(account = %desk.id, %error, "The resync stopped; it goes on at its next time.");
+            }
+        }
+    }
+
+    /// Waits; `false` when the engine stops.
+    async fn rest_until(&self, at: handoffd_core::Timestamp) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            () = self.parts.clock.sleep_until(at) => true,
+        }
+    }
+
+    /// Wakes every linked ticket of an account, a batch at a time.
+    pub async fn resync(&self, desk: &Desk) -> Result<(), ReadError> {
+        let prefix = account_prefix(desk);
+        let mut after: Option<Key> = None;
+        loop {
+            let limit = self.parts.config.resync_batch.clamp(1, 90);
+            let page = self.parts.store.page(TICKETS, &prefix, after.as_ref(), limit).await?;
+            after = page.rows.last().map(|(key, _)| key.clone());
+            let mut commit = Commit::default();
+            for (key, row) in &page.rows {
+                let link: LinkId = tables::record(TICKETS, key, &row.value)?;
+                let Some(id) = key.parts().get(1).cloned() else { continue };
+                let wake = Wake::Ticket {
+                    ticket: TicketKey::new(desk.id.clone(), id.as_str()),
+                    cause: "resync".to_owned(),
+                };
+                commit.jobs.push(wake.job(link.as_str(), self.now()));
+            }
+            if !commit.jobs.is_empty() {
+                self.parts
+                    .store
+                    .commit(commit)
+                    .await
+                    .map_err(|error| ReadError::Unavailable { why: error.to_string() })?;
+            }
+            if !page.more || !self.rest_until(self.now().plus(self.parts.config.resync_pause.0)).await {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) async fn run_sweeps(&self) {
+        while self.rest_until(self.now().plus(SWEEP_EVERY)).await {
+            let old = self.now().minus(self.parts.config.journal_keep.0);
+            for table in [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS] {
+                if let Err(error) = self.drop_older(table, old).await {
+                    tracing::warn!(table = table.0, %error, "Old rows could not be dropped; it is tried again.");
+                }
+            }
+        }
+    }
+
+    async fn drop_older(
+        &self,
+        table: crate::store::Table,
+        old: handoffd_core::Timestamp,
+    ) -> Result<(), ReadError> {
+        let all = Key(Vec::new());
+        let mut after: Option<Key> = None;
+        loop {
+            let page = self.parts.store.page(table, &all, after.as_ref(), SWEEP_ROWS).await?;
+            after = page.rows.last().map(|(key, _)| key.clone());
+            let mut writes = Vec::new();
+            for (key, row) in &page.rows {
+                if tables::written_at(table, key, &row.value).is_some_and(|at| at < old) {
+                    writes.push(Write::Delete(table, key.clone()));
+                }
+            }
+            if !writes.is_empty() {
+                let commit = Commit { writes, ..Commit::default() };
+                self.parts
+                    .store
+                    .commit(commit)
+                    .await
+                    .map_err(|error| ReadError::Unavailable { why: error.to_string() })?;
+            }
+            if !page.more || self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+}

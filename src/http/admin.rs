@@ -1,0 +1,90 @@
+//! Health, metrics and status, for admins and their machines.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use subtle::ConstantTimeEq;
+
+use super::{Site, reply};
+use crate::status;
+
+/// The process runs.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The process can take work.
+pub(super) async fn readyz(State(site): State<Site>) -> Response {
+    match site.readiness.not_ready() {
+        None => (StatusCode::OK, "ready\n").into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+pub(super) async fn metrics(State(site): State<Site>, headers: HeaderMap) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    let text = site.engine.parts().metrics.render();
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+pub(super) async fn status(State(site): State<Site>, headers: HeaderMap) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    match status::collect(&site.engine).await {
+        Ok(report) => safe(Html(status::page(&report)).into_response()),
+        Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+pub(super) async fn status_json(State(site): State<Site>, headers: HeaderMap) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    match status::collect(&site.engine).await {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+/// A page that loads nothing, runs nothing and is framed by nobody.
+fn safe(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The token, as a bearer token or as the password that a browser asks for.
+fn refuse(site: &Site, headers: &HeaderMap) -> Option<Response> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(token_of);
+    let right =
+        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(site.admin_token.expose().as_bytes())));
+    (!right).then(|| {
+        reply::unauthorized(
+            "Basic realm=\"handoffd\"",
+            "the admin token is needed, as a bearer token or as the password",
+        )
+    })
+}
+
+fn token_of(value: &str) -> Option<String> {
+    if let Some(token) = value.strip_prefix("Bearer ") {
+        return Some(token.trim().to_owned());
+    }
+    let decoded = STANDARD.decode(value.strip_prefix("Basic ")?.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    text.split_once(':').map(|(_, password)| password.to_owned())
+}

@@ -1,0 +1,94 @@
+//! The listeners: a public one for webhooks and the API of AI agents, and an
+//! admin one for health, metrics and status. TLS is a reverse proxy's work.
+
+mod admin;
+mod agents;
+mod handoffs;
+mod limits;
+mod reply;
+mod webhooks;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{any, get, post},
+};
+use handoffd_connectors::contract::Secret;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::Server, engine::Engine, status::Readiness};
+
+pub use agents::{Agent, AgentError};
+
+/// What the listeners serve.
+#[derive(Clone)]
+pub struct Site {
+    inner: Arc<SiteParts>,
+}
+
+/// What a [`Site`] is made of.
+pub struct SiteParts {
+    /// The engine that is told what came in.
+    pub engine: Engine,
+    /// Bounds of the listeners.
+    pub server: Server,
+    /// AI agents that may call, by name.
+    pub agents: Vec<Agent>,
+    /// The admin listener's token.
+    pub admin_token: Secret,
+    /// Whether the daemon can take work.
+    pub readiness: Arc<dyn Readiness>,
+}
+
+impl Site {
+    /// A site over its parts.
+    pub fn new(parts: SiteParts) -> Self {
+        Self { inner: Arc::new(parts) }
+    }
+}
+
+impl std::ops::Deref for Site {
+    type Target = SiteParts;
+
+    fn deref(&self) -> &SiteParts {
+        &self.inner
+    }
+}
+
+/// The public listener's routes.
+pub fn public_router(site: Site) -> Router {
+    let router = Router::new()
+        .route("/webhooks/{account}", any(webhooks::receive))
+        .route("/v1/handoffs", post(handoffs::create))
+        .route("/v1/handoffs/{id}", get(handoffs::show))
+        .route("/healthz", get(admin::healthz))
+        .fallback(reply::not_found);
+    bounded(router, &site).with_state(site)
+}
+
+/// The admin listener's routes.
+pub fn admin_router(site: Site) -> Router {
+    let router = Router::new()
+        .route("/healthz", get(admin::healthz))
+        .route("/readyz", get(admin::readyz))
+        .route("/metrics", get(admin::metrics))
+        .route("/status", get(admin::status))
+        .route("/status.json", get(admin::status_json))
+        .fallback(reply::not_found);
+    bounded(router, &site).with_state(site)
+}
+
+fn bounded(router: Router<Site>, site: &Site) -> Router<Site> {
+    router
+        .layer(DefaultBodyLimit::max(site.server.body_bytes_max))
+        .layer(axum::middleware::from_fn_with_state(limits::Limits::new(&site.server), limits::bound))
+}
+
+/// Serves a router until `stop`; requests in hand are finished.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await }).await
+}
