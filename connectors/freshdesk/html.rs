@@ -207,11 +207,13 @@ impl Walk {
                 continue;
             }
             let is_tag = rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!');
-            let Some(end) = rest.find('>').filter(|_| is_tag) else {
+            // Without any `>` there is no tag in what is left.
+            let Some(end) = rest.find('>') else { break };
+            if !is_tag {
                 self.text("<");
                 rest = &rest[1..];
                 continue;
-            };
+            }
             let tag = &rest[1..end];
             rest = &rest[end + 1..];
             self.tag(tag, well_formed);
@@ -416,7 +418,10 @@ fn after_code<'a>(tag: &str, rest: &'a str) -> &'a str {
         name if name.starts_with("style") => "</style",
         _ => return rest,
     };
-    rest.to_ascii_lowercase().find(end).map_or("", |at| &rest[at..])
+    let ends_at = |at: &usize| {
+        rest.as_bytes()[*at..].get(..end.len()).is_some_and(|text| text.eq_ignore_ascii_case(end.as_bytes()))
+    };
+    rest.match_indices("</").map(|(at, _)| at).find(ends_at).map_or("", |at| &rest[at..])
 }
 
 fn is_hidden(attributes: &str) -> bool {
@@ -546,6 +551,8 @@ mod tests {
         assert_eq!(to_text(&html), "core");
         let hostile = format!("{}<style>x</style>seen<!--", "<div style=\"display:none\">".repeat(5_000));
         assert_eq!(to_text(&hostile), "seen");
+        assert_eq!(to_text(&"<a".repeat(500_000)).len(), 1_000_000);
+        assert_eq!(to_text(&"<b><STYLE>x</Style>".repeat(50_000)), "");
     }
 
     /// What a round trip may change: trailing spaces, and the kind of a space.

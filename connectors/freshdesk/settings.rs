@@ -133,11 +133,6 @@ impl Settings {
         }
     }
 
-    /// The overlap of two passes over the feed.
-    pub fn overlap(&self) -> Duration {
-        Duration::from_secs(self.overlap_secs)
-    }
-
     /// Reads and checks the table; `null` is an empty one.
     pub fn read(account: &AccountId, table: &serde_json::Value) -> Result<(Self, StatusTable), BadSettings> {
         let bad = |key: &str, why: String| BadSettings { account: account.clone(), key: key.to_owned(), why };
