@@ -350,3 +350,67 @@ impl Inner {
         Ok(claimed?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::store::{Write, conformance::HandClock};
+
+    const ROWS: Table = Table("rows");
+
+    fn put(text: &str) -> Commit {
+        Commit {
+            writes: vec![Write::Put(ROWS, Key::of(&["a"]), text.as_bytes().to_vec())],
+            ..Commit::default()
+        }
+    }
+
+    async fn shown(store: &MemStore) -> Option<Vec<u8>> {
+        store.get(ROWS, &Key::of(&["a"])).await.unwrap().map(|row| row.value)
+    }
+
+    #[tokio::test]
+    async fn failures_come_in_line_and_happen_or_not() {
+        let store = MemStore::new(HandClock::new());
+        let unclear = CommitError::Indeterminate { why: "cut".to_owned() };
+        store.fail_next(unclear.clone(), true);
+        store.fail_next(unclear.clone(), false);
+        assert_eq!(store.commit(put("1")).await, Err(unclear.clone()));
+        assert_eq!(shown(&store).await.unwrap(), b"1");
+        assert_eq!(store.commit(put("2")).await, Err(unclear));
+        assert_eq!(shown(&store).await.unwrap(), b"1");
+        assert_eq!(store.commit(put("3")).await, Ok(Seq(2)));
+    }
+
+    #[tokio::test]
+    async fn a_crash_is_silent_and_leaves_what_was_committed() {
+        for (side, left) in [(CrashSide::Before, b"1"), (CrashSide::After, b"2")] {
+            let store = MemStore::new(HandClock::new());
+            store.crash_at(Seq(2), side);
+            store.commit(put("1")).await.unwrap();
+            assert!(store.crashed().now_or_never().is_none());
+            let patience = Duration::from_millis(20);
+            assert!(tokio::time::timeout(patience, store.commit(put("2"))).await.is_err(), "nobody answers");
+            store.crashed().await;
+            assert!(store.get(ROWS, &Key::of(&["a"])).now_or_never().is_none());
+            let next = MemStore::open(store.snapshot(), HandClock::new());
+            assert_eq!(shown(&next).await.unwrap(), left, "{side:?}");
+            assert_eq!(next.seq(), Seq(if side == CrashSide::After { 2 } else { 1 }));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_stands_apart_and_commits_are_observed() {
+        let store = MemStore::new(HandClock::new());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        store.observe(Box::new(move |seq, commit| log.lock().unwrap().push((seq, commit.ops()))));
+        store.commit(put("1")).await.unwrap();
+        let snapshot = store.snapshot();
+        store.commit(put("2")).await.unwrap();
+        assert_eq!(shown(&MemStore::open(snapshot, HandClock::new())).await.unwrap(), b"1");
+        assert_eq!(*seen.lock().unwrap(), [(Seq(1), 1), (Seq(2), 1)]);
+    }
+}

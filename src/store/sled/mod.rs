@@ -146,6 +146,11 @@ impl SledStore {
         let lock = DirLock::take(&options.dir)?;
         let now = clock.now();
         let begun = open::begin(&options.dir, options.cache_bytes, options.accept_damage, now)?;
+        // Room for later trouble; a disk without it is no reason not to start. Not
+        // after a reopening: a disk that was full needs what was given back.
+        if let Err(fault) = files::make_ballast(&options.dir) {
+            tracing::warn!(%fault, "No ballast file: the store's disk is nearly full.");
+        }
         let seq = Seq(begun.commit_seq);
         let shared = Arc::new(Shared::new(begun.engine, seq));
         let (sender, queue) = mpsc::channel();

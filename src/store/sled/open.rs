@@ -120,10 +120,6 @@ pub(super) fn begin(
     }
     let opened = Sidecar { commit_seq: head, clean: false, wall: now };
     files::write_sidecar(dir, &opened).map_err(|fault| OpenError::io(dir, "write the sidecar", &fault))?;
-    // Room for later trouble; a disk without it is no reason not to start.
-    if let Err(fault) = files::make_ballast(dir) {
-        tracing::warn!(%fault, "No ballast file: the store's disk is nearly full.");
-    }
     Ok(Begun { engine, commit_seq: head, checked })
 }
 

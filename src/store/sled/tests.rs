@@ -123,7 +123,7 @@ async fn what_did_not_reach_the_disk_is_not_shown_as_kept() {
 }
 
 #[tokio::test]
-async fn the_ballast_is_freed_when_the_disk_is_full_and_made_again() {
+async fn the_ballast_is_freed_when_the_disk_is_full_and_made_again_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let store = SledStore::open(
         Options { reopen_waits: vec![Duration::from_millis(500)], ..options(dir.path()) },
@@ -137,6 +137,10 @@ async fn the_ballast_is_freed_when_the_disk_is_full_and_made_again() {
     wait_for(&store, |health| *health != Health::Ready).await;
     assert!(!ballast.exists());
     wait_for(&store, |health| *health == Health::Ready).await;
+    store.commit(Commit::default()).await.unwrap();
+    assert!(!ballast.exists(), "the room is for the commits now");
+    store.close().await.unwrap();
+    let _store = open(dir.path()).unwrap();
     assert!(ballast.exists());
 }
 
@@ -267,10 +271,12 @@ async fn a_flipped_bit_is_never_a_wrong_value() {
     let home = tempfile::tempdir().unwrap();
     let sound = home.path().join("sound");
     let store = open(&sound).unwrap();
-    for at in 0..400_usize {
-        let rows = (0..10).map(|row| {
-            put(STATE, &format!("{:03}", (at * 7 + row) % 500), format!("{at} {}", "x".repeat(at * 3)))
-        });
+    // Several segments: sled's answer to damage depends on where in the log it lies.
+    let mut noise = ChaCha8Rng::seed_from_u64(2);
+    for at in 0..250_usize {
+        let mut value = vec![0; 1_000 + at * 12];
+        noise.fill(&mut value[..]);
+        let rows = (0..10).map(|row| put(STATE, &format!("{:03}", (at * 7 + row) % 500), value.clone()));
         store.commit(Commit { writes: rows.collect(), ..Commit::default() }).await.unwrap();
     }
     store.close().await.unwrap();
