@@ -189,6 +189,11 @@ impl App {
         &self.config
     }
 
+    /// Where the admin listener's token is.
+    pub fn admin_token_file(&self) -> PathBuf {
+        self.config.store.data_dir.join(ADMIN_TOKEN_FILE)
+    }
+
     /// Resolves when the store has failed for good and the daemon should stop.
     pub async fn store_failed(&self) -> String {
         let mut health = self.store.watch_health();

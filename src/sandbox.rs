@@ -14,11 +14,16 @@ use axum::{
     http::{Response, StatusCode},
 };
 use handoffd_connectors::{
-    client::{Clock, Jitter, Transport, transport::Outgoing},
+    client::{Clock, Transport, transport::Outgoing},
     connector,
-    sim::{HumanAct, MailSent, ShownTicket, SimSetup, VendorSim, faults::Faults},
+    sim::{
+        HumanAct, MailSent, ShownTicket, SimSetup, VendorSim,
+        faults::{Faults, RequestFault, WebhookFate},
+    },
 };
 use handoffd_core::RemoteId;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -42,8 +47,6 @@ pub struct SandboxSetup {
     pub faults: Faults,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Draws the failures.
-    pub jitter: Arc<dyn Jitter>,
     /// How webhooks travel.
     pub transport: Arc<dyn Transport>,
 }
@@ -80,7 +83,7 @@ struct Served {
     sim: SharedSim,
     faults: Faults,
     clock: Arc<dyn Clock>,
-    jitter: Arc<dyn Jitter>,
+    random: Arc<Mutex<ChaCha8Rng>>,
     transport: Arc<dyn Transport>,
 }
 
@@ -110,7 +113,7 @@ impl Sandbox {
                 sim: Arc::new(Mutex::new(vendor.simulator(sim_setup))),
                 faults: setup.faults.clone(),
                 clock: setup.clock.clone(),
-                jitter: setup.jitter.clone(),
+                random: Arc::new(Mutex::new(ChaCha8Rng::seed_from_u64(setup.seed))),
                 transport: setup.transport.clone(),
             };
             let at = nth_address(setup.listen, number);
@@ -210,22 +213,42 @@ async fn answer(State(served): State<Served>, request: Request) -> Response<Body
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
     };
-    let roll = || served.jitter.fraction();
-    if roll() < served.faults.status_5xx_before {
-        return plain(StatusCode::BAD_GATEWAY, "injected: the vendor failed before it did anything");
-    }
-    if roll() < served.faults.throttled {
-        let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "injected: the limit is used up");
-        response.headers_mut().insert("retry-after", http::HeaderValue::from_static("1"));
-        return response;
-    }
     let request = http::Request::from_parts(parts, body);
-    let now = served.clock.now();
-    let response = locked(&served.sim).handle(request, now);
-    if roll() < served.faults.status_5xx_after {
-        return plain(StatusCode::GATEWAY_TIMEOUT, "injected: the answer was lost after the vendor did it");
-    }
-    response.map(Body::from)
+    let fate = {
+        let mut random = served.random.lock().unwrap_or_else(PoisonError::into_inner);
+        served.faults.draw_request(&mut *random)
+    };
+    tokio::time::sleep(Duration::from_millis(fate.there_ms)).await;
+    let response = match fate.fault {
+        Some(RequestFault::Refused | RequestFault::Lost) => cut_off(),
+        Some(RequestFault::ErrorBefore(status)) => failed(status),
+        Some(RequestFault::Throttled(secs)) => {
+            let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "injected: the limit is used up");
+            response.headers_mut().insert("retry-after", http::HeaderValue::from(secs));
+            response
+        }
+        fault @ (None | Some(RequestFault::AnswerLost | RequestFault::ErrorAfter(_))) => {
+            let now = served.clock.now();
+            let response = locked(&served.sim).handle(request, now);
+            match fault {
+                Some(RequestFault::ErrorAfter(status)) => failed(status),
+                Some(_) => cut_off(),
+                None => response.map(Body::from),
+            }
+        }
+    };
+    tokio::time::sleep(Duration::from_millis(fate.back_ms)).await;
+    response
+}
+
+fn failed(status: u16) -> Response<Body> {
+    plain(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), "injected: the vendor failed")
+}
+
+/// An answer that breaks off, as when a connection is lost.
+fn cut_off() -> Response<Body> {
+    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "injected: the connection is lost");
+    Response::new(Body::from_stream(futures_util::stream::iter([Err::<Bytes, _>(broken)])))
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
@@ -241,17 +264,15 @@ async fn pump_webhooks(served: Served, stop: CancellationToken) {
         let now = served.clock.now();
         let due = locked(&served.sim).webhooks_due(now);
         for webhook in due {
-            if served.jitter.fraction() < served.faults.webhook_lost {
-                continue;
-            }
-            let twice = served.jitter.fraction() < served.faults.webhook_doubled;
+            let fate = {
+                let mut random = served.random.lock().unwrap_or_else(PoisonError::into_inner);
+                served.faults.draw_webhook(&mut *random)
+            };
             let served = served.clone();
             deliveries.spawn(async move {
-                for _ in 0..=usize::from(twice) {
-                    let answer = deliver(&served, webhook.request.clone()).await;
-                    let now = served.clock.now();
-                    locked(&served.sim).webhook_answered(webhook.id, answer, now);
-                }
+                let answer = deliver_as(&served, webhook.request, fate).await;
+                let now = served.clock.now();
+                locked(&served.sim).webhook_answered(webhook.id, answer, now);
             });
         }
         tokio::select! {
@@ -262,6 +283,31 @@ async fn pump_webhooks(served: Served, stop: CancellationToken) {
     }
     deliveries.close();
     let _ = tokio::time::timeout(Duration::from_secs(1), deliveries.wait()).await;
+}
+
+/// Delivers one webhook, or does what becomes of it instead. What the vendor hears.
+async fn deliver_as(
+    served: &Served, request: http::Request<Bytes>, fate: WebhookFate,
+) -> Option<(u16, Option<u32>)> {
+    match fate {
+        WebhookFate::Delivered => deliver(served, request).await,
+        WebhookFate::Lost => Some((200, None)),
+        WebhookFate::Unanswered => None,
+        WebhookFate::AnsweredLate => {
+            deliver(served, request).await;
+            None
+        }
+        WebhookFate::Doubled(wait_ms) => {
+            let answer = deliver(served, request.clone()).await;
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            deliver(served, request).await;
+            answer
+        }
+        WebhookFate::Delayed(wait_ms) => {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            deliver(served, request).await
+        }
+    }
 }
 
 async fn deliver(served: &Served, request: http::Request<Bytes>) -> Option<(u16, Option<u32>)> {

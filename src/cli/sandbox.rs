@@ -1,8 +1,8 @@
 //! `handoffd sandbox`.
 
-use std::{io::Write as _, net::SocketAddr, sync::Arc};
+use std::{io::Write as _, net::SocketAddr};
 
-use handoffd_connectors::{client::SeededJitter, sim::faults::Faults};
+use handoffd_connectors::sim::faults::Faults;
 
 use super::{Failure, outside, stop_signal};
 use crate::{
@@ -23,7 +23,6 @@ pub(super) async fn run(
         plan,
         faults: if faults { Faults::some() } else { Faults::none() },
         clock: outside.clock,
-        jitter: Arc::new(SeededJitter::new(seed)),
         transport: outside.transport,
     };
     let sandbox = Sandbox::start(setup).await.map_err(|error| Failure::Other(error.into()))?;

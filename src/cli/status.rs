@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handoffd_connectors::client::{Transport as _, transport::Outgoing};
+use handoffd_connectors::client::transport::Outgoing;
 
 use super::{Failure, outside};
 use crate::{
