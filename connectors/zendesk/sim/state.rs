@@ -120,6 +120,8 @@ pub(super) struct Audit {
 #[derive(Debug)]
 pub(super) struct Ids {
     rng: ChaCha8Rng,
+    /// Of its own, so that reads and events, which draw names, do not move ids.
+    names: ChaCha8Rng,
     ticket: i64,
     large: i64,
 }
@@ -131,7 +133,7 @@ impl Ids {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let large = LARGE_FIRST + rng.random_range(0..1_000_000_000_000);
-        Self { rng, ticket: 0, large }
+        Self { rng, names: ChaCha8Rng::seed_from_u64(!seed), ticket: 0, large }
     }
 
     pub(super) fn ticket(&mut self) -> i64 {
@@ -145,13 +147,13 @@ impl Ids {
     }
 
     pub(super) fn uuid(&mut self) -> String {
-        uuid::Builder::from_random_bytes(self.rng.random()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(self.names.random()).into_uuid().to_string()
     }
 
     /// 32 hexadecimal digits, the first a decimal one.
     pub(super) fn hex(&mut self) -> String {
-        let first: u8 = self.rng.random_range(0..10);
-        let rest: [u8; 16] = self.rng.random();
+        let first: u8 = self.names.random_range(0..10);
+        let rest: [u8; 16] = self.names.random();
         format!("{first}{}", &hex::encode(rest)[1..])
     }
 
@@ -160,14 +162,14 @@ impl Ids {
         const SIGNS: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut out = String::from("01");
         for _ in 0..24 {
-            out.push(char::from(SIGNS[self.rng.random_range(0..SIGNS.len())]));
+            out.push(char::from(SIGNS[self.names.random_range(0..SIGNS.len())]));
         }
         out
     }
 
     /// A secret of 40 letters and digits.
     pub(super) fn secret(&mut self) -> String {
-        (&mut self.rng).sample_iter(rand::distr::Alphanumeric).take(40).map(char::from).collect()
+        (&mut self.names).sample_iter(rand::distr::Alphanumeric).take(40).map(char::from).collect()
     }
 }
 

@@ -224,7 +224,7 @@ impl Sim {
 
     pub(super) fn comments(&self, id: i64, call: &Call) -> Answer {
         let ticket = self.world.live(id)?;
-        let places = ticket.comments.iter().map(|comment| (comment.created_at, comment.id)).collect();
+        let places = ticket.comments.iter().map(|comment| (comment.id, comment.id)).collect();
         let page = page::cut(call, Rows { name: "comments", places, descending: newest_first(call) })?;
         let shown: Vec<_> = page
             .ids
@@ -248,7 +248,7 @@ impl Sim {
 
     pub(super) fn audits(&self, id: i64, call: &Call) -> Answer {
         let ticket = self.world.live(id)?;
-        let places = ticket.audits.iter().map(|audit| (audit.created_at, audit.id)).collect();
+        let places = ticket.audits.iter().map(|audit| (audit.id, audit.id)).collect();
         let draw = |audit_id: i64| {
             let audit = ticket.audits.iter().find(|audit| audit.id == audit_id);
             audit.map_or(Value::Null, |audit| self.world.audit_json(id, audit))

@@ -127,14 +127,12 @@ impl World {
 
     /// The human agent of this first name, hired on first use.
     pub(super) fn agent(&mut self, name: &str, now_secs: i64) -> i64 {
-        let hired = self.users.values().find(|user| user.role == Role::Agent && user.name == name);
-        match hired {
-            Some(user) if user.id != self.bot => user.id,
-            _ => {
-                let email = format!("{}@agents.example.com", slug(name));
-                self.add_user(name, Some(&email), Role::Agent, Some(self.support_group), now_secs)
-            }
+        let is_named = |user: &&User| user.role == Role::Agent && user.name == name && user.id != self.bot;
+        if let Some(user) = self.users.values().find(is_named) {
+            return user.id;
         }
+        let email = format!("{}@agents.example.com", slug(name));
+        self.add_user(name, Some(&email), Role::Agent, Some(self.support_group), now_secs)
     }
 
     pub(super) fn is_staff(&self, user: i64) -> bool {

@@ -157,7 +157,7 @@ fn the_signature_is_over_time_and_body() {
 
 #[test]
 fn only_some_answers_are_sent_again() {
-    let cases: [(Option<(u16, Option<u32>)>, usize); 7] = [
+    let cases = [
         (Some((200, None)), 1),
         (Some((500, None)), 1),
         (Some((409, None)), 4),

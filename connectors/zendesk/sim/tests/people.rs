@@ -103,3 +103,17 @@ fn the_same_seed_gives_the_same_world() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn an_agent_is_hired_once_and_is_never_the_bot() {
+    let mut desk = Desk::new("unlimited");
+    let ticket = desk.opened(false);
+    let before = desk.sim.world.users.len();
+    for _ in 0..3 {
+        let to = Some(Who::Agent("AI Agent".to_owned()));
+        desk.human(HumanAct::Assign { ticket: ticket.clone(), to }).unwrap();
+        assert_eq!(shown(&desk).assignee.as_deref(), Some("AI Agent"));
+    }
+    // The namesake, and the agent who assigns.
+    assert_eq!(desk.sim.world.users.len(), before + 2);
+}
