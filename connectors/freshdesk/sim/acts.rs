@@ -113,12 +113,7 @@ fn say(
     Ok(id)
 }
 
-fn assign(
-    world: &mut World,
-    ticket: &RemoteId,
-    to: Option<&Who>,
-    now: Timestamp,
-) -> Result<i64, String> {
+fn assign(world: &mut World, ticket: &RemoteId, to: Option<&Who>, now: Timestamp) -> Result<i64, String> {
     find(world, ticket)?;
     let (responder, group) = match to {
         None => (None, None),

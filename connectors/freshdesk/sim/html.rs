@@ -1,9 +1,8 @@
 //! HTML as Freshdesk keeps it, and the plain text beside it.
 
 /// Elements whose start and end break the line.
-const BLOCKS: &[&str] = &[
-    "div", "p", "li", "ul", "ol", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "tr",
-];
+const BLOCKS: &[&str] =
+    &["div", "p", "li", "ul", "ol", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "tr"];
 /// Elements that have no end.
 const VOID: &[&str] = &["br", "hr", "img", "input", "meta", "link", "wbr"];
 

@@ -13,8 +13,16 @@ use handoffd_core::Timestamp;
 /// `GET /contacts`.
 pub(super) fn contacts(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     call.only(&[
-        "email", "mobile", "phone", "company_id", "state", "updated_since", "_updated_since",
-        "unique_external_id", "page", "per_page",
+        "email",
+        "mobile",
+        "phone",
+        "company_id",
+        "state",
+        "updated_since",
+        "_updated_since",
+        "unique_external_id",
+        "page",
+        "per_page",
     ])?;
     let paging = Paging::of(call, None)?;
     let since = call.param("updated_since").or_else(|| call.param("_updated_since"));
@@ -101,9 +109,10 @@ fn mark_deleted(world: &mut World, call: &Call, deleted: bool) -> Result<Answer,
 fn refuse_duplicate(world: &World, wanted: &Contact) -> Result<(), Answer> {
     let by_email = wanted.email.as_deref().and_then(|email| world.person_by_email(email));
     let others = || world.contacts.values().filter(|contact| contact.id != wanted.id);
-    let by_external = wanted.unique_external_id.as_ref().and_then(|external| {
-        others().find(|contact| contact.unique_external_id.as_ref() == Some(external))
-    });
+    let by_external = wanted
+        .unique_external_id
+        .as_ref()
+        .and_then(|external| others().find(|contact| contact.unique_external_id.as_ref() == Some(external)));
     let taken = [("email", by_email), ("unique_external_id", by_external.map(|contact| contact.id))];
     for (field, owner) in taken {
         if let Some(owner) = owner.filter(|owner| *owner != wanted.id) {

@@ -37,11 +37,7 @@ const ROUTES: &[Entry] = &[
     ("contacts", &[("GET", people::contacts), ("POST", people::create_contact)]),
     (
         "contacts/{id}",
-        &[
-            ("GET", people::contact),
-            ("PUT", people::update_contact),
-            ("DELETE", people::delete_contact),
-        ],
+        &[("GET", people::contact), ("PUT", people::update_contact), ("DELETE", people::delete_contact)],
     ),
     ("contacts/{id}/restore", &[("PUT", people::restore_contact)]),
     ("agents", &[("GET", people::agents)]),

@@ -58,9 +58,9 @@ fn bad_query() -> Answer {
 fn read(call: &Call) -> Result<(Query, usize), Answer> {
     call.only(&["query", "page"])?;
     let page = call.param("page").map_or(Some(1), |text| text.parse::<usize>().ok());
-    let page = page.filter(|page| (1..=10).contains(page)).ok_or_else(|| {
-        invalid("page", "It should be a Positive Integer less than or equal to 10")
-    })?;
+    let page = page
+        .filter(|page| (1..=10).contains(page))
+        .ok_or_else(|| invalid("page", "It should be a Positive Integer less than or equal to 10"))?;
     let query = call.param("query").and_then(Query::read).ok_or_else(bad_query)?;
     Ok((query, page))
 }

@@ -15,14 +15,38 @@ use super::{
 };
 
 const KNOWN: &[&str] = &[
-    "name", "requester_id", "email", "phone", "twitter_id", "unique_external_id", "subject", "type",
-    "status", "priority", "description", "responder_id", "cc_emails", "custom_fields", "due_by",
-    "fr_due_by", "group_id", "source", "tags",
+    "name",
+    "requester_id",
+    "email",
+    "phone",
+    "twitter_id",
+    "unique_external_id",
+    "subject",
+    "type",
+    "status",
+    "priority",
+    "description",
+    "responder_id",
+    "cc_emails",
+    "custom_fields",
+    "due_by",
+    "fr_due_by",
+    "group_id",
+    "source",
+    "tags",
 ];
 /// Taken and not kept: this world has no such thing.
 const IGNORED: &[&str] = &[
-    "attachments", "company_id", "email_config_id", "facebook_id", "internal_agent_id",
-    "internal_group_id", "lookup_parameter", "parent_id", "product_id", "related_ticket_ids",
+    "attachments",
+    "company_id",
+    "email_config_id",
+    "facebook_id",
+    "internal_agent_id",
+    "internal_group_id",
+    "lookup_parameter",
+    "parent_id",
+    "product_id",
+    "related_ticket_ids",
 ];
 
 /// `POST /tickets`.

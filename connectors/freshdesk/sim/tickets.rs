@@ -24,8 +24,17 @@ const VIEW_INCLUDES: &[&str] = &["conversations", "requester", "company", "stats
 /// `updated_since` is taken as inclusive and combines with every filter: neither is verified.
 pub(super) fn list(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     call.only(&[
-        "filter", "requester_id", "email", "unique_external_id", "company_id", "updated_since", "order_by",
-        "order_type", "include", "page", "per_page",
+        "filter",
+        "requester_id",
+        "email",
+        "unique_external_id",
+        "company_id",
+        "updated_since",
+        "order_by",
+        "order_type",
+        "include",
+        "page",
+        "per_page",
     ])?;
     check_includes(call, LIST_INCLUDES)?;
     let paging = Paging::of(call, Some(LAST_PAGE))?;
@@ -47,12 +56,7 @@ fn row(world: &World, ticket: &Ticket, includes: &[&str]) -> Value {
     Value::Object(row)
 }
 
-fn add_embedded(
-    row: &mut serde_json::Map<String, Value>,
-    world: &World,
-    ticket: &Ticket,
-    includes: &[&str],
-) {
+fn add_embedded(row: &mut serde_json::Map<String, Value>, world: &World, ticket: &Ticket, includes: &[&str]) {
     if includes.contains(&"requester") {
         row.insert("requester".to_owned(), shape::requester(world, ticket.fields.requester_id));
     }
@@ -131,8 +135,7 @@ impl Wanted {
 
 /// The requester that the query names. Nobody of that name is a 400, not an empty list.
 fn requester(world: &World, call: &Call) -> Result<Option<i64>, Answer> {
-    let nobody =
-        |field: &str| invalid(field, format!("There is no contact matching the given {field}"));
+    let nobody = |field: &str| invalid(field, format!("There is no contact matching the given {field}"));
     if call.param("company_id").is_some() {
         return Err(invalid("company_id", "There is no company matching the given company_id"));
     }

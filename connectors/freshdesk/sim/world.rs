@@ -222,10 +222,8 @@ impl World {
         let id = self.person_id();
         let email = format!("{mailbox}@agents.freshdesk.example");
         let first_name = first.map(str::to_owned);
-        self.agents.insert(
-            id,
-            Agent { id, first_name, name: name.to_owned(), email, group, created_at: now },
-        );
+        self.agents
+            .insert(id, Agent { id, first_name, name: name.to_owned(), email, group, created_at: now });
         id
     }
 

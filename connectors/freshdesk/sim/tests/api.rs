@@ -20,7 +20,10 @@ fn a_created_ticket_reads_back_the_same() {
     let made = desk.post("tickets", body);
     assert_eq!(made.status, 201);
     let id = made.body["id"].as_i64().unwrap();
-    assert_eq!(made.header("location"), Some(format!("https://acme.freshdesk.com/api/v2/tickets/{id}").as_str()));
+    assert_eq!(
+        made.header("location"),
+        Some(format!("https://acme.freshdesk.com/api/v2/tickets/{id}").as_str())
+    );
     let read = desk.get(&format!("tickets/{id}"));
     assert_eq!(read.body, made.body);
     assert_eq!(read.body["custom_fields"]["cf_handoff_key"], "op-1");
@@ -167,16 +170,26 @@ fn a_view_embeds_the_ten_oldest_and_the_list_pages() {
     let mut desk = Desk::new("unlimited");
     let id = desk.ticket("x");
     let ids: Vec<i64> = (0..12)
-        .map(|n| desk.post(&format!("tickets/{id}/notes"), json!({"body": format!("n{n}")})).body["id"].as_i64().unwrap())
+        .map(|n| {
+            desk.post(&format!("tickets/{id}/notes"), json!({"body": format!("n{n}")})).body["id"]
+                .as_i64()
+                .unwrap()
+        })
         .collect();
     let view = desk.get(&format!("tickets/{id}?include=conversations,requester"));
-    let embedded: Vec<i64> =
-        view.body["conversations"].as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
+    let embedded: Vec<i64> = view.body["conversations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].as_i64().unwrap())
+        .collect();
     assert_eq!(embedded, ids[..10]);
     assert_eq!(view.body["requester"]["email"], "ada@example.com");
     let first = desk.get(&format!("tickets/{id}/conversations?per_page=8"));
     assert_eq!(first.ids(), ids[..8]);
-    let link = format!("<https://acme.freshdesk.com/api/v2/tickets/{id}/conversations?per_page=8&page=2>; rel=\"next\"");
+    let link = format!(
+        "<https://acme.freshdesk.com/api/v2/tickets/{id}/conversations?per_page=8&page=2>; rel=\"next\""
+    );
     assert_eq!(first.header("link"), Some(link.as_str()));
     let last = desk.get(&format!("tickets/{id}/conversations?per_page=8&page=2"));
     assert_eq!((last.ids(), last.header("link")), (ids[8..].to_vec(), None));

@@ -71,10 +71,8 @@ impl Desk {
     }
 
     fn call(&mut self, method: &str, path: &str, body: Option<Value>) -> Got {
-        let credentials = base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            format!("{}:X", self.key),
-        );
+        let credentials =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:X", self.key));
         let request = Request::builder()
             .method(method)
             .uri(format!("/api/v2/{path}"))

@@ -110,7 +110,10 @@ fn search_refuses_what_it_cannot_read() {
     }
     let long = format!("search/tickets?query=%22tag:%27{}%27%22", "x".repeat(510));
     assert_eq!(desk.get(&long).status, 400);
-    assert_eq!(desk.get("search/tickets?query=%22status:2%22&page=11").wrong(), [pair("page", "invalid_value")]);
+    assert_eq!(
+        desk.get("search/tickets?query=%22status:2%22&page=11").wrong(),
+        [pair("page", "invalid_value")]
+    );
 }
 
 #[test]
@@ -119,7 +122,10 @@ fn search_of_contacts() {
     let made = desk.post("contacts", json!({"name": "Bo", "email": "bo@example.com"}));
     desk.now += 61;
     let found = desk.get("search/contacts?query=%22email:%27BO@example.com%27%22");
-    assert_eq!((found.body["total"].clone(), found.body["results"][0]["id"].clone()), (json!(1), made.body["id"].clone()));
+    assert_eq!(
+        (found.body["total"].clone(), found.body["results"][0]["id"].clone()),
+        (json!(1), made.body["id"].clone())
+    );
 }
 
 #[test]
