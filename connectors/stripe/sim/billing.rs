@@ -211,15 +211,16 @@ fn blank(id: &str, customer: &str, items: Vec<Value>, start: i64) -> Value {
     let currency = items.first().map_or(Value::Null, |item| item["price"]["currency"].clone());
     both(
         json!({
-        "id": id, "object": "subscription", "application": null, "application_fee_percent": null,
-        "automatic_tax": {"enabled": false, "liability": null, "disabled_reason": null},
-        "billing_cycle_anchor": start, "billing_thresholds": null, "cancel_at": null,
-        "cancel_at_period_end": false, "canceled_at": null,
-        "cancellation_details": {"comment": null, "feedback": null, "reason": null},
-        "collection_method": "charge_automatically", "created": start, "currency": currency,
-        "customer": customer, "days_until_due": null, "default_payment_method": null,
-        "default_source": null, "default_tax_rates": [], "description": null, "discounts": [],
-        }),
+               "id": id, "object": "subscription", "application": null, "application_fee_percent": null,
+               "automatic_tax": {"enabled": false, "liability": null, "disabled_reason": null},
+               "billing_cycle_anchor": start, "billing_cycle_anchor_config": null,
+        "billing_mode": {"type": "classic"}, "invoice_settings": {"account_tax_ids": null, "issuer": {"type": "self"}}, "billing_thresholds": null, "cancel_at": null,
+               "cancel_at_period_end": false, "canceled_at": null,
+               "cancellation_details": {"comment": null, "feedback": null, "reason": null},
+               "collection_method": "charge_automatically", "created": start, "currency": currency,
+               "customer": customer, "days_until_due": null, "default_payment_method": null,
+               "default_source": null, "default_tax_rates": [], "description": null, "discounts": [],
+               }),
         json!({
             "ended_at": null, "latest_invoice": null, "livemode": false, "metadata": {},
             "next_pending_invoice_item_invoice": null, "on_behalf_of": null, "pause_collection": null,

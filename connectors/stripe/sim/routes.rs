@@ -131,7 +131,6 @@ fn account(world: &mut World, call: &Call) -> Result<Value, Fault> {
         "id": world.account, "object": "account", "business_type": null, "charges_enabled": true,
         "country": "DE", "created": 1_700_000_000, "default_currency": "eur", "details_submitted": true,
         "email": "owner@sandbox.example", "metadata": {}, "payouts_enabled": true, "type": "standard",
-        "settings": {"dashboard": {"display_name": "handoffd sandbox", "timezone": "Etc/UTC"}},
     }))
 }
 
