@@ -169,7 +169,7 @@ fn note(head: &[String], rest: &[String], handoff: &Handoff, limits: NoteLimits)
 }
 
 /// Facts of one kind that agents may see, in the order of their sources.
-fn facts_of<'a>(handoff: &'a Handoff, key: FactKey) -> impl Iterator<Item = &'a Fact> {
+fn facts_of(handoff: &Handoff, key: FactKey) -> impl Iterator<Item = &Fact> {
     shown_facts(handoff).filter(move |fact| fact.key == key)
 }
 

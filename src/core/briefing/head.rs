@@ -3,7 +3,7 @@
 
 use super::{Package, fact_text, facts_of, person_text, text::clipped, text::quoted, why_silent};
 use crate::model::{
-    fact::FactKey,
+    fact::{Fact, FactKey, FactValue},
     handoff::{Attempt, Evidence, Handoff, SourceAnswer},
     ids::AccountId,
 };
@@ -72,7 +72,12 @@ fn plan(package: &Package<'_>, _: usize) -> Option<String> {
 
 fn unpaid(package: &Package<'_>, _: usize) -> Option<String> {
     let keys = [FactKey::OpenInvoice, FactKey::FailedPayment];
-    Some(format!("Open invoices: {}", stated(package.handoff, &keys)))
+    let is_amount = |fact: &&Fact| matches!(fact.value, FactValue::Money { .. });
+    let count = match facts_of(package.handoff, FactKey::OpenInvoice).filter(is_amount).count() {
+        0 | 1 => String::new(),
+        several => format!("{several}, "),
+    };
+    Some(format!("Open invoices: {count}{}", stated(package.handoff, &keys)))
 }
 
 /// The facts of these kinds, or why there are none.

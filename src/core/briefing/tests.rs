@@ -225,6 +225,36 @@ fn ties_and_missing_sources_are_named_and_nothing_is_guessed() {
 }
 
 #[test]
+fn several_open_invoices_are_counted_so_that_a_cut_line_tells_them_all() {
+    let mut handoff = handoff();
+    let facts = vec![
+        fact(
+            FactKey::OpenInvoice,
+            money(58_800, "EUR"),
+            "F00-0012, 2 payment attempts failed, next try 2025-11-04",
+            "in_7",
+        ),
+        fact(
+            FactKey::OpenInvoice,
+            money(5_800, "JPY"),
+            "F00-0013, due 2025-11-04, 1 payment attempt failed",
+            "in_8",
+        ),
+        fact(FactKey::FailedPayment, money(58_800, "EUR"), "declined", "ch_1"),
+    ];
+    handoff.sources = BTreeMap::from([("stripe".into(), SourceAnswer::Facts(facts))]);
+    let line =
+        |handoff: &Handoff| composed(handoff, ticket()).lines().nth(3).map(str::to_owned).unwrap_or_default();
+    assert_eq!(
+        line(&handoff),
+        "Open invoices: 2, 588.00 EUR (F00-0012, 2 payment attempts failed, next try 2025-11-04); 5800 JPY (F00-0013, due 2025-11-04…"
+    );
+    let none = vec![fact(FactKey::OpenInvoice, text("none"), "", "cus_9")];
+    handoff.sources = BTreeMap::from([("stripe".into(), SourceAnswer::Facts(none))]);
+    assert_eq!(line(&handoff), "Open invoices: none");
+}
+
+#[test]
 fn a_failed_or_silent_source_gives_its_reason() {
     let mut handoff = full();
     let plan = |handoff: &Handoff| composed(handoff, ticket()).lines().nth(2).map(str::to_owned);
