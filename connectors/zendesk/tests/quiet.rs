@@ -201,6 +201,21 @@ async fn a_copied_in_customer_is_not_the_requester() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quiet_tag_left_behind_goes_with_the_next_update() {
+    let intent = Intent::Update(update(&[], reply(agent(), Mail::Send), None));
+    let seen = || (SHOW, ok_json(&shown(T0, &["fire", "handoffd_quiet"])));
+    let script = Script::new(vec![seen(), seen(), (PUT, gone_quiet()), (PUT, gone_quiet())]);
+    let adapter = adapter(&script);
+    adapter.fetch_many(call(), &["155".into()]).await.unwrap();
+    adapter.apply(call(), &intent, None).await.unwrap();
+    assert_eq!(script.bodies()[2]["ticket"]["tags"], json!(["fire"]));
+    assert_eq!(script.bodies()[2]["ticket"]["updated_stamp"], T0);
+    adapter.apply(call(), &intent, None).await.unwrap();
+    assert_eq!(script.bodies()[3]["ticket"].get("tags"), None, "it is known to be off");
+    script.assert_done();
+}
+
+#[tokio::test(start_paused = true)]
 async fn refusals_say_why() {
     let script = Script::new(vec![(PUT, status(422, CLOSED))]);
     let Err(Error::Refused { why }) = apply(&script, &silent(Some(T0)), None).await else { panic!() };
