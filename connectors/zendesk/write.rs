@@ -117,7 +117,7 @@ impl Adapter {
         key: &OpKey,
     ) -> Result<Applied> {
         for _ in 0..=RACES_MAX {
-            if !raw.tags.iter().any(|tag| *tag == self.settings.quiet_tag) {
+            if !raw.tags.contains(&self.settings.quiet_tag) {
                 return Ok(applied(raw, comment));
             }
             let rest = self.without_quiet(&raw.tags);

@@ -104,6 +104,9 @@ async fn a_quiet_tag_that_stays_is_not_a_success() {
         let left = apply(&script, &silent(Some(T0)), None).await;
         assert!(matches!(left, Err(Error::Unknown { .. })), "{left:?} after {words}");
     }
+    let script = Script::new(vec![(POST, status(201, WRITTEN)), (PUT, status(403, ""))]);
+    let left = apply(&script, &Intent::Create(create()), None).await;
+    assert!(matches!(left, Err(Error::Unknown { .. })), "{left:?}");
     let mut races: Vec<(&str, Reply)> = vec![(PUT, ok_json(&wrote(T1, &["handoffd_quiet"])))];
     for _ in 0..4 {
         races.push((PUT, status(409, "")));
