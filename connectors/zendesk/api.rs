@@ -160,7 +160,8 @@ pub fn create(create: &Create, author: Option<&RemoteId>, settings: &Settings) -
 pub struct UpdateTerms {
     /// Keep the account's triggers from mailing: the quiet tag goes along.
     pub quiet: bool,
-    /// The tags that the ticket has, where the intent does not set them and the quiet tag goes along.
+    /// The tags that the ticket has beside the quiet one, where the intent does not set them and the
+    /// quiet tag goes along or is to go.
     pub tags_now: Option<Vec<String>>,
     /// The version that the update is tied to.
     pub tied_to: Option<Version>,
@@ -182,8 +183,9 @@ pub fn update(
             author_id: author.map(map::id_json),
         });
     }
+    write.tags = write.tags.or_else(|| terms.tags_now.clone());
     if terms.quiet {
-        let tags = write.tags.take().or_else(|| terms.tags_now.clone()).ok_or_else(|| Error::Refused {
+        let tags = write.tags.take().ok_or_else(|| Error::Refused {
             why: "the quiet tag cannot be set without knowing the other tags".to_owned(),
         })?;
         write.tags = Some(with_quiet(tags, settings));

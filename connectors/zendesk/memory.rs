@@ -34,6 +34,8 @@ pub struct Ticket {
     pub requester: Option<RemoteId>,
     /// The side-loaded comment count.
     pub count: Option<u64>,
+    /// Whether the quiet tag was on it.
+    pub quiet: bool,
 }
 
 impl Memory {
@@ -66,6 +68,11 @@ impl Memory {
     /// The requester, if the ticket was seen with one.
     pub fn requester(&self, id: &RemoteId) -> Option<RemoteId> {
         self.lock().tickets.get(id).and_then(|ticket| ticket.requester.clone())
+    }
+
+    /// Whether the ticket was last seen with the quiet tag.
+    pub fn is_quiet(&self, id: &RemoteId) -> bool {
+        self.lock().tickets.get(id).is_some_and(|ticket| ticket.quiet)
     }
 
     /// All comments of a ticket were listed. A count that equals the public
@@ -107,7 +114,7 @@ mod tests {
     fn a_count_that_leaves_notes_out_is_not_believed_again() {
         let memory = Memory::new(&Settings::default());
         let (a, b) = (RemoteId::from("1"), RemoteId::from("2"));
-        let with = |count| Ticket { requester: None, count: Some(count) };
+        let with = |count| Ticket { count: Some(count), ..Ticket::default() };
         assert_eq!(memory.seen(&a, with(3)), Some(3));
         assert!(!memory.listed(&a, 3, 2), "three of three");
         assert!(!memory.listed(&a, 3, 3), "nothing private shows nothing");
@@ -134,7 +141,7 @@ mod tests {
     fn memory_is_bounded() {
         let memory = Memory::new(&Settings::default());
         for id in 0..5_000 {
-            memory.seen(&RemoteId::from(id), Ticket { requester: Some("9".into()), count: None });
+            memory.seen(&RemoteId::from(id), Ticket { requester: Some("9".into()), ..Ticket::default() });
         }
         assert_eq!(memory.lock().tickets.len(), TICKETS_MAX);
         assert_eq!(memory.requester(&RemoteId::from(4_999)), Some("9".into()));

@@ -89,7 +89,11 @@ impl Adapter {
         let reading = Reading { account: self.http.account(), settings: &self.settings, by, at };
         let mut row = map::row(ticket, people, reading)?;
         if let Row::Shown(observed) = &mut row {
-            let seen = memory::Ticket { requester: ticket.requester_id.clone(), count: ticket.comment_count };
+            let seen = memory::Ticket {
+                requester: ticket.requester_id.clone(),
+                count: ticket.comment_count,
+                quiet: ticket.tags.as_ref().is_some_and(|tags| tags.contains(&self.settings.quiet_tag)),
+            };
             observed.comment_count = self.memory.seen(&observed.ticket.id, seen);
         }
         Ok(row)

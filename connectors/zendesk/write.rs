@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use handoffd_core::{
-    Mail, Message, OpKey, ReadBy, RemoteId, Timestamp,
+    Field, Mail, Message, OpKey, ReadBy, RemoteId, Timestamp,
     intent::{Applied, Create, Intent, Update},
 };
 
@@ -54,7 +54,9 @@ impl Adapter {
 
     async fn update(&self, call: Call, update: &Update, author: Option<&RemoteId>) -> Result<Applied> {
         let quiet = self.must_be_quiet(update, author);
-        let tags_missing = quiet && !update.set.contains_key(&handoffd_core::Field::Tags);
+        // A quiet tag that was left behind would keep this very message from being mailed.
+        let tags_matter = quiet || self.memory.is_quiet(&update.at.id);
+        let tags_missing = tags_matter && !update.set.contains_key(&Field::Tags);
         let mut races = 0;
         loop {
             let mut terms = UpdateTerms { quiet, tags_now: None, tied_to: update.if_version };
@@ -64,7 +66,7 @@ impl Adapter {
                     return Err(Error::Stale);
                 }
                 terms.tied_to = Some(now.observed.version);
-                terms.tags_now = Some(now.tags);
+                terms.tags_now = Some(self.without_quiet(&now.tags));
             }
             match self.http.send(call, api::update(update, author, &terms, &self.settings)?).await {
                 Ok(answer) => {
@@ -90,6 +92,10 @@ impl Adapter {
         silent && !own_words && self.settings.mails_public_replies
     }
 
+    fn without_quiet(&self, tags: &[String]) -> Vec<String> {
+        tags.iter().filter(|tag| **tag != self.settings.quiet_tag).cloned().collect()
+    }
+
     /// The ticket and the new comment in the answer to a write. The write is
     /// done, so what cannot be read is looked for again, not parked.
     fn written(&self, answer: &Answer) -> Result<(RawTicket, Option<RemoteId>)> {
@@ -111,10 +117,10 @@ impl Adapter {
         key: &OpKey,
     ) -> Result<Applied> {
         for _ in 0..=RACES_MAX {
-            if !raw.tags.iter().any(|tag| *tag == self.settings.quiet_tag) {
+            if !raw.tags.contains(&self.settings.quiet_tag) {
                 return Ok(applied(raw, comment));
             }
-            let rest = raw.tags.iter().filter(|tag| **tag != self.settings.quiet_tag).cloned().collect();
+            let rest = self.without_quiet(&raw.tags);
             let ticket = raw.observed.ticket.id.clone();
             let ask = api::unquiet(&ticket, rest, raw.observed.version, key)?;
             raw = match self.http.send(call, ask).await {

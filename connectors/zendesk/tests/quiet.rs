@@ -104,6 +104,9 @@ async fn a_quiet_tag_that_stays_is_not_a_success() {
         let left = apply(&script, &silent(Some(T0)), None).await;
         assert!(matches!(left, Err(Error::Unknown { .. })), "{left:?} after {words}");
     }
+    let script = Script::new(vec![(POST, status(201, WRITTEN)), (PUT, status(403, ""))]);
+    let left = apply(&script, &Intent::Create(create()), None).await;
+    assert!(matches!(left, Err(Error::Unknown { .. })), "{left:?}");
     let mut races: Vec<(&str, Reply)> = vec![(PUT, ok_json(&wrote(T1, &["handoffd_quiet"])))];
     for _ in 0..4 {
         races.push((PUT, status(409, "")));
@@ -198,6 +201,21 @@ async fn a_copied_in_customer_is_not_the_requester() {
     adapter.apply(call(), &intent, Some(&"99".into())).await.unwrap();
     assert_eq!(script.bodies()[1]["ticket"]["tags"], json!(["fire", "handoffd_quiet"]));
     assert_eq!(script.bodies()[1]["ticket"]["comment"]["author_id"], 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_tag_left_behind_goes_with_the_next_update() {
+    let intent = Intent::Update(update(&[], reply(agent(), Mail::Send), None));
+    let seen = || (SHOW, ok_json(&shown(T0, &["fire", "handoffd_quiet"])));
+    let script = Script::new(vec![seen(), seen(), (PUT, gone_quiet()), (PUT, gone_quiet())]);
+    let adapter = adapter(&script);
+    adapter.fetch_many(call(), &["155".into()]).await.unwrap();
+    adapter.apply(call(), &intent, None).await.unwrap();
+    assert_eq!(script.bodies()[2]["ticket"]["tags"], json!(["fire"]));
+    assert_eq!(script.bodies()[2]["ticket"]["updated_stamp"], T0);
+    adapter.apply(call(), &intent, None).await.unwrap();
+    assert_eq!(script.bodies()[3]["ticket"].get("tags"), None, "it is known to be off");
+    script.assert_done();
 }
 
 #[tokio::test(start_paused = true)]
