@@ -60,8 +60,8 @@ struct TicketsPoint {
 struct FoldersPoint {
     deleted: Spot,
     spam: Spot,
-    /// The spam folder is next.
-    in_spam: bool,
+    /// The spam folder is next; every deletion before this moment is read.
+    in_spam: Option<Timestamp>,
     /// The account knows no `updated_since` with a filter: only the newest page is read.
     newest_only: bool,
 }
@@ -250,12 +250,14 @@ impl Desk {
         let at = match &from {
             FeedStart::Since(since) => {
                 let spot = self.first_spot(*since);
-                FoldersPoint { deleted: spot.clone(), spam: spot, in_spam: false, newest_only: false }
+                FoldersPoint { deleted: spot.clone(), spam: spot, in_spam: None, newest_only: false }
             }
             FeedStart::After(cursor) => point::<FoldersPoint>(cursor, DELETED)?,
         };
-        let (folder, spot) =
-            if at.in_spam { (Folder::Spam, &at.spam) } else { (Folder::Deleted, &at.deleted) };
+        let (folder, spot) = match at.in_spam {
+            Some(_) => (Folder::Spam, &at.spam),
+            None => (Folder::Deleted, &at.deleted),
+        };
         let (answer, newest_only) = self.folder_page(call, folder, spot, at.newest_only).await?;
         let raw = rows_of(&answer)?;
         let (mut rows, newest) = self.gone_rows(&raw, spot.floor);
@@ -265,11 +267,17 @@ impl Desk {
             rows.push(wall_row(spot.since));
         }
         let known_until = self.known_until(&answer, spot.newest.max(newest));
-        let done = at.in_spam && !step.more;
-        let in_spam = if step.more { at.in_spam } else { !at.in_spam };
-        let (deleted, spam) = if at.in_spam { (at.deleted, step.next) } else { (step.next, at.spam) };
+        let (in_spam, complete_until) = match (at.in_spam, step.more) {
+            (folder, true) => (folder, None),
+            (None, false) => (Some(known_until), None),
+            (Some(deleted_until), false) => (None, Some(known_until.min(deleted_until))),
+        };
+        let (deleted, spam) = match at.in_spam {
+            Some(_) => (at.deleted, step.next),
+            None => (step.next, at.spam),
+        };
         let next = saved(&FoldersPoint { deleted, spam, in_spam, newest_only })?;
-        Ok(Changes { rows, next, more: !done, complete_until: done.then_some(known_until) })
+        Ok(Changes { rows, next, more: complete_until.is_none(), complete_until })
     }
 
     /// A page of a folder; where the vendor refuses `updated_since` with a filter, its newest page.
