@@ -60,8 +60,8 @@ struct TicketsPoint {
 struct FoldersPoint {
     deleted: Spot,
     spam: Spot,
-    /// The spam folder is next.
-    in_spam: bool,
+    /// The spam folder is next; every deletion before this moment is read.
+    in_spam: Option<Timestamp>,
     /// The account knows no `updated_since` with a filter: only the newest page is read.
     newest_only: bool,
 }
@@ -160,7 +160,7 @@ fn rows_of(answer: &Answer) -> Result<Vec<Box<RawValue>>> {
 
 fn point<T: for<'de> Deserialize<'de>>(cursor: &Cursor, feed: Feed) -> Result<T> {
     serde_json::from_str(&cursor.0)
-        .map_err(|_| Error::Malformed { what: format!("the cursor of the feed {}", feed.0) })
+        .map_err(|_| Error::CursorRefused { why: format!("it is no cursor of the feed {}", feed.0) })
 }
 
 fn saved(point: &impl Serialize) -> Result<Cursor> {
@@ -195,6 +195,14 @@ impl Desk {
         Spot::starting_at((since.as_secs() - self.overlap_secs()).max(0))
     }
 
+    /// The moment before which every change is in a list that was read to its
+    /// end: by the vendor's clock, or by ours with the overlap for its error.
+    fn known_until(&self, answer: &Answer, newest: Option<i64>) -> Timestamp {
+        let ours = || answer.at.minus(Duration::from_secs(self.mapping.settings.overlap_secs));
+        let asked = vendor_time(answer).map_or_else(ours, |now| now.minus(BLIND_SPOT));
+        newest.map_or(asked, |newest| asked.max(Timestamp::from_secs(newest)))
+    }
+
     async fn read_tickets(&self, call: Call, from: FeedStart) -> Result<Changes> {
         let spot = match &from {
             FeedStart::Since(since) => self.first_spot(*since),
@@ -219,10 +227,8 @@ impl Desk {
         if step.wall {
             rows.push(wall_row(spot.since));
         }
-        // Without the vendor's clock only what was seen is certain.
-        let known = spot.newest.max(newest).map(Timestamp::from_secs);
-        let until = vendor_time(&answer).map(|now| now.minus(BLIND_SPOT)).max(known);
-        let complete_until = if step.more { None } else { until };
+        let known_until = self.known_until(&answer, spot.newest.max(newest));
+        let complete_until = (!step.more).then_some(known_until);
         Ok(Changes { rows, next: saved(&TicketsPoint { list: step.next })?, more: step.more, complete_until })
     }
 
@@ -244,12 +250,14 @@ impl Desk {
         let at = match &from {
             FeedStart::Since(since) => {
                 let spot = self.first_spot(*since);
-                FoldersPoint { deleted: spot.clone(), spam: spot, in_spam: false, newest_only: false }
+                FoldersPoint { deleted: spot.clone(), spam: spot, in_spam: None, newest_only: false }
             }
             FeedStart::After(cursor) => point::<FoldersPoint>(cursor, DELETED)?,
         };
-        let (folder, spot) =
-            if at.in_spam { (Folder::Spam, &at.spam) } else { (Folder::Deleted, &at.deleted) };
+        let (folder, spot) = match at.in_spam {
+            Some(_) => (Folder::Spam, &at.spam),
+            None => (Folder::Deleted, &at.deleted),
+        };
         let (answer, newest_only) = self.folder_page(call, folder, spot, at.newest_only).await?;
         let raw = rows_of(&answer)?;
         let (mut rows, newest) = self.gone_rows(&raw, spot.floor);
@@ -258,13 +266,18 @@ impl Desk {
         if step.wall {
             rows.push(wall_row(spot.since));
         }
-        let known = spot.newest.max(newest).map(Timestamp::from_secs);
-        let complete_until = vendor_time(&answer).map(|now| now.minus(BLIND_SPOT)).max(known);
-        let done = at.in_spam && !step.more;
-        let in_spam = if step.more { at.in_spam } else { !at.in_spam };
-        let (deleted, spam) = if at.in_spam { (at.deleted, step.next) } else { (step.next, at.spam) };
+        let known_until = self.known_until(&answer, spot.newest.max(newest));
+        let (in_spam, complete_until) = match (at.in_spam, step.more) {
+            (folder, true) => (folder, None),
+            (None, false) => (Some(known_until), None),
+            (Some(deleted_until), false) => (None, Some(known_until.min(deleted_until))),
+        };
+        let (deleted, spam) = match at.in_spam {
+            Some(_) => (at.deleted, step.next),
+            None => (step.next, at.spam),
+        };
         let next = saved(&FoldersPoint { deleted, spam, in_spam, newest_only })?;
-        Ok(Changes { rows, next, more: !done, complete_until: complete_until.filter(|_| done) })
+        Ok(Changes { rows, next, more: complete_until.is_none(), complete_until })
     }
 
     /// A page of a folder; where the vendor refuses `updated_since` with a filter, its newest page.

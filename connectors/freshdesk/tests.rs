@@ -2,6 +2,7 @@
 
 mod calls;
 mod lookups;
+mod over_sim;
 mod reading;
 mod requests;
 
@@ -126,8 +127,12 @@ fn call() -> Call {
 }
 
 fn public(text: &str, mail: Mail) -> Message {
+    Message::Public(public_message(text, mail))
+}
+
+fn public_message(text: &str, mail: Mail) -> PublicMessage {
     let text = PublicText::shown_publicly(Body::inline(text));
-    Message::Public(PublicMessage { author: Person::customer("Ann", "ann@example.test"), text, mail })
+    PublicMessage { author: Person::customer("Ann", "ann@example.test"), text, mail }
 }
 
 fn private(text: &str, author: Option<Person>) -> Message {

@@ -208,7 +208,8 @@ mod tests {
         let form = "application/x-www-form-urlencoded";
         let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
         let id = r#"{"ticket_id":"7"}"#;
-        let rows: [(&str, Vec<(&str, String)>, String); 9] = [
+        type Row<'a> = (&'a str, Vec<(&'a str, String)>, String);
+        let rows: [Row; 9] = [
             ("/hook", vec![("x-handoffd-secret", SECRET.into())], id.into()),
             ("/hook", vec![("authorization", basic(&format!("any:{SECRET}")))], id.into()),
             ("/hook", vec![("authorization", basic(&format!("{SECRET}:X")))], id.into()),

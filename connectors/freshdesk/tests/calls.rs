@@ -4,9 +4,7 @@ use handoffd_core::{Comment, CommentsSeen, Fetched, Priority, Status, Version, i
 use serde_json::json;
 
 use super::*;
-use crate::contract::{
-    AuthMethod, Changes, Connector, Disarms, Error, Feed, FeedRow, FeedStart, Helpdesk, Opened,
-};
+use crate::contract::{AuthMethod, Changes, Disarms, Error, Feed, FeedRow, FeedStart, Helpdesk, Opened};
 
 const LIST: &str = "&order_by=updated_at&order_type=asc&per_page=100";
 const TICKET: &str = "GET /api/v2/tickets/2345?include=requester,conversations";
@@ -168,7 +166,7 @@ async fn a_foreign_cursor_is_refused() {
         let from = FeedStart::After(crate::contract::Cursor(text.to_owned()));
         for feed in [TICKETS, DELETED] {
             let read = desk.changes(call(), feed, from.clone()).await;
-            assert!(matches!(read, Err(Error::Malformed { .. })), "{text}");
+            assert!(matches!(read, Err(Error::CursorRefused { .. })), "{text}");
         }
     }
 }

@@ -21,11 +21,7 @@ fn parts(ask: &Ask) -> (String, Kind, &str, u32, Json) {
     (line, ask.kind, bucket, ask.cost, body)
 }
 
-fn create(requester: Person, opening: Option<Message>, fields: Fields) -> Create {
-    let opening = opening.map(|message| match message {
-        Message::Public(message) => message,
-        Message::Private(_) => panic!("an opening is public"),
-    });
+fn create(requester: Person, opening: Option<PublicMessage>, fields: Fields) -> Create {
     Create {
         at: AccountId::from("fd"),
         ticket: NewTicket { requester, opening, fields },
@@ -99,7 +95,7 @@ fn a_creation_carries_its_marker_and_what_freshdesk_needs() {
         (Field::Tags, tags(&["vip", "Billing"])),
     ]);
     let ann = Person::customer("Ann", "ann@example.test");
-    let full = create(ann, Some(public("Hello,\nit is <broken>", Mail::Silent)), fields);
+    let full = create(ann, Some(public_message("Hello,\nit is <broken>", Mail::Silent)), fields);
     let expected = json!({
         "email": "ann@example.test", "name": "Ann", "subject": "Cannot sign in",
         "description": "<div>Hello,<br>it is &lt;broken&gt;</div>",
