@@ -147,8 +147,10 @@ impl Committer {
             return Ok(false);
         };
         if self.shared.take_suspicion() {
+            let error = EngineError::Panicked("read");
+            self.shared.failing(Health::Reopening { why: error.to_string(), failures: self.failures + 1 });
             self.refuse(first);
-            return Err(EngineError::Panicked("read"));
+            return Err(error);
         }
         let mut last = None;
         let mut next = Some(first);
@@ -368,8 +370,7 @@ impl Committer {
             // It failed already: what it says while closing adds nothing.
             let _ = engine.close();
         }
-        let begun = open::begin(&self.options.dir, self.options.cache_bytes, false, self.clock.now())
-            .map_err(|error| error.to_string())?;
+        let begun = open::begin(&self.options, self.clock.now()).map_err(|error| error.to_string())?;
         let durable = self.shared.durable.borrow().seq;
         if begun.commit_seq < durable.0 {
             return Err(format!("commit {} was on disk, the log ends at {}", durable.0, begun.commit_seq));
@@ -381,7 +382,7 @@ impl Committer {
 
     fn close(self) -> Result<(), CommitError> {
         let unavailable = |why: String| CommitError::Unavailable { why };
-        let failed = matches!(&*self.shared.health.borrow(), Health::Failed { .. });
+        let failed = *self.shared.health.borrow() != Health::Ready;
         self.shared.failing(Health::Closed);
         let Some(engine) = self.shared.remove() else {
             return Err(unavailable("a read did not end, or the store had failed".to_owned()));

@@ -10,6 +10,7 @@ mod committer;
 pub(super) mod engine;
 pub(super) mod files;
 mod open;
+mod repair;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -59,7 +60,8 @@ pub struct Options {
     pub sidecar_every: Duration,
     /// The waits before a failed store is opened again; behind the last it has failed for good.
     pub reopen_waits: Vec<Duration>,
-    /// Opens although the end is lost or rows are damaged. For one start, by an admin.
+    /// Opens although the end is lost or rows are damaged, which are removed and
+    /// named in the log. For one start, by an admin.
     pub accept_damage: bool,
 }
 
@@ -145,7 +147,7 @@ impl SledStore {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let lock = DirLock::take(&options.dir)?;
         let now = clock.now();
-        let begun = open::begin(&options.dir, options.cache_bytes, options.accept_damage, now)?;
+        let begun = open::begin(&options, now)?;
         // Room for later trouble; a disk without it is no reason not to start. Not
         // after a reopening: a disk that was full needs what was given back.
         if let Err(fault) = files::make_ballast(&options.dir) {

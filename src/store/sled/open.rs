@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use handoffd_core::Timestamp;
 
-use super::super::{
-    plan::Head,
-    verify::{self, VerifyReport},
-};
+use super::super::verify::{self, VerifyReport};
 use super::{
+    Options,
     engine::{Engine, EngineError},
     files::{self, Sidecar},
+    repair,
 };
 
 /// Why the store does not open.
@@ -98,29 +97,32 @@ pub(super) struct Begun {
     pub(super) checked: Option<VerifyReport>,
 }
 
-/// Opens what a locked directory holds and looks whether it is whole.
-pub(super) fn begin(
-    dir: &Path,
-    cache_bytes: u64,
-    accept_damage: bool,
-    now: Timestamp,
-) -> Result<Begun, OpenError> {
-    let engine = Engine::open(dir, cache_bytes).map_err(|error| OpenError::engine(dir, error))?;
+/// Opens what a locked directory holds and looks whether it is whole. With
+/// damage accepted, what is left of it is made whole.
+pub(super) fn begin(options: &Options, now: Timestamp) -> Result<Begun, OpenError> {
+    let dir = options.dir.as_path();
+    let fault = |error| OpenError::engine(dir, error);
+    let engine = Engine::open(dir, options.cache_bytes).map_err(fault)?;
     let sidecar = files::read_sidecar(dir);
-    let head = match engine.head().map_err(|error| OpenError::engine(dir, error))? {
-        Ok(head) => head,
-        Err(_) if accept_damage => Head::default(),
-        Err(corrupt) => return Err(OpenError::Damaged { dir: dir.to_owned(), what: corrupt.to_string() }),
-    };
-    let trusted = matches!(&sidecar, Ok(Some(sidecar)) if sidecar.clean) && head.rows > CHECKED_ALWAYS_ROWS;
+    let head = engine.head().map_err(fault)?;
+    let closed = matches!(&sidecar, Ok(Some(sidecar)) if sidecar.clean);
+    let trusted = closed && head.as_ref().is_ok_and(|head| head.rows > CHECKED_ALWAYS_ROWS);
     let checked = (!trusted).then(|| verify::check(dir, &engine, &sidecar));
-    let head = head.commit_seq;
-    if !accept_damage {
-        whole(dir, head, sidecar.ok().flatten(), checked.as_ref())?;
+    let mut commit_seq = head.as_ref().map_or(0, |head| head.commit_seq);
+    let sound = match head {
+        Ok(_) => whole(dir, commit_seq, sidecar.ok().flatten(), checked.as_ref()),
+        Err(corrupt) => Err(OpenError::Damaged { dir: dir.to_owned(), what: corrupt.to_string() }),
+    };
+    match sound {
+        Err(error) if options.accept_damage => {
+            tracing::warn!(%error, "The store is damaged, and an admin accepts that.");
+            commit_seq = repair::repair(&engine, &options.node, now).map_err(fault)?;
+        }
+        sound => sound?,
     }
-    let opened = Sidecar { commit_seq: head, clean: false, wall: now };
+    let opened = Sidecar { commit_seq, clean: false, wall: now };
     files::write_sidecar(dir, &opened).map_err(|fault| OpenError::io(dir, "write the sidecar", &fault))?;
-    Ok(Begun { engine, commit_seq: head, checked })
+    Ok(Begun { engine, commit_seq, checked })
 }
 
 fn whole(

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::files::Sidecar;
 use super::*;
-use crate::store::{Guard, NewJob, Write, conformance::HandClock, verify::verify};
+use crate::store::{Guard, JobDone, NewJob, Write, conformance::HandClock, verify::verify};
 
 const CURSOR: Table = Table("cursor");
 const STATE: Table = Table("state");
@@ -220,6 +220,49 @@ async fn a_row_that_goes_missing_or_back_is_found() {
         let refused = open(dir.path()).err().unwrap();
         assert!(refused.to_string().contains("handoffd store verify"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn an_admin_can_go_on_with_what_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let job = |id: &str| NewJob { id: id.into(), order_key: "k".into(), run_at: store.now(), body: vec![1] };
+    for at in 0..4 {
+        let jobs = vec![job(&format!("job{at}"))];
+        store.commit(Commit { jobs, ..one(put(STATE, &at.to_string(), "x")) }).await.unwrap();
+    }
+    let run_at = store.now();
+    store.close().await.unwrap();
+    let queued = |at: u32| keys::queued(Shard::of("k"), run_at, &format!("job{at}"));
+    let engine = engine::Engine::open(dir.path(), 1 << 20).unwrap();
+    let damage = BTreeMap::from([
+        (keys::row(STATE, &Key::of(&["0"])), Some(b"nonsense".to_vec())),
+        (keys::job("job1"), None),
+        (queued(2), None),
+        (keys::HEAD.to_vec(), Some(b"nonsense".to_vec())),
+    ]);
+    engine.load(damage).unwrap();
+    engine.close().unwrap();
+
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { .. })));
+    let accepting = Options { accept_damage: true, ..options(dir.path()) };
+    let store = SledStore::open(accepting, HandClock::new()).unwrap();
+    assert_eq!(get(&store, STATE, "0").await, Ok(None));
+    assert_eq!(get(&store, STATE, "1").await, Ok(Some(b"x".to_vec())));
+    let lease = store.acquire(&LeaseName("l".into()), "me", Duration::from_secs(60)).await.unwrap().unwrap();
+    let mut left = Vec::new();
+    while let [claimed] = &store.claim(Shard::of("k"), &lease, 1, Duration::from_secs(60)).await.unwrap()[..]
+    {
+        left.push(claimed.job.id.clone());
+        let done = vec![JobDone { id: claimed.job.id.clone(), rev: claimed.rev }];
+        store.commit(Commit { done, ..Commit::default() }).await.unwrap();
+    }
+    assert_eq!(left, ["job0", "job2", "job3"]);
+    store.close().await.unwrap();
+    let report = verify(dir.path()).unwrap();
+    assert!(report.ok, "{report:?}");
+    assert_eq!(report.commit_seq, 4 + 1 + 3, "commits are numbered on from what is left");
+    open(dir.path()).unwrap();
 }
 
 #[tokio::test]
