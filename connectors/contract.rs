@@ -106,10 +106,10 @@ pub enum Error {
         /// Where and what, without ticket text or secrets.
         what: String,
     },
-    /// The vendor refuses the resume point. Start the feed again from a bounded look-back.
-    #[error("the vendor refuses the cursor: {why}")]
+    /// The feed's cursor is not taken any more. Read the feed from a bounded time back, and say so once.
+    #[error("the feed's cursor is refused: {why}")]
     CursorRefused {
-        /// What was seen.
+        /// The vendor's reason.
         why: String,
     },
     /// The vendor refuses the write for a reason that a retry does not change. Park the item.

@@ -1,1 +1,8 @@
-fn main() {}
+//! handoffd: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    handoffd::cli::main().await
+}

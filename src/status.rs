@@ -109,7 +109,8 @@ pub async fn collect(engine: &Engine) -> Result<StatusReport, ReadError> {
     let parked = tables::read_all::<ParkedRow>(store, PARKED, &all, LISTED_MAX).await?;
     let unsettled = tables::read_all::<IntentRow>(store, INTENTS, &all, LISTED_MAX).await?;
     let handoffs = tables::read_all::<Handoff>(store, HANDOFFS, &all, 10 * LISTED_MAX).await?;
-    let mut handoffs: Vec<HandoffStatus> = handoffs.into_iter().map(|(_, row)| handoff_status(&row.value)).collect();
+    let mut handoffs: Vec<HandoffStatus> =
+        handoffs.into_iter().map(|(_, row)| handoff_status(&row.value)).collect();
     handoffs.sort_by(|a, b| b.detected_at.cmp(&a.detected_at).then_with(|| a.id.cmp(&b.id)));
     handoffs.truncate(LISTED_MAX);
     Ok(StatusReport {
@@ -230,20 +231,52 @@ fn account_rows(report: &StatusReport) -> Vec<Vec<String>> {
 /// The status page.
 pub fn page(report: &StatusReport) -> String {
     let handoff = |row: &HandoffStatus| {
-        vec![row.id.clone(), row.ticket.clone(), row.state.clone(), row.detected_at.to_string(), moment(row.delivered_at)]
+        vec![
+            row.id.clone(),
+            row.ticket.clone(),
+            row.state.clone(),
+            row.detected_at.to_string(),
+            moment(row.delivered_at),
+        ]
     };
     let write = |row: &UnsettledWrite| {
-        vec![row.key.clone(), row.account.clone(), row.due.to_string(), row.last_error.clone().unwrap_or_default()]
+        vec![
+            row.key.clone(),
+            row.account.clone(),
+            row.due.to_string(),
+            row.last_error.clone().unwrap_or_default(),
+        ]
     };
     let parked = |row: &ParkedRow| {
-        vec![row.kind.clone(), row.name.clone(), row.account.to_string(), row.since.to_string(), row.reason.clone()]
+        vec![
+            row.kind.clone(),
+            row.name.clone(),
+            row.account.to_string(),
+            row.since.to_string(),
+            row.reason.clone(),
+        ]
     };
-    let rows = |rows: Vec<Vec<String>>| rows;
     let sections = [
-        table("Accounts", &["account", "state", "signed in as", "behind by", "problems"], &account_rows(report)),
-        table("Handoffs", &["handoff", "ticket", "state", "detected", "briefing delivered"], &rows(report.handoffs.iter().map(handoff).collect())),
-        table("Parked", &["kind", "what", "account", "since", "why"], &rows(report.parked.iter().map(parked).collect())),
-        table("Writes on their way", &["write", "account", "next try", "last error"], &rows(report.unsettled.iter().map(write).collect())),
+        table(
+            "Accounts",
+            &["account", "state", "signed in as", "behind by", "problems"],
+            &account_rows(report),
+        ),
+        table(
+            "Handoffs",
+            &["handoff", "ticket", "state", "detected", "briefing delivered"],
+            &report.handoffs.iter().map(handoff).collect::<Vec<_>>(),
+        ),
+        table(
+            "Parked",
+            &["kind", "what", "account", "since", "why"],
+            &report.parked.iter().map(parked).collect::<Vec<_>>(),
+        ),
+        table(
+            "Writes on their way",
+            &["write", "account", "next try", "last error"],
+            &report.unsettled.iter().map(write).collect::<Vec<_>>(),
+        ),
     ];
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\

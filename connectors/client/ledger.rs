@@ -280,6 +280,10 @@ impl Bucket {
 
     fn observe(&mut self, seen: &LimitSeen, hand: &Hand, now: Timestamp) {
         self.roll(now);
+        if seen.resets_at.is_some_and(|told| told <= now) {
+            // It speaks of a window that is over.
+            return;
+        }
         let expected = self.left.saturating_add(self.in_flight);
         // Much more left than we counted, and no word of the reset: another
         // window has begun, which ends at most one period from now.

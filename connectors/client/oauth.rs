@@ -3,11 +3,12 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use handoffd_core::Timestamp;
 use http::{HeaderValue, StatusCode, header};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, EndpointNotSet, ExtraTokenFields, HttpRequest, HttpResponse,
-    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, ExtraTokenFields, HttpRequest,
+    HttpResponse, RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
     TokenResponse as _, TokenUrl,
     basic::{
         BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
@@ -68,7 +69,18 @@ pub enum TokenError {
 }
 
 /// Asks the account's token endpoint for a token, once.
-pub async fn request_token(
+pub fn request_token<'a>(
+    transport: &'a dyn Transport,
+    clock: &'a dyn Clock,
+    base_url: &'a url::Url,
+    spec: &'a OAuthSpec,
+    client: &'a OAuthClient,
+    grant: Grant,
+) -> BoxFuture<'a, Result<Tokens, TokenError>> {
+    Box::pin(request(transport, clock, base_url, spec, client, grant))
+}
+
+async fn request(
     transport: &dyn Transport,
     clock: &dyn Clock,
     base_url: &url::Url,
@@ -77,7 +89,7 @@ pub async fn request_token(
     grant: Grant,
 ) -> Result<Tokens, TokenError> {
     let asker = asker(base_url, spec, client)?;
-    let http = |request: HttpRequest| exchange(transport, spec.json, request);
+    let http = Endpoint { transport, json: spec.json };
     let scopes = client.scopes.iter().cloned().map(Scope::new);
     let answer = match grant {
         Grant::ClientCredentials => {
@@ -153,6 +165,21 @@ impl fmt::Display for NoExchange {
 }
 
 impl std::error::Error for NoExchange {}
+
+/// Our transport, as the crate wants it.
+struct Endpoint<'t> {
+    transport: &'t dyn Transport,
+    json: bool,
+}
+
+impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
+    type Error = NoExchange;
+    type Future = BoxFuture<'c, Result<HttpResponse, NoExchange>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(exchange(self.transport, self.json, request))
+    }
+}
 
 async fn exchange(
     transport: &dyn Transport,
@@ -234,17 +261,15 @@ fn by_status(status: StatusCode) -> TokenError {
 mod tests {
     use std::sync::Mutex;
 
-    use futures_util::future::BoxFuture;
-
     use super::*;
     use crate::client::TokioClock;
 
-    struct Endpoint {
+    struct Scripted {
         answer: Result<(u16, &'static str), TransportError>,
         asked: Mutex<Vec<http::Request<Bytes>>>,
     }
 
-    impl Transport for Endpoint {
+    impl Transport for Scripted {
         fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
             self.asked.lock().unwrap().push(outgoing.request);
             let answer = self.answer.clone().map(|(status, body)| {
@@ -259,7 +284,7 @@ mod tests {
         json: bool,
         grant: Grant,
     ) -> (Result<Tokens, TokenError>, http::Request<Bytes>) {
-        let endpoint = Endpoint { answer, asked: Mutex::default() };
+        let endpoint = Scripted { answer, asked: Mutex::default() };
         let clock = TokioClock::starting_at(Timestamp(0));
         let base_url = url::Url::parse("https://acme.example").unwrap();
         let spec = OAuthSpec { token_path: "/oauth/tokens", json };

@@ -1,10 +1,41 @@
-//! Freshdesk.
+//! Freshdesk: its API version 2 behind the helpdesk's role.
+//!
+//! What it cannot do shapes this folder: no signature on webhooks, no
+//! idempotency key, no conditional write, no change log. Facts about the
+//! vendor stand where they are used.
 
+mod api;
+mod auth;
+mod desk;
+mod errors;
+mod feed;
+mod html;
+mod map;
+mod probe;
+mod settings;
 pub mod sim;
+#[cfg(test)]
+mod tests;
+mod webhook;
+mod wire;
+mod write;
 
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use handoffd_core::{
+    Comment, Fetched, Fields, Person, RemoteId, Timestamp,
+    intent::{Applied, Intent},
+};
+
+use self::{desk::Desk, map::Mapping, settings::Settings};
 use crate::{
-    client::ClientParts,
-    contract::{AccountSetup, AuthSpec, BadSettings, Connector, Opened},
+    client::{Client, ClientParts},
+    contract::{
+        AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Changes, Connector, Delivery,
+        Feed, FeedStart, Helpdesk, Opened, Probe, Result, WebhookError,
+    },
     sim::{SimSetup, VendorSim},
 };
 
@@ -20,14 +51,84 @@ impl Connector for Freshdesk {
     }
 
     fn auth(&self) -> AuthSpec {
-        AuthSpec { methods: &[], header: |_| None, oauth: None }
+        auth::spec()
     }
 
-    fn open(&self, setup: AccountSetup, _http: ClientParts) -> Result<Opened, BadSettings> {
-        Err(BadSettings { account: setup.id, key: String::new(), why: "not built".to_owned() })
+    fn open(&self, setup: AccountSetup, http: ClientParts) -> Result<Opened, BadSettings> {
+        Ok(Opened::Helpdesk(Arc::new(open(setup, http)?)))
     }
 
     fn simulator(&self, setup: SimSetup) -> Box<dyn VendorSim> {
         sim::start(setup)
+    }
+}
+
+fn open(setup: AccountSetup, http: ClientParts) -> Result<Desk, BadSettings> {
+    let (settings, statuses) = Settings::read(&setup.id, &setup.settings)?;
+    let client = Client::new(setup.id.clone(), setup.base_url, errors::profile(&settings), http);
+    Ok(Desk::new(client, Mapping { account: setup.id, settings, statuses }, setup.webhook_secret))
+}
+
+impl Helpdesk for Desk {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            conditional_writes: false,
+            edits_private_notes: true,
+            feed_blind_spot: feed::BLIND_SPOT,
+            message_bytes_max: self.mapping.settings.message_bytes_max,
+            lookups_max: 3,
+            lookup_wait: Duration::from_secs(10),
+            // Freshdesk sends again after any failure: in 5, 30 and 60 minutes.
+            webhook_again: (503, None),
+        }
+    }
+
+    fn normalize(&self, fields: &Fields) -> Fields {
+        self.mapping.normalize(fields)
+    }
+
+    fn feeds(&self) -> &'static [Feed] {
+        &[feed::TICKETS, feed::DELETED]
+    }
+
+    fn changes(&self, call: Call, feed: Feed, from: FeedStart) -> BoxFuture<'_, Result<Changes>> {
+        Box::pin(self.read_feed(call, feed, from))
+    }
+
+    fn fetch_many<'a>(&'a self, call: Call, tickets: &'a [RemoteId]) -> BoxFuture<'a, Result<Vec<Fetched>>> {
+        Box::pin(self.fetch(call, tickets))
+    }
+
+    fn comments<'a>(&'a self, call: Call, ticket: &'a RemoteId) -> BoxFuture<'a, Result<Vec<Comment>>> {
+        Box::pin(self.all_comments(call, ticket))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        call: Call,
+        intent: &'a Intent,
+        author: Option<&'a RemoteId>,
+    ) -> BoxFuture<'a, Result<Applied>> {
+        Box::pin(self.write(call, intent, author))
+    }
+
+    fn find_applied<'a>(&'a self, call: Call, lost: Attempted<'a>) -> BoxFuture<'a, Result<Option<Applied>>> {
+        Box::pin(self.look_for(call, lost))
+    }
+
+    fn ensure_person<'a>(&'a self, call: Call, person: &'a Person) -> BoxFuture<'a, Result<RemoteId>> {
+        Box::pin(self.contact(call, person))
+    }
+
+    fn read_webhook(
+        &self,
+        request: &http::Request<Bytes>,
+        _now: Timestamp,
+    ) -> Result<Delivery, WebhookError> {
+        webhook::read(request, self.webhook_secret.as_ref(), &self.mapping.settings.webhook_header)
+    }
+
+    fn probe(&self, call: Call) -> BoxFuture<'_, Result<Probe>> {
+        Box::pin(self.look_around(call))
     }
 }

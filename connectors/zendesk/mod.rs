@@ -1,12 +1,42 @@
-//! Zendesk.
+//! Zendesk Support, API v2.
 
+mod api;
+mod auth;
+mod body;
+mod errors;
+mod lenient;
+mod limits;
+mod map;
+mod memory;
+mod probe;
+mod read;
+mod settings;
 pub mod sim;
+mod webhook;
+mod wire;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use handoffd_core::{
+    Comment, Fetched, Fields, Person, RemoteId, Timestamp,
+    intent::{Applied, Intent},
+};
 
 use crate::{
-    client::ClientParts,
-    contract::{AccountSetup, AuthSpec, BadSettings, Connector, Opened},
+    client::{Client, ClientParts},
+    contract::{
+        AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Changes, Connector, Delivery,
+        Feed, FeedStart, Helpdesk, Opened, Probe, Result, Secret, WebhookError,
+    },
     sim::{SimSetup, VendorSim},
 };
+pub use settings::{Plan, Settings};
 
 /// Zendesk as a connector.
 pub struct Zendesk;
@@ -14,20 +44,103 @@ pub struct Zendesk;
 /// The registry's entry.
 pub static ZENDESK: Zendesk = Zendesk;
 
+/// The one feed: tickets that changed, by the cursor export.
+pub const TICKETS: Feed = Feed("tickets");
+
+/// A body holds about 64 KiB; the rest is room for what Zendesk adds.
+const MESSAGE_BYTES_MAX: usize = 60 * 1_024;
+
 impl Connector for Zendesk {
     fn name(&self) -> &'static str {
         "zendesk"
     }
 
     fn auth(&self) -> AuthSpec {
-        AuthSpec { methods: &[], header: |_| None, oauth: None }
+        auth::spec()
     }
 
-    fn open(&self, setup: AccountSetup, _http: ClientParts) -> Result<Opened, BadSettings> {
-        Err(BadSettings { account: setup.id, key: String::new(), why: "not built".to_owned() })
+    fn open(&self, setup: AccountSetup, http: ClientParts) -> Result<Opened, BadSettings> {
+        Ok(Opened::Helpdesk(Arc::new(Adapter::open(setup, http)?)))
     }
 
     fn simulator(&self, setup: SimSetup) -> Box<dyn VendorSim> {
         sim::start(setup)
+    }
+}
+
+/// One account of Zendesk.
+struct Adapter {
+    http: Client,
+    settings: Settings,
+    webhook_secret: Option<Secret>,
+    memory: memory::Memory,
+}
+
+impl Adapter {
+    fn open(setup: AccountSetup, parts: ClientParts) -> Result<Self, BadSettings> {
+        let settings = Settings::read(&setup.id, &setup.settings)?;
+        let http = Client::new(setup.id, setup.base_url, limits::profile(settings.plan), parts);
+        let memory = memory::Memory::new(&settings);
+        Ok(Self { http, settings, webhook_secret: setup.webhook_secret, memory })
+    }
+}
+
+impl Helpdesk for Adapter {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            conditional_writes: true,
+            edits_private_notes: false,
+            feed_blind_spot: Duration::from_secs(60),
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            lookups_max: 5,
+            lookup_wait: Duration::from_secs(15),
+            // 409 is sent again up to three times; a 500 loses the event.
+            webhook_again: (409, None),
+        }
+    }
+
+    fn normalize(&self, fields: &Fields) -> Fields {
+        map::normalize(fields, &self.settings)
+    }
+
+    fn feeds(&self) -> &'static [Feed] {
+        &[TICKETS]
+    }
+
+    fn changes(&self, call: Call, _feed: Feed, from: FeedStart) -> BoxFuture<'_, Result<Changes>> {
+        Box::pin(self.read_changes(call, from))
+    }
+
+    fn fetch_many<'a>(&'a self, call: Call, tickets: &'a [RemoteId]) -> BoxFuture<'a, Result<Vec<Fetched>>> {
+        Box::pin(self.read_many(call, tickets))
+    }
+
+    fn comments<'a>(&'a self, call: Call, ticket: &'a RemoteId) -> BoxFuture<'a, Result<Vec<Comment>>> {
+        Box::pin(self.read_comments(call, ticket))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        call: Call,
+        intent: &'a Intent,
+        author: Option<&'a RemoteId>,
+    ) -> BoxFuture<'a, Result<Applied>> {
+        Box::pin(self.write(call, intent, author))
+    }
+
+    fn find_applied<'a>(&'a self, call: Call, lost: Attempted<'a>) -> BoxFuture<'a, Result<Option<Applied>>> {
+        Box::pin(async move { self.look_for(call, &lost).await })
+    }
+
+    fn ensure_person<'a>(&'a self, call: Call, person: &'a Person) -> BoxFuture<'a, Result<RemoteId>> {
+        Box::pin(self.find_or_make(call, person))
+    }
+
+    fn read_webhook(&self, request: &http::Request<Bytes>, now: Timestamp) -> Result<Delivery, WebhookError> {
+        webhook::read(request, self.webhook_secret.as_ref(), self.settings.webhook_tolerance_secs, now)
+    }
+
+    fn probe(&self, call: Call) -> BoxFuture<'_, Result<Probe>> {
+        Box::pin(self.look_around(call))
     }
 }

@@ -53,7 +53,8 @@ impl Config {
         if group.accounts.len() > 1 && group.customer_facing.is_none() {
             return Err((
                 key,
-                "needs customer_facing: the one account that mails the customer when nobody has yet".to_owned(),
+                "needs customer_facing: the one account that mails the customer when nobody has yet"
+                    .to_owned(),
             ));
         }
         let members = &group.accounts;
@@ -68,7 +69,10 @@ impl Config {
             member(format!("{key}.routes[{at}].from"), &route.from)?;
             member(format!("{key}.routes[{at}].to"), &route.to)?;
             if route.from == route.to {
-                return Err((format!("{key}.routes[{at}].to"), "a route leads to another account".to_owned()));
+                return Err((
+                    format!("{key}.routes[{at}].to"),
+                    "a route leads to another account".to_owned(),
+                ));
             }
         }
         for (field, rule) in &group.fields {
@@ -161,7 +165,9 @@ fn check_auth(key: &str, auth: &AuthConfig) -> Result<(), Wrong> {
     for (name, given) in given {
         match (given, needed.contains(&name)) {
             (false, true) => return Err((format!("{key}.{name}"), "is needed for this method".to_owned())),
-            (true, false) => return Err((format!("{key}.{name}"), "has no meaning for this method".to_owned())),
+            (true, false) => {
+                return Err((format!("{key}.{name}"), "has no meaning for this method".to_owned()));
+            }
             _ => {}
         }
     }

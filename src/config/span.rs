@@ -42,7 +42,9 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format!("{text:?} is no duration: write a number with a unit, such as 30s, 5m or 6h"))
+            D::Error::custom(format!(
+                "{text:?} is no duration: write a number with a unit, such as 30s, 5m or 6h"
+            ))
         })
     }
 }

@@ -74,7 +74,9 @@ fn a_variable_overrules_the_file_and_is_named_in_its_error() {
 
 #[test]
 fn spans_read_and_print() {
-    for (text, ms) in [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("6h", 21_600_000), ("7d", 604_800_000)] {
+    for (text, ms) in
+        [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("6h", 21_600_000), ("7d", 604_800_000)]
+    {
         assert_eq!(Span::parse(text).expect("a span").as_millis(), ms);
     }
     for text in ["", "30", "-3s", "soon"] {

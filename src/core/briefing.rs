@@ -25,6 +25,9 @@ use crate::model::{
 };
 use text::{quoted, unquoted};
 
+/// The first line of every briefing.
+pub const TITLE: &str = "AI handoff, for agents only";
+
 /// The most lines of a briefing's head.
 pub const HEAD_LINES_MAX: usize = 8;
 

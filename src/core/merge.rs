@@ -461,13 +461,17 @@ impl Merge<'_, '_> {
     }
 }
 
-/// The set from which `shown` was made: the shadow or a set of ours in flight,
-/// whichever is nearest; the shadow when in doubt.
+/// The set from which `shown` was made: the shadow, or a set of ours in flight
+/// that is nearer. A set of ours must have left a trace, so that a tag that
+/// never arrived is not taken for one that somebody removed.
 fn tags_before(side: &Side, shown: &BTreeSet<String>) -> BTreeSet<String> {
     let flying = side.in_flight.get(&Field::Tags).into_iter().flatten().filter_map(Value::as_tags);
     let shadow = side.shadow.get(&Field::Tags).and_then(Value::as_tags).cloned().unwrap_or_default();
     let distance = |tags: &BTreeSet<String>| tags.symmetric_difference(shown).count();
-    let nearest = flying.min_by_key(|tags| distance(tags));
+    let left_trace = |tags: &&BTreeSet<String>| {
+        tags.is_subset(&shadow) || tags.iter().any(|tag| shown.contains(tag) && !shadow.contains(tag))
+    };
+    let nearest = flying.filter(left_trace).min_by_key(|tags| distance(tags));
     nearest.filter(|tags| distance(tags) < distance(&shadow)).cloned().unwrap_or(shadow)
 }
 

@@ -111,9 +111,9 @@ impl Settling<'_> {
                 self.raise_version(update, applied);
             }
             Outcome::NotApplied => {
-                self.take_back(update);
                 self.unplan_message(update);
                 if was_out {
+                    self.take_back(update);
                     self.withdraw_later(update);
                 }
             }
@@ -122,9 +122,9 @@ impl Settling<'_> {
                 self.park_message(update, reason);
             }
             Outcome::Refused(reason) => {
-                self.take_back(update);
                 self.park_message(update, reason);
                 if was_out && !update.set.is_empty() {
+                    self.take_back(update);
                     self.park_side(update, reason);
                 }
             }
@@ -324,14 +324,19 @@ fn land(side: &mut Side, field: Field, sent: &Value, version: Option<Version>) -
         // The person's edit is in the shadow and the base already. If ours came
         // first it is over; if not, it will show up and must count as ours.
         if is_older {
-            confirm(side, field, sent);
+            arrive(side, field, sent);
         }
         return !is_older;
     }
     let doubt = !is_newest && side.shadow.get(&field) != Some(sent);
     side.shadow.insert(field, sent.clone());
-    confirm(side, field, sent);
+    arrive(side, field, sent);
     doubt
+}
+
+/// Takes a value and all older ones out of flight, the same value sent before included.
+fn arrive(side: &mut Side, field: Field, sent: &Value) {
+    while confirm(side, field, sent) {}
 }
 
 /// Counts how often in a row the answer shows something else than was sent.

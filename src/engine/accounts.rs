@@ -49,7 +49,11 @@ pub(super) fn change_for(error: &Error, capability: Disarms) -> Option<StandingC
 impl Desk {
     /// An account as it stood when it was stored last.
     pub fn new(
-        id: AccountId, helpdesk: Arc<dyn Helpdesk>, group: Option<GroupId>, poll: Rhythm, resync: Rhythm,
+        id: AccountId,
+        helpdesk: Arc<dyn Helpdesk>,
+        group: Option<GroupId>,
+        poll: Rhythm,
+        resync: Rhythm,
         standing: AccountRow,
     ) -> Self {
         let capabilities = helpdesk.capabilities();

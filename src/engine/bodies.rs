@@ -1,32 +1,35 @@
 //! Long text goes to a file before the commit that names it, and comes back before it is sent.
 
+use bytes::Bytes;
 use handoffd_core::{
     Body, Message, PrivateMessage, PublicMessage,
     intent::{Create, EditNote, Intent, NewTicket, Update},
 };
 
 use super::{Fault, Inner};
+use crate::store::blobs::BlobHash;
 
 impl Inner {
     /// The same write with long text put aside, durably.
     pub(super) async fn put_aside(&self, intent: Intent) -> Result<Intent, Fault> {
-        let Some(Body::Inline(text)) = body_of(&intent) else { return Ok(intent) };
-        if text.len() <= self.parts.config.inline_body_bytes_max {
-            return Ok(intent);
+        match body_of(&intent) {
+            Some(body @ Body::Inline(_)) => {
+                let body = self.body_aside(body.clone()).await?;
+                Ok(with_body(intent, body))
+            }
+            _ => Ok(intent),
         }
-        let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        let stored = self.parts.blobs.put(text.clone().into_bytes()).await;
-        let hash = stored.map_err(|error| Fault::Store { why: error.to_string() })?;
-        Ok(with_body(intent, Body::Blob { hash, len }))
     }
 
     /// The same write with its text at hand.
     pub(super) async fn fetch_back(&self, intent: Intent) -> Result<Intent, Fault> {
-        let Some(Body::Blob { hash, .. }) = body_of(&intent) else { return Ok(intent) };
-        let bytes = self.parts.blobs.get(&hash.clone()).await;
-        let bytes = bytes.map_err(|error| Fault::Park { why: error.to_string() })?;
-        let text = String::from_utf8(bytes).map_err(|_| Fault::Park { why: format!("the blob {hash} is no text") })?;
-        Ok(with_body(intent, Body::Inline(text)))
+        match body_of(&intent) {
+            Some(body @ Body::Blob { .. }) => {
+                let body = self.body_at_hand(body.clone()).await?;
+                Ok(with_body(intent, body))
+            }
+            _ => Ok(intent),
+        }
     }
 
     /// A body with long text put aside, durably.
@@ -34,17 +37,27 @@ impl Inner {
         match body {
             Body::Inline(text) if text.len() > self.parts.config.inline_body_bytes_max => {
                 let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
-                let stored = self.parts.blobs.put(text.into_bytes()).await;
+                let stored = self.parts.blobs.put(Bytes::from(text), self.now()).await;
                 let hash = stored.map_err(|error| Fault::Store { why: error.to_string() })?;
-                Ok(Body::Blob { hash, len })
+                Ok(Body::Blob { hash: hash.as_str().to_owned(), len })
             }
             body => Ok(body),
         }
     }
+
+    /// A body with its text at hand.
+    pub(super) async fn body_at_hand(&self, body: Body) -> Result<Body, Fault> {
+        let Body::Blob { hash, .. } = &body else { return Ok(body) };
+        let damaged = |why: String| Fault::Park { why: format!("the text {hash:.12} cannot be had: {why}") };
+        let name = BlobHash::try_from(hash.clone()).map_err(|why| damaged(why.to_string()))?;
+        let bytes = self.parts.blobs.get(&name).await.map_err(|why| damaged(why.to_string()))?;
+        let text = String::from_utf8(bytes.into()).map_err(|_| damaged("it is no text".to_owned()))?;
+        Ok(Body::Inline(text))
+    }
 }
 
 /// The text that a write carries.
-fn body_of(intent: &Intent) -> Option<&Body> {
+pub(super) fn body_of(intent: &Intent) -> Option<&Body> {
     match intent {
         Intent::Create(create) => create.ticket.opening.as_ref().map(|opening| opening.text.body()),
         Intent::Update(update) => update.message.as_ref().map(Message::body),

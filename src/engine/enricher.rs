@@ -11,7 +11,13 @@ use crate::store::{Commit, tables::Wake};
 impl Engine {
     /// Asks the sources of a handoff. Each answer wakes the link; one that comes
     /// after the deadline is still taken in as late.
-    pub(super) fn ask_sources(&self, handoff: &HandoffId, link: &LinkId, sources: BTreeSet<AccountId>, subject: Subject) {
+    pub(super) fn ask_sources(
+        &self,
+        handoff: &HandoffId,
+        link: &LinkId,
+        sources: BTreeSet<AccountId>,
+        subject: Subject,
+    ) {
         let first = self.asking.lock().unwrap_or_else(PoisonError::into_inner).insert(handoff.clone());
         if !first {
             return;
@@ -37,14 +43,17 @@ impl Engine {
         if let SourceAnswer::Failed(why) = &answer {
             tracing::warn!(%account, %handoff, why, "A context source could not answer for a handoff.");
         }
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.entry(handoff.clone()).or_default().push((account, answer));
-        drop(answers);
+        self.keep_answer(handoff, account, answer);
         let job = Wake::Link { link: link.clone() }.job(link.as_str(), self.now());
         if let Err(error) = self.parts.store.commit(Commit { jobs: vec![job], ..Commit::default() }).await {
             // The handoff's own deadline wakes it anyway.
             tracing::warn!(%handoff, %error, "An answer could not wake its handoff at once.");
         }
+    }
+
+    fn keep_answer(&self, handoff: &HandoffId, account: AccountId, answer: SourceAnswer) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.entry(handoff.clone()).or_default().push((account, answer));
     }
 
     /// Whether the sources of a handoff are being asked in this run.

@@ -56,7 +56,12 @@ impl Inner {
     }
 
     async fn send(
-        &self, desk: &Desk, call: Call, row: &IntentRow, intent: &Intent, author: Option<&RemoteId>,
+        &self,
+        desk: &Desk,
+        call: Call,
+        row: &IntentRow,
+        intent: &Intent,
+        author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
         let sent_at = self.now();
         match desk.helpdesk.apply(call, intent, author).await {
@@ -72,10 +77,17 @@ impl Inner {
     }
 
     async fn look_for(
-        &self, desk: &Desk, call: Call, link: &Link, row: &IntentRow, intent: &Intent, author: Option<&RemoteId>,
+        &self,
+        desk: &Desk,
+        call: Call,
+        link: &Link,
+        row: &IntentRow,
+        intent: &Intent,
+        author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
         let claimed = claimed_at(link, intent);
-        let lost = Attempted { intent, sent_at: row.sent_at.unwrap_or(row.made_at), claimed: &claimed, author };
+        let lost =
+            Attempted { intent, sent_at: row.sent_at.unwrap_or(row.made_at), claimed: &claimed, author };
         match desk.helpdesk.find_applied(call, lost).await {
             Ok(Some(applied)) => {
                 tracing::info!(account = %desk.id, key = %intent.key(), "A write without an answer was found at the vendor.");
@@ -91,7 +103,12 @@ impl Inner {
     /// anything: once the vendor had time to finish what it might have had in
     /// hand, the write is sent. A write that was sent is given up instead.
     async fn after_fruitless_look(
-        &self, desk: &Desk, call: Call, row: &IntentRow, intent: &Intent, author: Option<&RemoteId>,
+        &self,
+        desk: &Desk,
+        call: Call,
+        row: &IntentRow,
+        intent: &Intent,
+        author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
         let lookups = row.lookups + 1;
         let rested = self.now().since(row.found_at.unwrap_or(row.made_at)) >= self.parts.config.lost_settle.0;
@@ -104,7 +121,11 @@ impl Inner {
             let outcome = if repeatable(intent) { Outcome::NotApplied } else { Outcome::Lost };
             return Ok(Step::Settle(outcome));
         }
-        let wait = if row.sent_at.is_some() { desk.capabilities.lookup_wait } else { self.parts.config.lost_settle.0 };
+        let wait = if row.sent_at.is_some() {
+            desk.capabilities.lookup_wait
+        } else {
+            self.parts.config.lost_settle.0
+        };
         let why = "sent and not answered; it is being looked for".to_owned();
         let found_at = row.found_at.or(Some(self.now()));
         Ok(put_off(&IntentRow { lookups, found_at, ..row.clone() }, self.now().plus(wait), why))
@@ -118,7 +139,7 @@ impl Inner {
         self.learn(desk, &error, capability).await;
         self.parts.metrics.wrote(&desk.id, outcome_word(&error));
         let words = error.to_string();
-        let failure = failure(&error);
+        let failure = failure_of(&error);
         // Only an answer that is missing leaves it open whether the write happened.
         let sent_at = match (&error, looking) {
             (Error::Unknown { .. } | Error::Malformed { .. }, _) | (_, true) => row.sent_at,
@@ -132,12 +153,17 @@ impl Inner {
                 _ => {}
             }
         }
-        match retry::decide(&failure, row.attempts, row.lookups, self.now(), self.parts.jitter.fraction(), &self.rules(desk)) {
+        let (fraction, rules) = (self.parts.jitter.fraction(), self.rules(desk));
+        match retry::decide(failure, row.attempts + 1, row.lookups, self.now(), fraction, &rules) {
             Next::At { when, counts } => {
                 put_off(&IntentRow { attempts: row.attempts + u32::from(counts), ..row }, when, words)
             }
             Next::Look { when } => put_off(&row, when, words),
             Next::Replan => Step::Settle(Outcome::NotApplied),
+            Next::Park { .. } if row.sent_at.is_some() && !repeatable(&row.intent) => {
+                Step::Settle(Outcome::Lost)
+            }
+            Next::Park { .. } if row.sent_at.is_some() => Step::Settle(Outcome::NotApplied),
             Next::Park { reason } => Step::Settle(Outcome::Refused(format!("{reason}: {words}"))),
         }
     }
@@ -147,8 +173,8 @@ impl Inner {
         RetryRules {
             attempts_max: config.attempts_max,
             lookups_max: desk.capabilities.lookups_max,
-            first: config.retry_first.0,
-            max: config.retry_max.0,
+            wait_first: config.retry_first.0,
+            wait_max: config.retry_max.0,
             lookup_wait: desk.capabilities.lookup_wait,
             paused_wait: config.paused_recheck.0,
         }
@@ -156,7 +182,10 @@ impl Inner {
 
     /// The id, at this helpdesk, of the customer who wrote the message.
     async fn author_at(
-        &self, desk: &Desk, call: Call, intent: &Intent,
+        &self,
+        desk: &Desk,
+        call: Call,
+        intent: &Intent,
     ) -> Result<Result<Option<RemoteId>, Error>, Fault> {
         let Intent::Update(update) = intent else { return Ok(Ok(None)) };
         let Some(author) = update.message.as_ref().and_then(customer_of) else { return Ok(Ok(None)) };
@@ -218,7 +247,7 @@ fn put_off(row: &IntentRow, due: Timestamp, why: String) -> Step {
     Step::Keep(Box::new(IntentRow { due, last_error: Some(why), ..row.clone() }))
 }
 
-fn failure(error: &Error) -> Failure {
+fn failure_of(error: &Error) -> Failure {
     match error {
         Error::Throttled { retry_at } => Failure::Throttled { retry_at: *retry_at },
         Error::Transient { .. } => Failure::Transient,

@@ -6,22 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    AccountId, Body, Comment, CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffState, Observed, OpKey,
-    PrivateMessage, RemoteId, Role, Status, Subject, TicketKey, Value,
+    AccountId, Comment, CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffState, Message, Observed,
+    OpKey, PrivateMessage, RemoteId, Role, Status, Subject, TicketKey, Value,
     briefing::{Briefing, NoteLimits, Package, TicketFacts, compose_briefing, compose_late, text},
     handoff::{
-        Effect, HandoffEvent, HandoffStep, Said, Seen, Settled, Sign, advance_handoff, detect_handoff, due_events,
-        is_open, needs_briefing, open_or_join,
+        Effect, HandoffEvent, HandoffStep, Said, Seen, Settled, Sign, advance_handoff, detect_handoff,
+        due_events, handoff_id_from_api, is_open, needs_briefing, open_or_join,
     },
     intent::{EditNote, Intent, Outcome, Update},
     link::{Link, Origin},
-    Message,
+    settle::note_leaves,
 };
 
 use super::{Engine, Fault, Inner, reconciler::Look};
 use crate::store::{
-    Commit, Key, Write,
-    tables::{self, HANDOFFS, INTAKES, IntakeRow, JOURNAL, JournalRow, LinkRow},
+    Commit, Key, ReadError, Write,
+    tables::{self, HANDOFF_NAMES, HANDOFFS, INTAKES, IntakeRow, JOURNAL, JournalRow, LinkRow},
 };
 
 /// The longest excerpt of the customer's first words, in characters.
@@ -59,7 +59,11 @@ impl Inner {
     /// Takes in what was said and seen of handoffs. The records, and the writes
     /// that they call for, travel in the commit of the look.
     pub(super) async fn take_signs(
-        &self, look: &mut Look, before: &Link, after: &mut Link, detected: Vec<Detected>,
+        &self,
+        look: &mut Look,
+        before: &Link,
+        after: &mut Link,
+        detected: Vec<Detected>,
     ) -> Result<Signs, Fault> {
         let mut signs = Signs { writes: Vec::new(), steps: Vec::new(), acted: false };
         let mut last = self.handoff_of(after).await?;
@@ -67,6 +71,7 @@ impl Inner {
         for sign in self.gather(after, detected, &mut signs.writes).await? {
             let opening = open_or_join(last.as_ref(), &sign, &self.sources(), &self.parts.rules, self.now());
             for step in opening.into_steps() {
+                signs.writes.extend(name_write(&sign, &step.record));
                 if needs_briefing(step.record.kind) {
                     last = Some(step.record.clone());
                 } else {
@@ -98,11 +103,17 @@ impl Inner {
     }
 
     /// What AI agents said of the link's tickets, then what was seen.
-    async fn gather(&self, link: &Link, detected: Vec<Detected>, writes: &mut Vec<Write>) -> Result<Vec<Sign>, Fault> {
+    async fn gather(
+        &self,
+        link: &Link,
+        detected: Vec<Detected>,
+        writes: &mut Vec<Write>,
+    ) -> Result<Vec<Sign>, Fault> {
         let mut signs = Vec::new();
         for ticket in link.sides.keys() {
             let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
-            for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await? {
+            for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await?
+            {
                 writes.push(Write::Delete(INTAKES, key));
                 let said = Said {
                     agent: row.value.agent,
@@ -122,20 +133,31 @@ impl Inner {
 
     /// What the look shows about an open handoff: the next owner's words, the end.
     fn take_events(
-        &self, look: &Look, before: &Link, after: &Link, record: Handoff, steps: &mut Vec<HandoffStep>,
+        &self,
+        look: &Look,
+        before: &Link,
+        after: &Link,
+        record: Handoff,
+        steps: &mut Vec<HandoffStep>,
     ) -> Handoff {
         let mut events: Vec<HandoffEvent> = Vec::new();
         if let Some(at) = self.owner_spoke(look, before, after) {
             events.push(HandoffEvent::OwnerSpoke { at });
         }
-        let solved = matches!(after.base.get(&Field::Status), Some(Value::Status(Status::Solved | Status::Closed)));
+        let solved =
+            matches!(after.base.get(&Field::Status), Some(Value::Status(Status::Solved | Status::Closed)));
         if solved {
             events.push(HandoffEvent::Solved);
         }
         self.advance_all(record, &events, steps)
     }
 
-    fn advance_all(&self, mut record: Handoff, events: &[HandoffEvent], steps: &mut Vec<HandoffStep>) -> Handoff {
+    fn advance_all(
+        &self,
+        mut record: Handoff,
+        events: &[HandoffEvent],
+        steps: &mut Vec<HandoffStep>,
+    ) -> Handoff {
         for event in events {
             let step = advance_handoff(&record, event, &self.parts.rules, self.now());
             record = step.record.clone();
@@ -146,14 +168,16 @@ impl Inner {
 
     /// When a human agent wrote publicly, in a comment that this look took in.
     fn owner_spoke(&self, look: &Look, before: &Link, after: &Link) -> Option<handoffd_core::Timestamp> {
-        let new = after.copies.iter().filter(|(number, copy)| copy.public && !before.copies.contains_key(number));
+        let new =
+            after.copies.iter().filter(|(number, copy)| copy.public && !before.copies.contains_key(number));
         let mut spoken = new.filter_map(|(_, copy)| {
             let Origin::Comment(key) = &copy.origin else { return None };
             let CommentsSeen::All(comments) = &look.observed.get(&key.ticket)?.comments else { return None };
             let comment = comments.iter().find(|comment| comment.id() == &key.id)?;
             let author = comment.author();
             let marks = self.parts.rules.bots.get(&key.ticket.account);
-            let is_bot = author.id.as_ref().is_some_and(|id| marks.is_some_and(|marks| marks.assignees.contains(id)));
+            let is_bot =
+                author.id.as_ref().is_some_and(|id| marks.is_some_and(|marks| marks.assignees.contains(id)));
             (author.role == Role::Agent && !is_bot).then_some(copy.at)
         });
         spoken.next()
@@ -179,10 +203,11 @@ impl Inner {
             return Ok(false);
         }
         look.lane = Lane::Handoff;
-        let (record, mut writes) = self.carry_effects(look, &row.link, record, &steps).await?;
+        let mut link = row.link.clone();
+        let (record, mut writes) = self.carry_effects(look, &mut link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
         let journal = self.handoff_journal(&stored, &record);
-        self.store_link(look, Some(row), &row.link, writes, journal).await?;
+        self.store_link(look, Some(row), &link, writes, journal).await?;
         Ok(true)
     }
 
@@ -197,7 +222,11 @@ impl Inner {
 
     /// The record and the commits' writes that its effects call for.
     async fn carry_effects(
-        &self, look: &mut Look, link: &Link, mut record: Handoff, steps: &[HandoffStep],
+        &self,
+        look: &mut Look,
+        link: &mut Link,
+        mut record: Handoff,
+        steps: &[HandoffStep],
     ) -> Result<(Handoff, Vec<Write>), Fault> {
         let mut writes = Vec::new();
         let own = steps.iter().filter(|step| step.record.id == record.id);
@@ -209,11 +238,16 @@ impl Inner {
                     continue;
                 }
                 Effect::AskSources(_) | Effect::Done => continue,
-                Effect::SendBriefing { key } => Some(self.briefing_intent(look, link, &mut record, key).await?),
+                Effect::SendBriefing { key } => {
+                    Some(self.briefing_intent(look, link, &mut record, key).await?)
+                }
                 Effect::SendLate { key, edit } => self.late_intent(link, &record, key, edit).await?,
             };
             look.lane = Lane::Handoff;
             if let Some(intent) = intent {
+                if let Intent::Update(update) = &intent {
+                    *link = note_leaves(link, update, self.now());
+                }
                 writes.push(self.intent_write(&link.id, intent, Some(record.id.clone())).await?);
             }
         }
@@ -221,7 +255,11 @@ impl Inner {
     }
 
     async fn briefing_intent(
-        &self, look: &mut Look, link: &Link, record: &mut Handoff, key: OpKey,
+        &self,
+        look: &mut Look,
+        link: &Link,
+        record: &mut Handoff,
+        key: OpKey,
     ) -> Result<Intent, Fault> {
         if record.told.customer_wants.is_none() {
             record.told.customer_wants = self.first_words(look, &record.ticket).await;
@@ -234,12 +272,15 @@ impl Inner {
     }
 
     async fn late_intent(
-        &self, link: &Link, record: &Handoff, key: OpKey, edit: Option<RemoteId>,
+        &self,
+        link: &Link,
+        record: &Handoff,
+        key: OpKey,
+        edit: Option<RemoteId>,
     ) -> Result<Option<Intent>, Fault> {
         let mut sent = record.clone();
-        if let Some(Body::Blob { hash, .. }) = &record.briefing {
-            let bytes = self.parts.blobs.get(hash).await.map_err(|error| Fault::Park { why: error.to_string() })?;
-            sent.briefing = String::from_utf8(bytes).ok().map(Body::Inline);
+        if let Some(body) = sent.briefing.take() {
+            sent.briefing = Some(self.body_at_hand(body).await?);
         }
         let package = Package { handoff: &sent, ticket: ticket_facts(link, &record.ticket) };
         let limits = self.note_limits(&record.ticket);
@@ -279,7 +320,12 @@ impl Inner {
 
     /// What came of the write that carried a briefing, or what was late.
     pub(super) async fn settle_handoff(
-        &self, look: &mut Look, link: &Link, id: &HandoffId, key: &OpKey, outcome: &Outcome,
+        &self,
+        look: &mut Look,
+        link: &mut Link,
+        id: &HandoffId,
+        key: &OpKey,
+        outcome: &Outcome,
     ) -> Result<Vec<Write>, Fault> {
         let row = tables::read::<Handoff>(&*self.parts.store, HANDOFFS, &Key::of(&[id.as_str()])).await?;
         let Some(stored) = row.map(|row| row.value) else { return Ok(Vec::new()) };
@@ -290,7 +336,8 @@ impl Inner {
             Outcome::Refused(why) => Settled::Refused(why.clone()),
         };
         let is_late = stored.late_key.as_ref() == Some(key);
-        let event = if is_late { HandoffEvent::LateSettled(settled) } else { HandoffEvent::BriefingSettled(settled) };
+        let event =
+            if is_late { HandoffEvent::LateSettled(settled) } else { HandoffEvent::BriefingSettled(settled) };
         let mut steps = Vec::new();
         let record = self.advance_all(stored.clone(), &[event], &mut steps);
         if let (None, Some(delivered)) = (stored.delivered_at, record.delivered_at) {
@@ -318,7 +365,11 @@ impl Inner {
             let why = after.failure.clone().unwrap_or_default();
             tracing::error!(handoff = %after.id, ticket = %after.ticket, why, "A handoff's briefing is not on its ticket.");
         }
-        vec![JournalRow::Handoff { at: self.now(), id: after.id.clone(), state: after.state.name().to_owned() }]
+        vec![JournalRow::Handoff {
+            at: self.now(),
+            id: after.id.clone(),
+            state: after.state.name().to_owned(),
+        }]
     }
 }
 
@@ -354,12 +405,27 @@ impl Engine {
         if record.state != HandoffState::Packaging || self.is_asking(&record.id) {
             return Ok(());
         }
-        let waiting = record.sources.iter().filter(|(_, answer)| **answer == handoffd_core::SourceAnswer::Waiting);
+        let waiting =
+            record.sources.iter().filter(|(_, answer)| **answer == handoffd_core::SourceAnswer::Waiting);
         let waiting: BTreeSet<AccountId> = waiting.map(|(account, _)| account.clone()).collect();
         if waiting.is_empty() || self.has_answers(&record.id) {
             return Ok(());
         }
         self.ask(look, &record, waiting).await
+    }
+
+    /// A handoff by its id, or by the id that its AI agent was given.
+    pub async fn handoff(&self, id: &HandoffId) -> Result<Option<Handoff>, ReadError> {
+        let store = &*self.parts.store;
+        let key = Key::of(&[id.as_str()]);
+        if let Some(row) = tables::read::<Handoff>(store, HANDOFFS, &key).await? {
+            return Ok(Some(row.value));
+        }
+        let Some(name) = tables::read::<HandoffId>(store, HANDOFF_NAMES, &key).await? else {
+            return Ok(None);
+        };
+        let row = tables::read::<Handoff>(store, HANDOFFS, &Key::of(&[name.value.as_str()])).await?;
+        Ok(row.map(|row| row.value))
     }
 
     /// Tells the engine of a handoff that an AI agent announced: stored, and its
@@ -368,6 +434,13 @@ impl Engine {
         let key = Key::of(&[row.ticket.account.as_str(), row.ticket.id.as_str(), row.id.as_str()]);
         commit.writes.push(tables::put(INTAKES, key, row));
     }
+}
+
+/// The name under which an AI agent knows a handoff that was known before it said so.
+fn name_write(sign: &Sign, record: &Handoff) -> Option<Write> {
+    let Sign::Said(said) = sign else { return None };
+    let name = handoff_id_from_api(&said.agent, &said.key);
+    (name != record.id).then(|| tables::put(HANDOFF_NAMES, Key::of(&[name.as_str()]), &record.id))
 }
 
 fn note(at: TicketKey, briefing: Briefing, key: OpKey) -> Intent {

@@ -6,7 +6,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use handoffd_core::{AccountId, Timestamp};
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::{Histogram, exponential_buckets}},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
     registry::Registry,
 };
 
@@ -48,11 +53,19 @@ impl Default for Metrics {
         let writes = Family::default();
         registry.register("writes", "Writes at vendors, by account and what came of them", writes.clone());
         let webhooks = Family::default();
-        registry.register("webhooks", "Webhook requests, by account and how they were answered", webhooks.clone());
+        registry.register(
+            "webhooks",
+            "Webhook requests, by account and how they were answered",
+            webhooks.clone(),
+        );
         let wakes = Family::default();
         registry.register("wakes", "Looks at conversations, by what asked for them", wakes.clone());
         let conflicts = Counter::default();
-        registry.register("conflicts", "Fields that several sides had changed differently", conflicts.clone());
+        registry.register(
+            "conflicts",
+            "Fields that several sides had changed differently",
+            conflicts.clone(),
+        );
         let parked = Family::default();
         registry.register("parked", "Things that were parked for an admin, by kind", parked.clone());
         let handoffs = Family::default();
@@ -69,7 +82,17 @@ impl Default for Metrics {
             "From the first sign of a handoff until its briefing was on the ticket",
             briefing_seconds.clone(),
         );
-        Self { registry, writes, webhooks, wakes, conflicts, parked, handoffs, complete_until, briefing_seconds }
+        Self {
+            registry,
+            writes,
+            webhooks,
+            wakes,
+            conflicts,
+            parked,
+            handoffs,
+            complete_until,
+            briefing_seconds,
+        }
     }
 }
 

@@ -41,7 +41,7 @@ use crate::{
 
 pub use accounts::Desk;
 pub use metrics::Metrics;
-pub use poller::FeedPass;
+pub use poller::{FeedPass, PassError};
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -105,7 +105,8 @@ impl From<CommitError> for Fault {
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
-pub(crate) struct Inner {
+/// What an engine's tasks share.
+pub struct Inner {
     pub(crate) parts: EngineParts,
     views: views::Views,
     /// Links that a worker has in hand.
@@ -170,10 +171,10 @@ impl Engine {
                 let (engine, desk) = (self.clone(), desk.clone());
                 self.tasks.spawn(async move { engine.run_poller(&desk, *feed).await });
             }
-            let (engine, desk) = (self.clone(), desk.clone());
-            self.tasks.spawn(async move { engine.run_resync(&desk).await });
-            let (engine, desk) = (self.clone(), desk.clone());
-            self.tasks.spawn(async move { engine.run_probes(&desk).await });
+            let (engine, swept) = (self.clone(), desk.clone());
+            self.tasks.spawn(async move { engine.run_resync(&swept).await });
+            let (engine, probed) = (self.clone(), desk.clone());
+            self.tasks.spawn(async move { engine.run_probes(&probed).await });
         }
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_sweeps().await });
@@ -199,7 +200,10 @@ impl Engine {
 
     /// Asks that a ticket be looked at.
     pub async fn wake_ticket(
-        &self, ticket: &handoffd_core::TicketKey, cause: &str, more: Commit,
+        &self,
+        ticket: &handoffd_core::TicketKey,
+        cause: &str,
+        more: Commit,
     ) -> Result<Seq, CommitError> {
         let mut commit = more;
         commit.jobs.push(self.ticket_job(ticket, cause, self.now()).await);
@@ -207,7 +211,10 @@ impl Engine {
     }
 
     pub(crate) async fn ticket_job(
-        &self, ticket: &handoffd_core::TicketKey, cause: &str, at: Timestamp,
+        &self,
+        ticket: &handoffd_core::TicketKey,
+        cause: &str,
+        at: Timestamp,
     ) -> NewJob {
         let link = crate::store::tables::link_of(&*self.parts.store, ticket).await.ok().flatten();
         let order_key = link.map_or_else(|| ticket.to_string(), |link| link.to_string());

@@ -1,7 +1,7 @@
 //! Reads feeds: what a page shows becomes jobs, and the cursor moves in the
 //! last commit of the page, never before its rows.
 
-use handoffd_connectors::contract::{Changes, Cursor, Disarms, Error, Feed, FeedRow, FeedStart, Lane};
+use handoffd_connectors::contract::{Changes, Disarms, Error, Feed, FeedRow, FeedStart, Lane};
 use handoffd_core::{Fetched, RemoteId, TicketKey, Timestamp};
 
 use super::{Desk, Engine};
@@ -102,7 +102,9 @@ impl Engine {
     fn first_start(&self, row: Option<&Row<CursorRow>>) -> Timestamp {
         let look_back = self.now().minus(self.parts.config.look_back.0);
         match row.and_then(|row| row.value.complete_until) {
-            Some(complete) => complete.max(self.now().minus(self.parts.config.look_back.0 * 24)).min(look_back),
+            Some(complete) => {
+                complete.max(self.now().minus(self.parts.config.look_back.0 * 24)).min(look_back)
+            }
             None => look_back,
         }
     }
@@ -115,7 +117,11 @@ impl Engine {
 
     /// Commits a page: jobs first, in chunks, the cursor with the last of them.
     async fn take_in(
-        &self, desk: &Desk, feed: Feed, before: Option<&Row<CursorRow>>, changes: Changes,
+        &self,
+        desk: &Desk,
+        feed: Feed,
+        before: Option<&Row<CursorRow>>,
+        changes: Changes,
     ) -> Result<(), PassError> {
         let mut commits = vec![Commit::default()];
         for row in changes.rows {
@@ -143,7 +149,11 @@ impl Engine {
     }
 
     fn cursor_write(
-        &self, desk: &Desk, feed: Feed, before: Option<&Row<CursorRow>>, cursor: &CursorRow,
+        &self,
+        desk: &Desk,
+        feed: Feed,
+        before: Option<&Row<CursorRow>>,
+        cursor: &CursorRow,
     ) -> (Guard, Write) {
         let key = tables::cursor_key(&desk.id, feed.0);
         let guard = match before {
@@ -165,12 +175,17 @@ impl Engine {
                 commit.jobs.push(self.ticket_job(&ticket, "poll", due).await);
                 self.views.keep(ticket.clone(), Fetched::Gone(ticket));
             }
-            FeedRow::Unreadable { id, what } => commit.writes.push(self.park_row(desk, feed, id.as_ref(), &what)),
+            FeedRow::Unreadable { id, what } => {
+                commit.writes.push(self.park_row(desk, feed, id.as_ref(), &what))
+            }
         }
     }
 
     fn park_row(&self, desk: &Desk, feed: Feed, id: Option<&RemoteId>, what: &str) -> Write {
-        let place = id.map_or_else(|| format!("{}/{}", desk.id, feed.0), |id| TicketKey::new(desk.id.clone(), id.clone()).to_string());
+        let place = id.map_or_else(
+            || format!("{}/{}", desk.id, feed.0),
+            |id| TicketKey::new(desk.id.clone(), id.clone()).to_string(),
+        );
         tracing::warn!(account = %desk.id, feed = feed.0, place, what, "A row of the feed cannot be read and is parked.");
         self.parts.metrics.parked("row");
         let row = ParkedRow {
@@ -185,7 +200,11 @@ impl Engine {
     }
 
     async fn failed_page(
-        &self, desk: &Desk, feed: Feed, row: Option<&Row<CursorRow>>, error: Error,
+        &self,
+        desk: &Desk,
+        feed: Feed,
+        row: Option<&Row<CursorRow>>,
+        error: Error,
     ) -> PassError {
         match &error {
             Error::CursorRefused { why } => {
@@ -230,11 +249,6 @@ impl Engine {
         }
         found
     }
-}
-
-/// The words for a cursor in a report: it is opaque, so only that there is one.
-pub fn describe_cursor(cursor: Option<&Cursor>) -> &'static str {
-    if cursor.is_some() { "set" } else { "at the start" }
 }
 
 /// The key prefix of an account's rows.

@@ -27,7 +27,8 @@ impl Engine {
                 tracing::warn!(%why, "The queue cannot be held; it is tried again.");
             }
             let next = self.claim_due(&leases).await;
-            let wait = next.unwrap_or_else(|| self.now().plus(LEASE_TTL / 3)).min(self.now().plus(LEASE_TTL / 3));
+            let wait =
+                next.unwrap_or_else(|| self.now().plus(LEASE_TTL / 3)).min(self.now().plus(LEASE_TTL / 3));
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,

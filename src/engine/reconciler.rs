@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Disarms, Error, Lane};
 use handoffd_core::{
-    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, RemoteId, TicketKey, Timestamp,
+    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, RemoteId, TicketKey, Timestamp,
     intent::{Intent, Outcome},
     link::Link,
     reconcile::{self, Decision, Plan},
@@ -126,7 +126,7 @@ impl Engine {
                 look.observed.insert(ticket.clone(), *observed);
                 Ok(true)
             }
-            (Fetched::Shown(observed), None) => self.start(look, desk.group.as_ref(), *observed).await,
+            (Fetched::Shown(observed), None) => self.start_link(look, desk.group.as_ref(), *observed).await,
             (Fetched::Gone(_), Some(row)) => {
                 let gone = reconcile::gone(&row.link, ticket);
                 self.store_link(look, Some(&row), &gone, Vec::new(), Vec::new()).await?;
@@ -144,8 +144,11 @@ impl Engine {
 
     /// Starts a link with its first ticket. A ticket that bears our marker is a
     /// mirror whose creation is not settled yet, or one of another store.
-    async fn start(
-        &self, look: &mut Look, group: Option<&handoffd_core::GroupId>, observed: Observed,
+    async fn start_link(
+        &self,
+        look: &mut Look,
+        group: Option<&handoffd_core::GroupId>,
+        observed: Observed,
     ) -> Result<bool, Fault> {
         let Some(policy) = group.and_then(|group| self.policy(group)) else { return Ok(false) };
         if let Some(marker) = &observed.marker {
@@ -164,7 +167,9 @@ impl Engine {
 
     async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
         *look.reads.entry(ticket.clone()).or_default() += 1;
-        let Some(desk) = self.parts.desks.get(&ticket.account) else { return Ok(Fetched::Gone(ticket.clone())) };
+        let Some(desk) = self.parts.desks.get(&ticket.account) else {
+            return Ok(Fetched::Gone(ticket.clone()));
+        };
         let ids: [RemoteId; 1] = [ticket.id.clone()];
         let fetched = desk.helpdesk.fetch_many(self.call(look.lane), &ids).await?;
         Ok(fetched.into_iter().next().unwrap_or_else(|| Fetched::Gone(ticket.clone())))
@@ -232,7 +237,8 @@ impl Engine {
             match step {
                 Step::Keep(kept) => {
                     look.again_by(kept.due);
-                    let write = tables::put(INTENTS, tables::intent_key(&look.link, kept.intent.key()), &*kept);
+                    let write =
+                        tables::put(INTENTS, tables::intent_key(&look.link, kept.intent.key()), &*kept);
                     self.parts.store.commit(Commit { writes: vec![write], ..Commit::default() }).await?;
                     waiting.insert(account);
                 }
@@ -247,7 +253,13 @@ impl Engine {
 
     /// Records what came of a write: the link, its row gone, the journal, and
     /// the handoff whose briefing it carried, in one commit.
-    async fn settle(&self, look: &mut Look, row: &LinkRow, intent: &IntentRow, step: Step) -> Result<(), Fault> {
+    async fn settle(
+        &self,
+        look: &mut Look,
+        row: &LinkRow,
+        intent: &IntentRow,
+        step: Step,
+    ) -> Result<(), Fault> {
         let ticket = intent.intent.ticket().cloned();
         let (outcome, gone) = match step {
             Step::Settle(outcome) => (outcome, false),
@@ -263,23 +275,42 @@ impl Engine {
             link = reconcile::gone(&link, ticket);
         }
         let now = self.now();
-        let mut journal: Vec<JournalRow> = settled.decisions.into_iter().map(|d| self.decided(look, d)).collect();
+        let mut journal: Vec<JournalRow> =
+            settled.decisions.into_iter().map(|d| self.decided(look, d)).collect();
         journal.push(JournalRow::Wrote {
             at: now,
             key: intent.intent.key().clone(),
             account: super::executor::account_of(&intent.intent),
             outcome: super::executor::describe(&outcome),
         });
-        let mut writes =
-            vec![Write::Delete(INTENTS, tables::intent_key(&look.link, intent.intent.key()))];
+        let mut writes = vec![Write::Delete(INTENTS, tables::intent_key(&look.link, intent.intent.key()))];
+        look.refetch.extend(settled.read_again);
+        for key in &settled.withdraw {
+            let (withdrawn, write) = self.withdraw(&link, key).await?;
+            link = withdrawn;
+            writes.extend(write);
+        }
         if let Outcome::Lost | Outcome::Refused(_) = &outcome {
             writes.push(self.park_write(&link, &intent.intent, &outcome));
         }
         if let Some(handoff) = &intent.handoff {
-            writes.extend(self.settle_handoff(look, &link, handoff, intent.intent.key(), &outcome).await?);
+            writes
+                .extend(self.settle_handoff(look, &mut link, handoff, intent.intent.key(), &outcome).await?);
         }
         self.note_views(look, ticket, &outcome);
         self.store_link(look, Some(row), &link, writes, journal).await
+    }
+
+    /// Takes back a write that must not be sent any more, so that messages keep their order.
+    async fn withdraw(&self, link: &Link, key: &OpKey) -> Result<(Link, Option<Write>), Fault> {
+        let at = tables::intent_key(&link.id, key);
+        let Some(row) = tables::read::<IntentRow>(&*self.parts.store, INTENTS, &at).await? else {
+            return Ok((link.clone(), None));
+        };
+        let policy = self.policy(&link.group).ok_or_else(|| no_group(link))?;
+        let vendors = Vendors(&self.parts.desks);
+        let settled = reconcile::settle(link, &row.value.intent, &Outcome::NotApplied, &policy, &vendors);
+        Ok((settled.link, Some(Write::Delete(INTENTS, at))))
     }
 
     /// What a written ticket showed before is old; what the answer showed is new.
@@ -344,7 +375,12 @@ impl Engine {
     }
 
     async fn commit_plan(
-        &self, look: &mut Look, row: Option<&LinkRow>, link: &Link, plan: Plan, detected: Vec<handoffd_core::Detected>,
+        &self,
+        look: &mut Look,
+        row: Option<&LinkRow>,
+        link: &Link,
+        plan: Plan,
+        detected: Vec<handoffd_core::Detected>,
     ) -> Result<Round, Fault> {
         let mut writes = Vec::new();
         for intent in &plan.intents {
@@ -363,28 +399,6 @@ impl Engine {
         look.starting = None;
         self.after_commit(look, signs.steps).await?;
         Ok(if acted { Round::Again } else { Round::Settled })
-    }
-
-    /// A stored write: long text put aside first.
-    pub(super) async fn intent_write(
-        &self, link: &LinkId, intent: Intent, handoff: Option<HandoffId>,
-    ) -> Result<Write, Fault> {
-        let intent = self.put_aside(intent).await?;
-        let key = tables::intent_key(link, intent.key());
-        let now = self.now();
-        let row = IntentRow {
-            intent,
-            handoff,
-            run: self.parts.run.clone(),
-            attempts: 0,
-            lookups: 0,
-            sent_at: None,
-            made_at: now,
-            found_at: None,
-            due: now,
-            last_error: None,
-        };
-        Ok(tables::put(INTENTS, key, &row))
     }
 
     /// Reads what the plan asks for; `false` when it asks for nothing that can be had now.
@@ -419,7 +433,11 @@ impl Engine {
     }
 
     async fn fetch_one(
-        &self, look: &mut Look, ticket: &TicketKey, wants_view: bool, wants_comments: bool,
+        &self,
+        look: &mut Look,
+        ticket: &TicketKey,
+        wants_view: bool,
+        wants_comments: bool,
     ) -> Result<(), Error> {
         if wants_view {
             match self.read_ticket(look, ticket).await? {
@@ -498,6 +516,31 @@ fn no_group(link: &Link) -> Fault {
 }
 
 impl Inner {
+    /// A stored write: long text put aside first.
+    pub(super) async fn intent_write(
+        &self,
+        link: &LinkId,
+        intent: Intent,
+        handoff: Option<HandoffId>,
+    ) -> Result<Write, Fault> {
+        let intent = self.put_aside(intent).await?;
+        let key = tables::intent_key(link, intent.key());
+        let now = self.now();
+        let row = IntentRow {
+            intent,
+            handoff,
+            run: self.parts.run.clone(),
+            attempts: 0,
+            lookups: 0,
+            sent_at: None,
+            made_at: now,
+            found_at: None,
+            due: now,
+            last_error: None,
+        };
+        Ok(tables::put(INTENTS, key, &row))
+    }
+
     /// A key that no other journal row of this run has.
     pub(super) fn journal_key(&self, link: &LinkId, number: usize) -> Key {
         let count = self.journal_rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -507,7 +550,12 @@ impl Inner {
     /// Commits a link with whatever belongs to it. A link that changed since it
     /// was read is looked at again.
     pub(super) async fn store_link(
-        &self, look: &Look, before: Option<&LinkRow>, after: &Link, writes: Vec<Write>, journal: Vec<JournalRow>,
+        &self,
+        look: &Look,
+        before: Option<&LinkRow>,
+        after: &Link,
+        writes: Vec<Write>,
+        journal: Vec<JournalRow>,
     ) -> Result<(), Fault> {
         let mut commit = Commit { writes, ..Commit::default() };
         let own = tables::link_writes(before.map(|row| &row.link), after);

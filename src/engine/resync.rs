@@ -48,13 +48,20 @@ impl Engine {
             after = page.rows.last().map(|(key, _)| key.clone());
             let mut commit = Commit::default();
             for (key, row) in &page.rows {
-                let link: LinkId = crate::store::codec::from_row(TICKETS, key, &row.value)?;
+                let link: LinkId = tables::record(TICKETS, key, &row.value)?;
                 let Some(id) = key.parts().get(1).cloned() else { continue };
-                let wake = Wake::Ticket { ticket: TicketKey::new(desk.id.clone(), id.as_str()), cause: "resync".to_owned() };
+                let wake = Wake::Ticket {
+                    ticket: TicketKey::new(desk.id.clone(), id.as_str()),
+                    cause: "resync".to_owned(),
+                };
                 commit.jobs.push(wake.job(link.as_str(), self.now()));
             }
             if !commit.jobs.is_empty() {
-                self.parts.store.commit(commit).await.map_err(|error| ReadError::Unavailable { why: error.to_string() })?;
+                self.parts
+                    .store
+                    .commit(commit)
+                    .await
+                    .map_err(|error| ReadError::Unavailable { why: error.to_string() })?;
             }
             if !page.more || !self.rest_until(self.now().plus(self.parts.config.resync_pause.0)).await {
                 return Ok(());
@@ -73,7 +80,11 @@ impl Engine {
         }
     }
 
-    async fn drop_older(&self, table: crate::store::Table, old: handoffd_core::Timestamp) -> Result<(), ReadError> {
+    async fn drop_older(
+        &self,
+        table: crate::store::Table,
+        old: handoffd_core::Timestamp,
+    ) -> Result<(), ReadError> {
         let all = Key(Vec::new());
         let mut after: Option<Key> = None;
         loop {
@@ -87,7 +98,11 @@ impl Engine {
             }
             if !writes.is_empty() {
                 let commit = Commit { writes, ..Commit::default() };
-                self.parts.store.commit(commit).await.map_err(|error| ReadError::Unavailable { why: error.to_string() })?;
+                self.parts
+                    .store
+                    .commit(commit)
+                    .await
+                    .map_err(|error| ReadError::Unavailable { why: error.to_string() })?;
             }
             if !page.more || self.stop.is_cancelled() {
                 return Ok(());

@@ -57,7 +57,10 @@ pub(super) async fn status_json(State(site): State<Site>, headers: HeaderMap) ->
 /// A page that loads nothing, runs nothing and is framed by nobody.
 fn safe(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    );
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -67,8 +70,14 @@ fn safe(mut response: Response) -> Response {
 /// The token, as a bearer token or as the password that a browser asks for.
 fn refuse(site: &Site, headers: &HeaderMap) -> Option<Response> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(token_of);
-    let right = given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(site.admin_token.expose().as_bytes())));
-    (!right).then(|| reply::unauthorized("Basic realm=\"handoffd\"", "the admin token is needed, as a bearer token or as the password"))
+    let right =
+        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(site.admin_token.expose().as_bytes())));
+    (!right).then(|| {
+        reply::unauthorized(
+            "Basic realm=\"handoffd\"",
+            "the admin token is needed, as a bearer token or as the password",
+        )
+    })
 }
 
 fn token_of(value: &str) -> Option<String> {

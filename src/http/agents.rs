@@ -38,7 +38,10 @@ pub struct AgentError;
 impl Agent {
     /// An agent with its secrets at hand.
     pub fn new(
-        name: String, accounts: Option<BTreeSet<String>>, token: Option<Secret>, signing_secret: Option<&Secret>,
+        name: String,
+        accounts: Option<BTreeSet<String>>,
+        token: Option<Secret>,
+        signing_secret: Option<&Secret>,
     ) -> Result<Self, AgentError> {
         let signing_key = signing_secret.map(|secret| signing_key(secret.expose())).transpose()?;
         Ok(Self { name, accounts, token, signing_key })
@@ -66,7 +69,10 @@ pub(super) struct Caller<'a> {
 
 /// Finds the caller by bearer token, else by signature. `None`: nobody known.
 pub(super) fn caller<'a>(
-    agents: &'a [Agent], headers: &HeaderMap, body: &[u8], now: Timestamp,
+    agents: &'a [Agent],
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
 ) -> Option<Caller<'a>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(token) = text("authorization").and_then(|value| value.strip_prefix("Bearer ")) {
@@ -79,7 +85,9 @@ pub(super) fn caller<'a>(
     if id.is_empty() || now.as_secs().abs_diff(secs) > TOLERANCE_SECS.unsigned_abs() {
         return None;
     }
-    let signed = |agent: &&Agent| agent.signing_key.as_ref().is_some_and(|key| is_signed(key, id, at, body, signatures));
+    let signed = |agent: &&Agent| {
+        agent.signing_key.as_ref().is_some_and(|key| is_signed(key, id, at, body, signatures))
+    };
     agents.iter().find(signed).map(|agent| Caller { agent, signed_id: Some(id.to_owned()) })
 }
 
@@ -131,7 +139,10 @@ mod tests {
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().expect("a value"))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().expect("a value")))
+            .collect()
     }
 
     fn signed(signature: &str, at: i64) -> Option<String> {
@@ -189,7 +200,8 @@ mod tests {
         let peer: SocketAddr = "10.0.0.1:9".parse().expect("an address");
         let headers = headers(&[("x-forwarded-for", "6.6.6.6, 203.0.113.7, 10.0.0.2")]);
         assert_eq!(client_of(&server, peer, &headers).to_string(), "10.0.0.1");
-        server.trusted_proxies = ["10.0.0.1", "10.0.0.2"].iter().map(|ip| ip.parse().expect("an address")).collect();
+        server.trusted_proxies =
+            ["10.0.0.1", "10.0.0.2"].iter().map(|ip| ip.parse().expect("an address")).collect();
         assert_eq!(client_of(&server, peer, &headers).to_string(), "203.0.113.7");
     }
 }

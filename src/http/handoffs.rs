@@ -98,7 +98,13 @@ pub(super) async fn create(State(site): State<Site>, headers: HeaderMap, body: B
     let digest = hex::encode(Sha256::digest(&body));
     let key = match idempotency_key(&headers, caller.signed_id.as_deref(), &digest) {
         Ok(key) => key,
-        Err(message) => return reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, message, &["Idempotency-Key".to_owned()]),
+        Err(message) => {
+            return reply::error_at(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                message,
+                &["Idempotency-Key".to_owned()],
+            );
+        }
     };
     let agent = caller.agent.name.clone();
     if let Some(answer) = repeated(&site, &agent, &key, &digest).await {
@@ -173,7 +179,11 @@ fn read(body: &[u8]) -> Result<Request, Response> {
 }
 
 fn intake(
-    site: &Site, agent: &agents::Agent, key: &str, request: Request, now: Timestamp,
+    site: &Site,
+    agent: &agents::Agent,
+    key: &str,
+    request: Request,
+    now: Timestamp,
 ) -> Result<IntakeRow, (&'static str, String)> {
     let account = request.conversation.account.clone();
     let known = site.engine.parts().desks.contains_key(&AccountId::new(account.as_str()));
@@ -206,7 +216,8 @@ fn told(site: &Site, request: Request) -> Told {
         ..TranscriptRules::default()
     };
     let words = |text: Option<String>| {
-        text.map(|text| text::shortened(&text::one_line(&text), WORDS_CHARS_MAX)).filter(|text| !text.is_empty())
+        text.map(|text| text::shortened(&text::one_line(&text), WORDS_CHARS_MAX))
+            .filter(|text| !text.is_empty())
     };
     let given = request.attempts.into_iter().enumerate().map(|(at, attempt)| Attempt {
         action: text::shortened(&text::one_line(&attempt.action), 80),
@@ -238,9 +249,10 @@ async fn store(site: &Site, row: IntakeRow, digest: String) -> Response {
         Ok(_) => accepted(&row.id, false),
         // The same request was in hand twice at once: the other one stored it.
         Err(CommitError::Conflict { .. }) => accepted(&row.id, true),
-        Err(CommitError::TooLarge { .. }) => {
-            reply::error(StatusCode::PAYLOAD_TOO_LARGE, "the handoff is too large to be kept; send less of the transcript")
-        }
+        Err(CommitError::TooLarge { .. }) => reply::error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the handoff is too large to be kept; send less of the transcript",
+        ),
         Err(error) => {
             tracing::warn!(%error, "A handoff could not be stored; its sender is asked to send it again.");
             unavailable()
@@ -258,7 +270,8 @@ fn accepted(id: &HandoffId, repeated: bool) -> Response {
 }
 
 fn unavailable() -> Response {
-    let mut response = reply::error(StatusCode::SERVICE_UNAVAILABLE, "not stored; send it again with the same key");
+    let mut response =
+        reply::error(StatusCode::SERVICE_UNAVAILABLE, "not stored; send it again with the same key");
     response.headers_mut().insert("retry-after", HeaderValue::from_static("5"));
     response
 }

@@ -21,13 +21,17 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn new(server: &Server) -> Self {
-        Self { places: Arc::new(Semaphore::new(server.requests_at_once_max)), timeout: server.request_timeout.0 }
+        Self {
+            places: Arc::new(Semaphore::new(server.requests_at_once_max)),
+            timeout: server.request_timeout.0,
+        }
     }
 }
 
 pub(super) async fn bound(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let Ok(_place) = limits.places.try_acquire() else {
-        let mut response = reply::error(StatusCode::TOO_MANY_REQUESTS, "too many requests at once; try again");
+        let mut response =
+            reply::error(StatusCode::TOO_MANY_REQUESTS, "too many requests at once; try again");
         response.headers_mut().insert("retry-after", http::HeaderValue::from_static("2"));
         return response;
     };
@@ -35,7 +39,8 @@ pub(super) async fn bound(State(limits): State<Limits>, request: Request, next: 
         Ok(response) => response,
         Err(_) => {
             // 429, not 5xx: a vendor that is answered so sends its webhook again.
-            let mut response = reply::error(StatusCode::TOO_MANY_REQUESTS, "the request took too long; try again");
+            let mut response =
+                reply::error(StatusCode::TOO_MANY_REQUESTS, "the request took too long; try again");
             response.headers_mut().insert("retry-after", http::HeaderValue::from_static("5"));
             response
         }

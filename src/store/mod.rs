@@ -3,6 +3,23 @@
 //! There is one way to write: a [`Commit`], a value, atomic and durable when it
 //! resolves. Nothing is acknowledged to anyone before its commit.
 
+pub mod blobs;
+pub mod codec;
+pub mod export;
+pub mod mem;
+pub mod sled;
+pub mod tables;
+pub mod verify;
+
+#[cfg(test)]
+mod conformance;
+mod disk;
+mod hands;
+mod hints;
+mod keys;
+mod plan;
+mod scan;
+
 use std::{fmt, time::Duration};
 
 use futures_util::{future::BoxFuture, stream::BoxStream};

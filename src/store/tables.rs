@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use handoffd_connectors::contract::{Cursor, Disarms};
 use handoffd_core::{
-    AccountId, Handoff, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
+    AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
     intent::Intent,
     link::{CommentCopy, Link, Place},
     reconcile::Decision,
 };
-use handoffd_connectors::contract::{Cursor, Disarms};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Commit, Guard, Key, NewJob, Page, ReadError, Rev, Store, Table, Write, codec};
@@ -25,6 +25,8 @@ pub const INTENTS: Table = Table("intents");
 pub const CURSORS: Table = Table("cursors");
 /// Handoffs, by id.
 pub const HANDOFFS: Table = Table("handoffs");
+/// Which handoff an AI agent means by the id that it was given, where that is another's.
+pub const HANDOFF_NAMES: Table = Table("handoff_names");
 /// Handoffs told by AI agents and not taken in yet, by account, ticket and handoff.
 pub const INTAKES: Table = Table("intakes");
 /// What was decided and done, by link and commit time.
@@ -41,8 +43,20 @@ pub const PEOPLE: Table = Table("people");
 pub const ANSWERS: Table = Table("answers");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 13] = [
-    LINKS, COPIES, TICKETS, INTENTS, CURSORS, HANDOFFS, INTAKES, JOURNAL, DELIVERIES, PARKED, ACCOUNTS, PEOPLE,
+pub const ALL: [Table; 14] = [
+    LINKS,
+    COPIES,
+    TICKETS,
+    INTENTS,
+    CURSORS,
+    HANDOFFS,
+    HANDOFF_NAMES,
+    INTAKES,
+    JOURNAL,
+    DELIVERIES,
+    PARKED,
+    ACCOUNTS,
+    PEOPLE,
     ANSWERS,
 ];
 
@@ -228,14 +242,24 @@ pub struct Row<T> {
     pub rev: Rev,
 }
 
+/// The version of the records' form. Grows when a form changes; old ones are then migrated at start.
+const SCHEMA: u16 = 1;
+
+/// Reads a stored record.
+pub fn record<T: DeserializeOwned>(table: Table, key: &Key, value: &[u8]) -> Result<T, ReadError> {
+    codec::from_row(table, key, SCHEMA, value).map_err(|error| ReadError::Corrupt { why: error.to_string() })
+}
+
 /// Reads one row.
 pub async fn read<T: DeserializeOwned>(
-    store: &dyn Store, table: Table, key: &Key,
+    store: &dyn Store,
+    table: Table,
+    key: &Key,
 ) -> Result<Option<Row<T>>, ReadError> {
     match store.get(table, key).await? {
         None => Ok(None),
         Some(found) => {
-            let value = codec::from_row(table, key, &found.value)?;
+            let value = record(table, key, &found.value)?;
             Ok(Some(Row { value, rev: found.rev }))
         }
     }
@@ -243,7 +267,10 @@ pub async fn read<T: DeserializeOwned>(
 
 /// Reads every row under a prefix, page by page, up to `rows_max`.
 pub async fn read_all<T: DeserializeOwned>(
-    store: &dyn Store, table: Table, prefix: &Key, rows_max: usize,
+    store: &dyn Store,
+    table: Table,
+    prefix: &Key,
+    rows_max: usize,
 ) -> Result<Vec<(Key, Row<T>)>, ReadError> {
     let mut rows = Vec::new();
     let mut after: Option<Key> = None;
@@ -251,7 +278,7 @@ pub async fn read_all<T: DeserializeOwned>(
         let page: Page = store.page(table, prefix, after.as_ref(), 500).await?;
         after = page.rows.last().map(|(key, _)| key.clone());
         for (key, found) in page.rows {
-            let value = codec::from_row(table, &key, &found.value)?;
+            let value = record(table, &key, &found.value)?;
             rows.push((key, Row { value, rev: found.rev }));
             if rows.len() >= rows_max {
                 return Ok(rows);
@@ -265,7 +292,7 @@ pub async fn read_all<T: DeserializeOwned>(
 
 /// A row to be set.
 pub fn put<T: Serialize>(table: Table, key: Key, value: &T) -> Write {
-    Write::Put(table, key, codec::to_row(value))
+    Write::Put(table, key, codec::to_row(table, SCHEMA, value).expect("the daemon's records are always JSON"))
 }
 
 /// The key of a ticket in [`TICKETS`].
@@ -400,7 +427,9 @@ pub fn in_chunks(mut commit: Commit, ops_max: usize) -> Vec<Commit> {
 
 /// The remote id of a person, if it was learnt before.
 pub async fn person_at(
-    store: &dyn Store, account: &AccountId, email: &str,
+    store: &dyn Store,
+    account: &AccountId,
+    email: &str,
 ) -> Result<Option<RemoteId>, ReadError> {
     let key = Key::of(&[account.as_str(), &email.to_lowercase()]);
     Ok(read::<RemoteId>(store, PEOPLE, &key).await?.map(|row| row.value))
@@ -418,5 +447,5 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
         let (millis, _) = parts.get(1)?.split_once('-')?;
         return millis.parse().ok().map(Timestamp);
     }
-    codec::from_row::<Dated>(table, key, value).ok().map(|dated| dated.at)
+    record::<Dated>(table, key, value).ok().map(|dated| dated.at)
 }

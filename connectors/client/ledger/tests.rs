@@ -225,3 +225,37 @@ fn the_same_questions_have_the_same_answers() {
     assert_eq!(first, run());
     assert!(first.contains(&Verdict::Go) && first.iter().any(|verdict| *verdict != Verdict::Go));
 }
+
+#[test]
+fn a_pace_that_refuses_one_bucket_takes_nothing_from_another() {
+    let mut ledger = Ledger::new(quota(100));
+    let narrow = draw(Lane::Live, &[("list", 10)]);
+    assert_eq!(ledger.decide(&narrow, at(0)), Verdict::Go);
+    assert_eq!(burst(&mut ledger, &narrow, at(59)), 8);
+    // Both windows turn at 60; the endpoint's pace has two units.
+    assert_eq!(burst(&mut ledger, &narrow, at(60)), 2);
+    for _ in 0..500 {
+        let Verdict::WaitUntil(_, on) = ledger.decide(&narrow, at(60)) else { panic!("goes on") };
+        assert_eq!(on, ["list"]);
+    }
+    assert!(burst(&mut ledger, &draw(Lane::Live, &[]), at(60)) > 80);
+}
+
+#[test]
+fn a_rebuilt_pace_knows_what_is_spent() {
+    let mut ledger = Ledger::new(quota(10));
+    ledger.observe(&[told(ACCOUNT, Some(100), 10, Some(at(1)))], at(0));
+    let live = draw(Lane::Live, &[]);
+    assert_eq!(burst(&mut ledger, &live, at(0)), 4);
+    let after = burst(&mut ledger, &live, at(1));
+    assert!((6..=9).contains(&after), "{after}");
+}
+
+#[test]
+fn headers_about_a_window_that_is_over_tell_nothing() {
+    let mut ledger = Ledger::new(quota(100));
+    let handoff = draw(Lane::Handoff, &[]);
+    assert_eq!(burst(&mut ledger, &handoff, at(0)), 100);
+    ledger.observe(&[told(ACCOUNT, Some(100), 70, Some(at(10)))], at(10));
+    assert_eq!(ledger.decide(&handoff, at(11)), wait(60, &[ACCOUNT]));
+}

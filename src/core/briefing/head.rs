@@ -48,7 +48,7 @@ pub(super) fn lines(package: &Package<'_>) -> Vec<String> {
 }
 
 fn title(_: &Package<'_>, _: usize) -> Option<String> {
-    Some("AI handoff, for agents only".to_owned())
+    Some(super::TITLE.to_owned())
 }
 
 fn customer(package: &Package<'_>, _: usize) -> Option<String> {

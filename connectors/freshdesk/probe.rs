@@ -1,0 +1,168 @@
+//! Who we are at an account, and what is missing there.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::{api, desk::Desk, map::Mapping, wire};
+use crate::{
+    client::json::read_json,
+    contract::{Call, Disarms, Error, Probe, Problem, Result},
+};
+
+/// The `ticket_scope` of an agent who sees every ticket.
+const SCOPE_GLOBAL: i64 = 1;
+
+/// Kinds of fields that hold any text.
+const TEXT_KINDS: [&str; 2] = ["custom_text", "custom_paragraph"];
+
+impl Desk {
+    /// Signs in, and finds what is missing. Reads only.
+    pub async fn look_around(&self, call: Call) -> Result<Probe> {
+        let me = self.me(call).await?;
+        let mut problems = scope_problems(&me);
+        match self.client.send(call, api::ticket_fields()?).await {
+            Ok(answer) => {
+                let fields: Vec<wire::TicketField> = read_json(&answer)?;
+                problems.extend(self.mapping.field_problems(&fields));
+            }
+            Err(Error::Forbidden { missing }) => problems.push(Problem {
+                disarms: Disarms::Creates,
+                what: format!("the ticket fields cannot be read: {missing}"),
+                remedy: format!(
+                    "let the key's agent read ticket fields, so that {} can be looked for",
+                    self.mapping.settings.marker_field
+                ),
+            }),
+            Err(error) => return Err(error),
+        }
+        Ok(Probe { identity: identity(&me), problems })
+    }
+}
+
+fn identity(me: &wire::Agent) -> String {
+    let id = me.id.id().map_or_else(|| "?".to_owned(), |id| id.to_string());
+    let contact = me.contact.as_ref();
+    let name = contact.and_then(|contact| contact.name.text()).unwrap_or_else(|| "agent".to_owned());
+    match contact.and_then(|contact| contact.email.text()) {
+        Some(email) => format!("{name} <{email}> (agent {id})"),
+        None => format!("{name} (agent {id})"),
+    }
+}
+
+fn scope_problems(me: &wire::Agent) -> Vec<Problem> {
+    match me.ticket_scope.whole() {
+        None | Some(SCOPE_GLOBAL) => Vec::new(),
+        Some(_) => vec![Problem {
+            disarms: Disarms::Nothing,
+            what: "the key's agent does not see every ticket: the others look deleted".to_owned(),
+            remedy: "give that agent global access".to_owned(),
+        }],
+    }
+}
+
+impl Mapping {
+    /// What is missing among the ticket fields.
+    pub fn field_problems(&self, fields: &[wire::TicketField]) -> Vec<Problem> {
+        let mut problems = self.marker_problem(fields);
+        let status = fields.iter().find(|field| field.name.text().as_deref() == Some("status"));
+        let unmapped: Vec<String> = status
+            .map(|field| choices(&field.choices))
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(id, _)| !self.statuses.knows(*id))
+            .map(|(id, label)| format!("{id} ({label})"))
+            .collect();
+        if !unmapped.is_empty() {
+            problems.push(Problem {
+                disarms: Disarms::Nothing,
+                what: format!(
+                    "these statuses read as open, because nobody said what they mean: {}",
+                    unmapped.join(", ")
+                ),
+                remedy: format!(
+                    "map them in accounts.{}.settings.statuses, for instance \"6\" = \"pending\"",
+                    self.account
+                ),
+            });
+        }
+        problems
+    }
+
+    fn marker_problem(&self, fields: &[wire::TicketField]) -> Vec<Problem> {
+        let name = &self.settings.marker_field;
+        let remedy = format!(
+            "as an administrator, add a single-line text field to the ticket fields whose API name is {name}, \
+             or name another one in accounts.{}.settings.marker_field",
+            self.account
+        );
+        let what = match fields.iter().find(|field| field.name.text().as_ref() == Some(name)) {
+            None => format!("tickets have no field {name}, by which a ticket of ours is found again"),
+            Some(field) => match field.kind.text() {
+                Some(kind) if !TEXT_KINDS.contains(&kind.as_str()) => {
+                    format!("the field {name} is of the kind {kind}, which does not hold any text")
+                }
+                _ => return Vec::new(),
+            },
+        };
+        vec![Problem { disarms: Disarms::Creates, what, remedy }]
+    }
+}
+
+/// The values of the status field, whichever shape they come in:
+/// `{"2": ["Open", …]}`, `{"Open": 2}`, `[{"id": 2, "label": "Open"}]`, `[2, …]`.
+fn choices(shape: &Json) -> BTreeMap<i64, String> {
+    let mut found = BTreeMap::new();
+    match shape {
+        Json::Object(map) => {
+            for (key, value) in map {
+                match (key.parse::<i64>(), value.as_i64()) {
+                    (Ok(id), _) => found.insert(id, label(value)),
+                    (Err(_), Some(id)) => found.insert(id, key.clone()),
+                    (Err(_), None) => None,
+                };
+            }
+        }
+        Json::Array(list) => {
+            for item in list {
+                let id = ["id", "value"].iter().find_map(|key| item.get(key)?.as_i64()).or(item.as_i64());
+                if let Some(id) = id {
+                    found.insert(id, label(item));
+                }
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+fn label(value: &Json) -> String {
+    let named = ["label", "name", "value"].iter().find_map(|key| value.get(key)?.as_str());
+    let first = || value.get(0).and_then(Json::as_str);
+    named.or_else(first).or(value.as_str()).unwrap_or("unnamed").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn choices_are_read_in_any_shape() {
+        let expected = BTreeMap::from([(2, "Open".to_owned()), (6, "Waiting".to_owned())]);
+        let shapes = [
+            json!({"2": ["Open", "Being Processed"], "6": ["Waiting", "Awaiting your reply"]}),
+            json!({"2": "Open", "6": "Waiting"}),
+            json!({"Open": 2, "Waiting": 6}),
+            json!([{"id": 2, "label": "Open"}, {"id": 6, "value": "Waiting"}]),
+            json!([{"value": 2, "label": "Open"}, {"value": 6, "label": "Waiting"}]),
+        ];
+        for shape in shapes {
+            assert_eq!(choices(&shape), expected, "{shape}");
+        }
+        for shape in [json!(null), json!("Open"), json!([]), json!(["Open"]), json!({"Open": ["x"]})] {
+            assert_eq!(choices(&shape), BTreeMap::new(), "{shape}");
+        }
+    }
+}

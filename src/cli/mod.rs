@@ -1,0 +1,292 @@
+//! The commands.
+
+mod check;
+mod sandbox;
+mod status;
+mod store;
+mod sync;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{Parser, Subcommand};
+use handoffd_connectors::client::{ReqwestTransport, SeededJitter, SystemClock};
+
+use crate::{
+    app::{App, Outside, StartError},
+    config::{self, Config, ConfigError},
+    demo, telemetry,
+};
+
+/// What each exit code means; shown by `handoffd --help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked
+  1  it failed; the message says why
+  2  the command line is wrong
+  3  the configuration is wrong
+  4  check: an account does not work, or something is switched off
+  5  the store is in use by another handoffd, or damaged
+
+Examples:
+  handoffd demo                                  see it work, nothing to set up
+  handoffd check -c handoffd.toml                try a configuration, write nothing
+  handoffd run -c handoffd.toml                  run the daemon
+  handoffd status -c handoffd.toml --json        how it stands, for scripts";
+
+/// Keeps helpdesk tickets in step and makes handoffs between AI agents and people whole.
+#[derive(Debug, Parser)]
+#[command(name = "handoffd", version, after_help = EXIT_CODES)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigArg {
+    /// The configuration file. Any key can be overruled by a variable:
+    /// HANDOFFD_SERVER__PUBLIC_LISTEN sets server.public_listen.
+    #[arg(short, long, env = "HANDOFFD_CONFIG", default_value = "/etc/handoffd/handoffd.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon until SIGINT or SIGTERM.
+    #[command(after_help = "Examples:\n  handoffd run -c handoffd.toml\n  HANDOFFD_TELEMETRY__FORMAT=json handoffd run")]
+    Run(ConfigArg),
+    /// See it work: simulated vendors, a short story, nothing to set up.
+    #[command(after_help = "Examples:\n  handoffd demo                       play the story, then stay up\n  handoffd demo --once                play it and exit; 0 only if every step was seen at the vendors\n  handoffd demo --once --load chats.jsonl   play your own conversations (OpenAI chat format, one JSON object a line)")]
+    Demo {
+        /// Exit after the story, with 0 only if every step was seen to happen at the vendors.
+        #[arg(long)]
+        once: bool,
+        /// Play these conversations instead of the story.
+        #[arg(long, value_name = "FILE")]
+        load: Option<PathBuf>,
+        /// Keep state here instead of in a temporary directory.
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Makes ids and credentials of the simulated vendors.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Serve simulated vendors over HTTP on loopback, for anyone's client.
+    #[command(after_help = "Examples:\n  handoffd sandbox --vendors zendesk,freshdesk,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}")]
+    Sandbox {
+        /// The vendors, separated by commas.
+        #[arg(long, value_delimiter = ',', default_value = "zendesk,freshdesk,stripe")]
+        vendors: Vec<String>,
+        /// Where the first vendor listens; the others take the ports after it. Port 0: any free ports.
+        #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
+        listen: SocketAddr,
+        /// Makes ids and credentials.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The vendors' plan, which sets their limits: unlimited, or a plan's own name.
+        #[arg(long, default_value = "unlimited", value_name = "NAME")]
+        plan: String,
+        /// Failures to inject.
+        #[arg(long, default_value = "none")]
+        faults: FaultsArg,
+    },
+    /// Validate a configuration, sign in to every account, say what would be synced. Writes nothing.
+    #[command(after_help = "Examples:\n  handoffd check -c handoffd.toml\n  handoffd check -c handoffd.toml --json | jq .accounts")]
+    Check {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take in every change made so far, carry it to the other side, and exit.
+    #[command(after_help = "Examples:\n  handoffd sync --once -c handoffd.toml\n  handoffd sync --once --no-wait     do not wait until a vendor shows its last minute")]
+    Sync {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Exit when everything that was changed before the start is carried over.
+        #[arg(long, required = true)]
+        once: bool,
+        /// Do not wait for changes that a vendor does not show yet.
+        #[arg(long)]
+        no_wait: bool,
+        /// Print the outcome as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// How the daemon stands: accounts, lag, handoffs, what is parked.
+    #[command(after_help = "Examples:\n  handoffd status -c handoffd.toml\n  handoffd status -c handoffd.toml --json | jq '.parked[].reason'")]
+    Status {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look after the store of a daemon that is stopped.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Check every row against its checksum, and whether the newest commits are there.
+    #[command(after_help = "Example:\n  handoffd store verify -c handoffd.toml")]
+    Verify {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write everything into one checksummed file.
+    #[command(after_help = "Example:\n  handoffd store export -c handoffd.toml --out backup.hexp")]
+    Export {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FaultsArg {
+    /// The vendors work.
+    None,
+    /// Lost answers, errors, lost and doubled webhooks, now and then.
+    Some,
+}
+
+/// Why a command failed, by its exit code.
+#[derive(Debug)]
+enum Failure {
+    Config(ConfigError),
+    Start(StartError),
+    /// Something does not work that an admin can mend.
+    Problems(String),
+    Other(anyhow::Error),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Runs the command that the arguments name.
+pub async fn main() -> ExitCode {
+    let args = Args::parse();
+    match dispatch(args.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let (code, message) = explain(failure);
+            eprintln!("handoffd: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn explain(failure: Failure) -> (u8, String) {
+    match failure {
+        Failure::Config(error) => (3, error.to_string()),
+        Failure::Start(StartError::Store(error)) => (5, error.to_string()),
+        Failure::Start(
+            error @ (StartError::Secret { .. }
+            | StartError::VaultKey(_)
+            | StartError::NoVaultKey(_)
+            | StartError::Agent { .. }
+            | StartError::Settings(_)),
+        ) => (3, error.to_string()),
+        Failure::Start(error) => (1, error.to_string()),
+        Failure::Problems(message) => (4, message),
+        Failure::Other(error) => (1, format!("{error:#}")),
+    }
+}
+
+async fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(arg) => run(&arg).await,
+        Command::Demo { once, load, data_dir, seed } => {
+            let setup = demo::DemoSetup { once, load, data_dir, seed, outside: outside()? };
+            demo::run(setup).await.map_err(Failure::Other)
+        }
+        Command::Sandbox { vendors, listen, seed, plan, faults } => {
+            sandbox::run(vendors, listen, seed, plan, matches!(faults, FaultsArg::Some)).await
+        }
+        Command::Check { config, json } => check::run(load(&config)?, json).await,
+        Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
+        Command::Status { config, json } => status::run(load(&config)?, json).await,
+        Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),
+        Command::Store(StoreCommand::Export { config, out, json }) => store::export(&load(&config)?, &out, json),
+    }
+}
+
+fn load(arg: &ConfigArg) -> Result<Config, ConfigError> {
+    let variables: Vec<(String, String)> =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    config::load_file(&arg.config, &variables)
+}
+
+/// The real clock, randomness and network.
+fn outside() -> Result<Outside, Failure> {
+    let transport = ReqwestTransport::new().map_err(|error| Failure::Other(anyhow::anyhow!("{error}")))?;
+    Ok(Outside {
+        clock: Arc::new(SystemClock),
+        jitter: Arc::new(SeededJitter::from_system()),
+        transport: Arc::new(transport),
+    })
+}
+
+async fn run(arg: &ConfigArg) -> Result<(), Failure> {
+    let config = load(arg)?;
+    telemetry::start(config.telemetry.format, &config.telemetry.filter);
+    let app = App::open(config, outside()?).await?;
+    app.start().await?;
+    let failed = tokio::select! {
+        biased;
+        stopped = stop_signal() => {
+            stopped?;
+            tracing::info!("Stopping: no new work is begun.");
+            None
+        }
+        why = app.store_failed() => Some(why),
+    };
+    app.shutdown().await;
+    match failed {
+        None => Ok(()),
+        Some(why) => Err(Failure::Other(anyhow::anyhow!(
+            "the store failed for good: {why}; look at the disk, run `handoffd store verify`, start again"
+        ))),
+    }
+}
+
+/// Resolves at SIGINT or SIGTERM.
+pub(crate) async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}

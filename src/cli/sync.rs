@@ -1,0 +1,142 @@
+//! `handoffd sync --once`: takes in every change made before the start, carries
+//! it over, and exits.
+
+use std::{sync::Arc, time::Duration};
+
+use handoffd_core::Timestamp;
+use serde::Serialize;
+
+use super::{Failure, outside};
+use crate::{
+    app::App,
+    config::{Config, LogFormat},
+    engine::{Desk, Engine},
+    status, telemetry,
+};
+
+/// How often the queue is looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// Work that is put off further than this is left for the next run.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Serialize)]
+struct SyncReport {
+    rows: usize,
+    unsettled: Vec<status::UnsettledWrite>,
+    parked: usize,
+    failed: Vec<String>,
+}
+
+pub(super) async fn run(config: Config, no_wait: bool, json: bool) -> Result<(), Failure> {
+    telemetry::start(LogFormat::Text, &config.telemetry.filter);
+    let outside = outside()?;
+    let app = App::open(config, outside).await?;
+    let started = app.engine.parts().clock.now();
+    let outcome = once(&app.engine, started, no_wait, !json).await;
+    app.shutdown().await;
+    let report = outcome.map_err(crate::app::StartError::from)?;
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        false => println!(
+            "{} rows taken in; {} writes still on their way, {} things parked",
+            report.rows,
+            report.unsettled.len(),
+            report.parked
+        ),
+    }
+    if report.failed.is_empty() && report.unsettled.is_empty() {
+        return Ok(());
+    }
+    let mut why = report.failed;
+    why.extend(report.unsettled.iter().map(|write| {
+        format!("{} waits until {}: {}", write.key, write.due, write.last_error.as_deref().unwrap_or("no answer yet"))
+    }));
+    Err(Failure::Other(anyhow::anyhow!("not everything is in step: {}", why.join("; "))))
+}
+
+async fn once(
+    engine: &Engine, started: Timestamp, no_wait: bool, say: bool,
+) -> Result<SyncReport, crate::store::ReadError> {
+    engine.start_queue();
+    let mut report = SyncReport { rows: 0, unsettled: Vec::new(), parked: 0, failed: Vec::new() };
+    let desks: Vec<Arc<Desk>> = engine.parts().desks.values().cloned().collect();
+    for desk in &desks {
+        engine.probe(desk).await;
+        for feed in desk.helpdesk.feeds() {
+            match read_up_to(engine, desk, *feed, started, no_wait, say).await {
+                Ok(rows) => report.rows += rows,
+                Err(why) => report.failed.push(format!("{}: {why}", desk.id)),
+            }
+        }
+    }
+    drain(engine, say).await;
+    let stands = status::collect(engine).await?;
+    report.unsettled = stands.unsettled;
+    report.parked = stands.parked.len();
+    Ok(report)
+}
+
+/// Reads a feed until it covers every change before `started`.
+async fn read_up_to(
+    engine: &Engine, desk: &Desk, feed: handoffd_connectors::contract::Feed, started: Timestamp, no_wait: bool, say: bool,
+) -> Result<usize, String> {
+    let mut rows = 0;
+    let mut said = false;
+    loop {
+        let pass = match engine.read_feed(desk, feed).await {
+            Ok(pass) => pass,
+            Err(crate::engine::PassError::Vendor(handoffd_connectors::contract::Error::Throttled { retry_at })) => {
+                if say {
+                    eprintln!("{}: the rate limit is used up until {retry_at}; waiting", desk.id);
+                }
+                engine.parts().clock.sleep_until(retry_at).await;
+                continue;
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        rows += pass.rows;
+        if pass.more {
+            continue;
+        }
+        let covered = pass.complete_until.is_none_or(|until| until >= started);
+        if covered || no_wait {
+            return Ok(rows);
+        }
+        let ready = started.plus(desk.capabilities.feed_blind_spot).plus(Duration::from_secs(1));
+        if say && !said {
+            eprintln!("{}: the vendor shows its last changes only after {} s; waiting until {ready}", desk.id, desk.capabilities.feed_blind_spot.as_secs());
+        }
+        said = true;
+        let soon = engine.parts().clock.now().plus(Duration::from_secs(1));
+        engine.parts().clock.sleep_until(ready.max(soon)).await;
+    }
+}
+
+/// Waits until nothing is in hand or due soon.
+async fn drain(engine: &Engine, say: bool) {
+    let began = engine.parts().clock.now();
+    let mut last_said = began;
+    loop {
+        let now = engine.parts().clock.now();
+        let due_soon = engine.next_due().await.is_some_and(|due| due <= now.plus(PATIENCE));
+        if engine.is_idle().await && (!due_soon || !unsettled(engine).await || now.since(began) > PATIENCE) {
+            return;
+        }
+        if say && now.since(last_said) >= Duration::from_secs(5) {
+            eprintln!("{} in hand …", engine.jobs_in_hand());
+            last_said = now;
+        }
+        engine.parts().clock.sleep_until(now.plus(TICK)).await;
+    }
+}
+
+/// Whether any write, or any briefing, is not where it should be.
+async fn unsettled(engine: &Engine) -> bool {
+    match status::collect(engine).await {
+        Ok(report) => {
+            let packaging = |handoff: &status::HandoffStatus| matches!(handoff.state.as_str(), "detected" | "packaging" | "delivering");
+            !report.unsettled.is_empty() || report.handoffs.iter().any(packaging)
+        }
+        Err(_) => false,
+    }
+}
