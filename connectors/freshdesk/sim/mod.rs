@@ -127,7 +127,12 @@ impl VendorSim for FreshdeskSim {
     }
 
     fn handle(&mut self, request: ::http::Request<Bytes>, now: Timestamp) -> ::http::Response<Bytes> {
-        self.answer(&request, now).into_http()
+        let mut answer = self.answer(&request, now);
+        let count: u64 = self.served.values().sum();
+        answer
+            .headers
+            .push(("x-request-id", world::secret(self.world.seed, &format!("request {count}"), 32)));
+        answer.into_http()
     }
 
     fn human(&mut self, act: HumanAct, now: Timestamp) -> Result<RemoteId, String> {
