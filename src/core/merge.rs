@@ -146,13 +146,26 @@ fn take_value(side: &mut Side, field: Field, shown: &Value) -> Change {
         return Change::None;
     }
     side.shadow.insert(field, shown.clone());
-    if confirm(side, field, shown) {
+    if show_up(side, field, shown) {
+        side.overtaken.remove(&field);
         return Change::Ours;
     }
     if side.in_flight.contains_key(&field) {
         side.overtaken.insert(field);
     }
     Change::Person
+}
+
+/// A value is shown: says whether it was in flight. The value of an outstanding
+/// write stays so, because a person may have set the same before ours arrives;
+/// older ones are over.
+fn show_up(side: &mut Side, field: Field, shown: &Value) -> bool {
+    let is_out = !side.outstanding.is_empty();
+    let is_flying = confirm(side, field, shown);
+    if is_flying && is_out && !side.in_flight.contains_key(&field) {
+        side.in_flight.insert(field, vec![shown.clone()]);
+    }
+    is_flying
 }
 
 /// Takes a value and all older ones out of flight; says whether it was in flight.
@@ -481,7 +494,7 @@ fn take_tags(side: &mut Side, field: Field, shown: &Value) -> Change {
     let from_ours = start.filter(|start| side.shadow.get(&field) != Some(start));
     let change = take_value(side, field, shown);
     if let (Change::Person, Some(start)) = (change, from_ours) {
-        confirm(side, field, &start);
+        show_up(side, field, &start);
     }
     change
 }

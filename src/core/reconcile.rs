@@ -406,10 +406,12 @@ impl<'a> Planner<'a> {
             return Some(None);
         }
         let seen = self.plan.link.sides.get(ticket).map(|side| side.seen);
-        let checks = |one: &crate::policy::AccountPolicy| one.conditional_writes;
-        if self.ground.policy.accounts.get(&ticket.account).is_some_and(checks) {
+        let account = self.ground.policy.accounts.get(&ticket.account);
+        let is_known = seen.is_some_and(|version| version > Version::default());
+        if is_known && account.is_some_and(|account| account.conditional_writes) {
             return Some(seen);
         }
+        // A ticket that was made without an answer has no version to name.
         views.get(ticket).is_some_and(|view| view.read_by != ReadBy::Feed).then_some(None)
     }
 

@@ -52,7 +52,7 @@ impl Desk {
 pub struct Register {
     pub last: Option<Value>,
     pub contested: bool,
-    editors: BTreeSet<TicketKey>,
+    pub editors: BTreeSet<TicketKey>,
 }
 
 /// A write whose outcome is known and not settled.
@@ -350,7 +350,10 @@ impl World {
     }
 
     fn fetch(&mut self, key: &TicketKey, list: bool) -> Observed {
-        self.dirty.remove(key);
+        // A ticket that is no side yet stays to be looked at.
+        if self.link.sides.contains_key(key) {
+            self.dirty.remove(key);
+        }
         let desk = self.desks.get_mut(key).expect("a desk");
         desk.unread.clear();
         desk.unread_tags.clear();
@@ -527,13 +530,16 @@ impl World {
         settle_is_idempotent(&settled.link, &sent, self);
         self.trace.extend(settled.decisions.iter().map(|one| format!("    {}", show_decision(one))));
         self.link = settled.link;
-        self.dirty.extend(settled.read_again);
         for key in settled.withdraw {
             self.withdraw(&key);
         }
-        let mut views = BTreeMap::new();
+        let mut views: BTreeMap<_, _> = BTreeMap::new();
         if let Outcome::Applied(applied) = sent.outcome {
             views.extend(applied.shown.map(|view| (view.ticket.clone(), view)));
+        }
+        for key in settled.read_again {
+            let view = self.fetch(&key, false);
+            views.insert(key, view);
         }
         self.reconcile(views);
     }
