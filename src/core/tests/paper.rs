@@ -353,10 +353,10 @@ impl World {
         // A ticket that is no side yet stays to be looked at.
         if self.link.sides.contains_key(key) {
             self.dirty.remove(key);
+            let desk = self.desks.get_mut(key).expect("a desk");
+            desk.unread.clear();
+            desk.unread_tags.clear();
         }
-        let desk = self.desks.get_mut(key).expect("a desk");
-        desk.unread.clear();
-        desk.unread_tags.clear();
         self.fresh(key, list)
     }
 

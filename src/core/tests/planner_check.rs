@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Seeds that failed while the planner was built. Replayed first.
-const REGRESSIONS: &[u64] = &[];
+const REGRESSIONS: &[u64] = &[126, 184, 394, 514, 786, 3432, 6138, 6374];
 
 const CASES: u64 = 10_000;
 const ROUNDS_MAX: usize = 200;

@@ -208,6 +208,10 @@ fn tags_merge_as_sets() {
             "tags=y,z; tags b +z; b ~tags:y; a tags=y !tags ~tags:y,z; update a tags=y,z ?10"),
         ("an addition before ours came", "", "tags=x,y; b tags=x !tags ~tags:x,y out", "b@11 tags=x,z",
             "tags=x,y,z; tags b +z; b tags=x,z !tags ~tags:x,y; a tags=x,y !tags ~tags:x,y,z; update a tags=x,y,z ?10"),
+        ("nobody can tell whether ours came: nothing counts as removed", "", "tags=y; b tags=x !tags ~tags:y out", "b@11 tags=z",
+            "tags=y,z; tags b +z; b tags=z !tags ~tags:y; a tags=y !tags ~tags:y,z; update a tags=y,z ?10"),
+        ("a tag that ours takes off is still there: ours did not come", "", "tags=-; b tags=x,z !tags ~tags:- out", "b@11 tags=x",
+            "tags=-; tags b -z; b tags=x !tags ~tags:-"),
         ("a removal before ours came", "", "tags=x,y; b tags=x !tags ~tags:x,y out", "b@11 tags=-",
             "tags=y; tags b -x; b tags=- !tags ~tags:x,y; a tags=x,y !tags ~tags:y; update a tags=y ?10"),
     ]);
