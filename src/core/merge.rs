@@ -485,17 +485,18 @@ struct Start {
 }
 
 /// A shown set was made from the shadow or from a set of ours in flight. Ours
-/// has landed if a tag that it adds is there and none that it takes off; it has
-/// not if one of those is still there. When neither can be told, only what is in
+/// has landed if it is nearer, a tag that it adds is there and none that it takes
+/// off; it has not if one of those is still there. When neither can be told, only what is in
 /// all of them can have been removed: a tag too many is better than one too few.
 fn start_of(side: &Side, shown: &BTreeSet<String>) -> Start {
     let shadow = side.shadow.get(&Field::Tags).and_then(Value::as_tags).cloned().unwrap_or_default();
     let mut start = Start { most: shadow.clone(), least: shadow.clone(), ours: None };
     let flying = side.in_flight.get(&Field::Tags).into_iter().flatten().filter_map(Value::as_tags);
+    let distance = |tags: &BTreeSet<String>| tags.symmetric_difference(shown).count();
     for ours in flying {
         let removed_all = shadow.difference(ours).all(|tag| !shown.contains(tag));
         let adds = ours.is_subset(&shadow) || ours.difference(&shadow).any(|tag| shown.contains(tag));
-        if removed_all && adds {
+        if removed_all && adds && distance(ours) <= distance(&shadow) {
             return Start { most: ours.clone(), least: ours.clone(), ours: Some(ours.clone()) };
         }
         if removed_all {

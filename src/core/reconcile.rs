@@ -213,6 +213,10 @@ impl<'a> Planner<'a> {
         }
         let is_page = view.read_by == ReadBy::Feed;
         let is_same = view.version == side.seen;
+        if !is_page && is_same && view.read_at < side.read_at {
+            self.drop(ticket, DropReason::Older);
+            return false;
+        }
         if is_page && (side.standing == Standing::Gone || (is_same && differs(side, view))) {
             self.plan.must_read_first.insert(ticket.clone());
             self.plan.decisions.push(Decision::NeedsFetch { ticket: ticket.clone() });
@@ -241,6 +245,7 @@ impl<'a> Planner<'a> {
             self.plan.decisions.push(Decision::Unparked { ticket: ticket.clone() });
         }
         side.seen = view.version;
+        side.read_at = side.read_at.max(view.read_at);
         if side.standing == Standing::Gone {
             side.standing = Standing::Live;
             side.comments_seen = None;

@@ -166,7 +166,9 @@ impl Settling<'_> {
 
     fn raise_version(&mut self, update: &Update, applied: &Applied) {
         let Some(side) = self.out.link.sides.get_mut(&update.at) else { return };
-        let Some(version) = applied.version else { return };
+        // Without a look and without a condition, the new version may hide a person's edit.
+        let is_known = update.if_version.is_some() || applied.shown.is_some();
+        let Some(version) = applied.version.filter(|_| is_known) else { return };
         side.seen = side.seen.max(version);
     }
 

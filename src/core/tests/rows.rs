@@ -90,9 +90,7 @@ fn show(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         Value::Tags(tags) if tags.is_empty() => "-".to_owned(),
-        Value::Tags(tags) => {
-            tags.iter().map(|tag| tag.replace(' ', "+")).collect::<Vec<_>>().join(",")
-        }
+        Value::Tags(tags) => tags.iter().map(|tag| tag.replace(' ', "+")).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
 }
@@ -163,7 +161,13 @@ fn link(before: &str, policy: &SyncPolicy, lone: bool) -> Link {
     link.base = base.clone();
     for account in policy.accounts.keys().filter(|account| !lone || account.as_str() == "a") {
         let shadow = Vendors.normalize(account, &base);
-        let side = Side { shadow, seen: Version(10), comments_seen: Some(0), ..Side::default() };
+        let side = Side {
+            shadow,
+            seen: Version(10),
+            comments_seen: Some(0),
+            read_at: Timestamp::from_secs(900),
+            ..Side::default()
+        };
         link.sides.insert(ticket(account.as_str()), side);
     }
     for item in items(parts.map_or("", |(_, sides)| sides)) {
@@ -226,6 +230,7 @@ fn view(link: &Link, item: &str) -> Observed {
             "feed" => view.read_by = ReadBy::Feed,
             "fetch" => view.read_by = ReadBy::Fetch,
             "answer" => view.read_by = ReadBy::Answer,
+            "early" => view.read_at = Timestamp::from_secs(1),
             "nobody" => view.requester = None,
             "listed" => view.comments = CommentsSeen::All(Vec::new()),
             _ => match word.strip_suffix("=?") {
@@ -258,7 +263,8 @@ fn outcome(at: &TicketKey, text: &str) -> Outcome {
         _ => {
             let version = head.strip_prefix("applied@").expect("an outcome").parse().ok().map(Version);
             let seen = version.unwrap_or_default().0;
-            let shown = words.strip_prefix("shown ").map(|text| view_of(at.account.as_str(), seen, fields(text)));
+            let shown =
+                words.strip_prefix("shown ").map(|text| view_of(at.account.as_str(), seen, fields(text)));
             Outcome::Applied(Box::new(Applied { ticket: at.clone(), version, shown, comment: None }))
         }
     }
@@ -301,7 +307,11 @@ pub fn check(name: &str, options: &str, before: &str, act: &str, after: &str) ->
     expected.sort();
     expected.insert(0, base.trim().to_owned());
     let (found, expected) = (found.join("; "), expected.join("; "));
-    if found == expected { Ok(()) } else { Err(format!("{name}:\n  expected {expected}\n  found    {found}")) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{name}:\n  expected {expected}\n  found    {found}"))
+    }
 }
 
 /// The link after acts that are no views, and the views.
@@ -325,7 +335,9 @@ fn acts(link: &Link, act: &str, policy: &SyncPolicy) -> (Link, BTreeMap<TicketKe
 /// Whatever was taken in is the shadow; whatever was dropped has not touched it.
 fn shadow_follows(name: &str, link: &Link, ticket: &TicketKey, view: &Observed, decisions: &[Decision]) {
     let refused = decisions.iter().any(|decision| match decision {
-        Decision::Dropped { ticket: dropped, .. } | Decision::NeedsFetch { ticket: dropped } => dropped == ticket,
+        Decision::Dropped { ticket: dropped, .. } | Decision::NeedsFetch { ticket: dropped } => {
+            dropped == ticket
+        }
         _ => false,
     });
     let Some(side) = link.sides.get(ticket) else { return };
