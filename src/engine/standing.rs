@@ -50,8 +50,26 @@ impl Engine {
                 if was_paused {
                     tracing::info!(account = %desk.id, "The account works again.");
                 }
+                let mended = before.disarmed.keys().any(|what| !desk.standing().disarmed.contains_key(what));
+                if was_paused || mended {
+                    self.catch_up(desk);
+                }
             }
             Err(error) => self.learn(desk, &error, Disarms::Reads).await,
+        }
+    }
+}
+
+impl Engine {
+    /// What was left undone while an account did not work is looked for at once.
+    fn catch_up(&self, mended: &Desk) {
+        for desk in self.parts.desks.values().filter(|desk| desk.group == mended.group) {
+            let (engine, desk) = (self.clone(), desk.clone());
+            self.tasks.spawn(async move {
+                if let Err(error) = engine.resync(&desk).await {
+                    tracing::warn!(account = %desk.id, %error, "What was left undone is looked for at the next resync.");
+                }
+            });
         }
     }
 }

@@ -13,11 +13,6 @@ use crate::{
     transcript::merge_told,
 };
 
-/// How long after the deadline the one late message waits at most for sources
-/// that have not answered yet, in milliseconds: there is no second one for them.
-/// Whoever asks gives up earlier; this is for answers that a restart lost.
-pub const LATE_WAIT_MS: i64 = 90_000;
-
 /// Something that happened to a handoff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandoffEvent {
@@ -161,7 +156,7 @@ pub fn next_wake(record: &Handoff, rules: &HandoffRules) -> Option<Timestamp> {
     if !is_open(record) {
         return None;
     }
-    let late = (has_left(record) && wants_late(record)).then(|| late_at(record));
+    let late = (has_left(record) && wants_late(record)).then(|| late_at(record, rules));
     let packaging = (!has_left(record)).then_some(record.deadline);
     let expiry = may_expire(record).then(|| expires_at(record, rules));
     [late, packaging, expiry].into_iter().flatten().min()
@@ -171,7 +166,7 @@ pub fn next_wake(record: &Handoff, rules: &HandoffRules) -> Option<Timestamp> {
 pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec<HandoffEvent> {
     let mut events = Vec::new();
     if is_open(record) {
-        let late_is_due = has_left(record) && wants_late(record) && now >= late_at(record);
+        let late_is_due = has_left(record) && wants_late(record) && now >= late_at(record, rules);
         if late_is_due || (!has_left(record) && now >= record.deadline) {
             events.push(HandoffEvent::DeadlinePassed);
         }
@@ -186,8 +181,8 @@ fn expires_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
     record.detected_at.plus(std::time::Duration::from_millis(rules.expire_ms))
 }
 
-fn late_at(record: &Handoff) -> Timestamp {
-    Timestamp(record.deadline.0.saturating_add(LATE_WAIT_MS))
+fn late_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
+    record.deadline.plus(std::time::Duration::from_millis(rules.late_wait_ms))
 }
 
 /// The briefing was composed: nothing more fits into it.
@@ -293,7 +288,7 @@ impl HandoffStep {
     /// What is late leaves, once, when the briefing is on the ticket and either
     /// every source answered or waiting longer makes no sense.
     fn send_late_if_ready(&mut self, now: Timestamp) {
-        let ready = all_answered(&self.record.sources) || now >= late_at(&self.record);
+        let ready = all_answered(&self.record.sources) || now >= late_at(&self.record, rules);
         if ready && wants_late(&self.record) {
             let key = late_key(&self.record.id);
             self.record.late_facts = false;
