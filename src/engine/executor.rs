@@ -225,9 +225,12 @@ fn repeatable(intent: &Intent) -> bool {
 /// The customer whose words a write carries, where the helpdesk wants their id.
 fn customer_who_speaks<'a>(desk: &Desk, intent: &'a Intent) -> Option<&'a Person> {
     match intent {
-        Intent::Create(create) if desk.capabilities.creates_as_author => {
-            create.ticket.opening.as_ref().map(|opening| &opening.author).filter(|author| author.role == Role::Customer)
-        }
+        Intent::Create(create) if desk.capabilities.creates_as_author => create
+            .ticket
+            .opening
+            .as_ref()
+            .map(|opening| &opening.author)
+            .filter(|author| author.role == Role::Customer),
         Intent::Update(update) => update.message.as_ref().and_then(customer_of),
         Intent::Create(_) | Intent::EditNote(_) => None,
     }

@@ -85,7 +85,10 @@ impl Engine {
             && let Some(known) = tables::link_of(&*self.parts.store, ticket).await?
             && known != link
         {
-            return Err(Fault::Later { at: self.now(), why: "it became a side of another link meanwhile".to_owned() });
+            return Err(Fault::Later {
+                at: self.now(),
+                why: "it became a side of another link meanwhile".to_owned(),
+            });
         }
         let mut look = Look::at(link, cause);
         if let Some(ticket) = ticket

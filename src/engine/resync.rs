@@ -7,8 +7,8 @@ use handoffd_core::{Body, Handoff, LinkId, TicketKey};
 
 use super::{Desk, Engine, bodies::body_of, poller::account_prefix};
 use crate::store::{
-    blobs::BlobHash,
     Commit, Key, ReadError, Write,
+    blobs::BlobHash,
     tables::{self, TICKETS, Wake},
 };
 

@@ -135,10 +135,10 @@ pub fn advance_handoff(
     }
     match event {
         HandoffEvent::Opened { sources } => step.opened(sources, now),
-        HandoffEvent::Evidence(news) => step.learned(news, now),
-        HandoffEvent::SourceAnswered { account, answer } => step.answered(account, answer, now),
-        HandoffEvent::DeadlinePassed => step.deadline_passed(now),
-        HandoffEvent::BriefingSettled(settled) => step.briefing_settled(settled, now),
+        HandoffEvent::Evidence(news) => step.learned(news, rules, now),
+        HandoffEvent::SourceAnswered { account, answer } => step.answered(account, answer, rules, now),
+        HandoffEvent::DeadlinePassed => step.deadline_passed(rules, now),
+        HandoffEvent::BriefingSettled(settled) => step.briefing_settled(settled, rules, now),
         HandoffEvent::LateSettled(settled) => step.late_settled(settled),
         HandoffEvent::OwnerSpoke { at } => step.owner_spoke(*at),
         HandoffEvent::Solved => step.solved(),
@@ -222,7 +222,7 @@ impl HandoffStep {
     }
 
     /// Before the briefing left, news go into it; after that they are late.
-    fn learned(&mut self, news: &News, now: Timestamp) {
+    fn learned(&mut self, news: &News, rules: &HandoffRules, now: Timestamp) {
         if !is_open(&self.record) {
             return;
         }
@@ -241,11 +241,11 @@ impl HandoffStep {
         }
         if left && told_more {
             record.late_facts = true;
-            self.send_late_if_ready(now);
+            self.send_late_if_ready(rules, now);
         }
     }
 
-    fn answered(&mut self, account: &AccountId, answer: &SourceAnswer, now: Timestamp) {
+    fn answered(&mut self, account: &AccountId, answer: &SourceAnswer, rules: &HandoffRules, now: Timestamp) {
         if !is_open(&self.record) || matches!(answer, SourceAnswer::Waiting) {
             return;
         }
@@ -259,12 +259,12 @@ impl HandoffStep {
             SourceAnswer::Ambiguous(matches) => !matches.is_empty(),
             SourceAnswer::Waiting | SourceAnswer::Nobody | SourceAnswer::Failed(_) => false,
         };
-        self.send_late_if_ready(now);
+        self.send_late_if_ready(rules, now);
     }
 
-    fn deadline_passed(&mut self, now: Timestamp) {
+    fn deadline_passed(&mut self, rules: &HandoffRules, now: Timestamp) {
         if has_left(&self.record) {
-            self.send_late_if_ready(now);
+            self.send_late_if_ready(rules, now);
         } else {
             self.leave_if_ready(now);
         }
@@ -287,7 +287,7 @@ impl HandoffStep {
 
     /// What is late leaves, once, when the briefing is on the ticket and either
     /// every source answered or waiting longer makes no sense.
-    fn send_late_if_ready(&mut self, now: Timestamp) {
+    fn send_late_if_ready(&mut self, rules: &HandoffRules, now: Timestamp) {
         let ready = all_answered(&self.record.sources) || now >= late_at(&self.record, rules);
         if ready && wants_late(&self.record) {
             let key = late_key(&self.record.id);
@@ -297,7 +297,7 @@ impl HandoffStep {
         }
     }
 
-    fn briefing_settled(&mut self, settled: &Settled, now: Timestamp) {
+    fn briefing_settled(&mut self, settled: &Settled, rules: &HandoffRules, now: Timestamp) {
         if !has_left(&self.record) || self.record.delivered_at.is_some() {
             return;
         }
@@ -311,7 +311,7 @@ impl HandoffStep {
                         Some(_) => HandoffState::Accepted,
                         None => HandoffState::Delivered,
                     };
-                    self.send_late_if_ready(now);
+                    self.send_late_if_ready(rules, now);
                 }
             }
             Settled::NotApplied if delivering => {
