@@ -117,6 +117,8 @@ fn mails_about(player: &Player) -> usize {
 
 async fn both_change(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId) -> Result<()> {
     scene(3, "Both sides change the priority at once");
+    // Vendors date changes by whole seconds: these fall into one that nothing else fell into.
+    player.rest(std::time::Duration::from_millis(2_100)).await;
     // One at a time for the vendors, at once for handoffd: it has not looked in between.
     let (high, urgent) = (Some(Priority::High), Some(Priority::Urgent));
     player.act(FRESHDESK, HumanAct::SetPriority { ticket: freshdesk.clone(), priority: urgent })?;
