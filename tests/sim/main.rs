@@ -6,6 +6,7 @@
 mod acts;
 mod invariants;
 mod oracle;
+mod requests;
 mod world;
 
 use std::{
