@@ -116,7 +116,8 @@ fn every_vendor_is_registered() {
             findings.push(format!("connectors/lib.rs: add `&{name}::{made}` to REGISTRY"));
         }
         if !module.contains(&format!("\"{name}\"")) {
-            findings.push(format!("connectors/{name}/mod.rs: `name()` must be the folder's name, \"{name}\""));
+            findings
+                .push(format!("connectors/{name}/mod.rs: `name()` must be the folder's name, \"{name}\""));
         }
     }
     assert!(vendors().len() >= 3, "the walk finds the vendors' folders");
@@ -167,7 +168,8 @@ fn adapter_module<'a>(file: &str, vendor: &str, parts: &'a [String]) -> Option<&
 #[test]
 fn only_the_sled_backend_names_sled() {
     // The crate's own names: the module `store::sled` has others.
-    let crates = ["Db", "Tree", "Config", "Mode", "Batch", "IVec", "Iter", "open", "transaction", "Transactional"];
+    let crates =
+        ["Db", "Tree", "Config", "Mode", "Batch", "IVec", "Iter", "open", "transaction", "Transactional"];
     let mut findings = Vec::new();
     for source in ["src", "connectors", "xtask"].into_iter().flat_map(sources) {
         if source.path.starts_with("src/store/sled") {
@@ -176,7 +178,8 @@ fn only_the_sled_backend_names_sled() {
         for path in paths_of(&source) {
             let named = |at: usize, name: &str| path.parts.get(at).is_some_and(|part| part == name);
             let absolute = named(0, "") && named(1, "sled");
-            let bare = named(0, "sled") && path.parts.get(1).is_some_and(|part| crates.contains(&part.as_str()));
+            let bare =
+                named(0, "sled") && path.parts.get(1).is_some_and(|part| crates.contains(&part.as_str()));
             if absolute || bare {
                 findings.push(format!(
                     "{}:{}: `{}`: go through the `Store` trait, or put it into src/store/sled",
@@ -199,7 +202,11 @@ fn only_the_sled_backend_names_sled() {
 #[test]
 fn no_file_is_too_long() {
     let too_long = sources("").into_iter().filter(|source| source.lines.len() > LINES_MAX).map(|source| {
-        format!("{}:{}: more than {LINES_MAX} lines: split it by what it is about", source.path, source.lines.len())
+        format!(
+            "{}:{}: more than {LINES_MAX} lines: split it by what it is about",
+            source.path,
+            source.lines.len()
+        )
     });
     refuse("A file is read in one sitting:", &too_long.collect::<Vec<_>>());
 }

@@ -91,9 +91,8 @@ mod tests {
 
     #[test]
     fn groups_are_taken_apart() {
-        let flat = |tree: &str| -> Vec<String> {
-            flatten(tree).into_iter().map(|parts| parts.join("::")).collect()
-        };
+        let flat =
+            |tree: &str| -> Vec<String> { flatten(tree).into_iter().map(|parts| parts.join("::")).collect() };
         assert_eq!(flat("a::b"), ["a::b"]);
         assert_eq!(flat("a::{b, c::{d, e as f}, g::*}"), ["a::b", "a::c::d", "a::c::e", "a::g::*"]);
         assert_eq!(flat("::sled::{Db,}"), ["::sled::Db"]);

@@ -4,9 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use handoffd_connectors::{
-    client::{
-        ClientParts, Outgoing, SeededJitter, StaticAuthorizer, SystemClock, Transport, TransportError,
-    },
+    client::{ClientParts, Outgoing, SeededJitter, StaticAuthorizer, SystemClock, Transport, TransportError},
     connector,
     contract::{AccountSetup, Secret},
 };
@@ -160,7 +158,11 @@ fn every_connector_is_shown_with_all_of_its_settings() {
         let error = open(name, account, &asking).expect_err("nobody knows that key");
         let mut known = quoted(&error);
         assert!(known.remove(UNKNOWN), "{error}");
-        assert_eq!(account.settings.keys().cloned().collect::<BTreeSet<_>>(), known, "accounts.{name}.settings");
+        assert_eq!(
+            account.settings.keys().cloned().collect::<BTreeSet<_>>(),
+            known,
+            "accounts.{name}.settings"
+        );
         shown.insert(account.connector.as_str());
     }
     let connectors: BTreeSet<&str> = handoffd_connectors::REGISTRY.iter().map(|one| one.name()).collect();
