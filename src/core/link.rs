@@ -53,6 +53,9 @@ pub struct Side {
     pub shadow: Fields,
     /// The newest version that was taken in.
     pub seen: Version,
+    /// When the newest view that was taken in was read, in our time: orders views of one version.
+    #[serde(default)]
+    pub read_at: Timestamp,
     /// Fields whose base value this side has yet to receive.
     pub behind: BTreeSet<Field>,
     /// Values sent and not confirmed, oldest first: each counts as ours when it shows up.

@@ -146,13 +146,26 @@ fn take_value(side: &mut Side, field: Field, shown: &Value) -> Change {
         return Change::None;
     }
     side.shadow.insert(field, shown.clone());
-    if confirm(side, field, shown) {
+    if show_up(side, field, shown) {
+        side.overtaken.remove(&field);
         return Change::Ours;
     }
     if side.in_flight.contains_key(&field) {
         side.overtaken.insert(field);
     }
     Change::Person
+}
+
+/// A value is shown: says whether it was in flight. The value of an outstanding
+/// write stays so, because a person may have set the same before ours arrives;
+/// older ones are over.
+fn show_up(side: &mut Side, field: Field, shown: &Value) -> bool {
+    let is_out = !side.outstanding.is_empty();
+    let is_flying = confirm(side, field, shown);
+    if is_flying && is_out && !side.in_flight.contains_key(&field) {
+        side.in_flight.insert(field, vec![shown.clone()]);
+    }
+    is_flying
 }
 
 /// Takes a value and all older ones out of flight; says whether it was in flight.
@@ -427,9 +440,9 @@ impl Merge<'_, '_> {
     /// What somebody did to a side's tags, as seen from the set they started with.
     fn tag_edit(&self, ticket: &TicketKey, old: &Side) -> Option<TagEdit> {
         let shown = self.link.sides.get(ticket)?.shadow.get(&Field::Tags)?.as_tags()?;
-        let start = tags_before(old, shown);
-        let added = shown.difference(&start).cloned().collect();
-        let removed = start.difference(shown).cloned().collect();
+        let start = start_of(old, shown);
+        let added = shown.difference(&start.most).cloned().collect();
+        let removed = start.least.difference(shown).cloned().collect();
         Some(TagEdit { ticket: ticket.clone(), added, removed })
     }
 
@@ -461,27 +474,45 @@ impl Merge<'_, '_> {
     }
 }
 
-/// The set from which `shown` was made: the shadow, or a set of ours in flight
-/// that is nearer. A set of ours must have left a trace, so that a tag that
-/// never arrived is not taken for one that somebody removed.
-fn tags_before(side: &Side, shown: &BTreeSet<String>) -> BTreeSet<String> {
-    let flying = side.in_flight.get(&Field::Tags).into_iter().flatten().filter_map(Value::as_tags);
+/// From what a shown set of tags was made, as far as it can be told.
+struct Start {
+    /// What is not in here was added.
+    most: BTreeSet<String>,
+    /// What is in here and not shown was removed.
+    least: BTreeSet<String>,
+    /// The set of ours that it certainly was made from.
+    ours: Option<BTreeSet<String>>,
+}
+
+/// A shown set was made from the shadow or from a set of ours in flight. Ours
+/// has landed if it is nearer, a tag that it adds is there and none that it takes
+/// off; it has not if one of those is still there. When neither can be told, only what is in
+/// all of them can have been removed: a tag too many is better than one too few.
+fn start_of(side: &Side, shown: &BTreeSet<String>) -> Start {
     let shadow = side.shadow.get(&Field::Tags).and_then(Value::as_tags).cloned().unwrap_or_default();
+    let mut start = Start { most: shadow.clone(), least: shadow.clone(), ours: None };
+    let flying = side.in_flight.get(&Field::Tags).into_iter().flatten().filter_map(Value::as_tags);
     let distance = |tags: &BTreeSet<String>| tags.symmetric_difference(shown).count();
-    let left_trace = |tags: &&BTreeSet<String>| {
-        tags.is_subset(&shadow) || tags.iter().any(|tag| shown.contains(tag) && !shadow.contains(tag))
-    };
-    let nearest = flying.filter(left_trace).min_by_key(|tags| distance(tags));
-    nearest.filter(|tags| distance(tags) < distance(&shadow)).cloned().unwrap_or(shadow)
+    for ours in flying {
+        let removed_all = shadow.difference(ours).all(|tag| !shown.contains(tag));
+        let adds = ours.is_subset(&shadow) || ours.difference(&shadow).any(|tag| shown.contains(tag));
+        if removed_all && adds && distance(ours) <= distance(&shadow) {
+            return Start { most: ours.clone(), least: ours.clone(), ours: Some(ours.clone()) };
+        }
+        if removed_all {
+            start.most.extend(ours.iter().cloned());
+            start.least.retain(|tag| ours.contains(tag));
+        }
+    }
+    start
 }
 
 /// As [`take_value`], and a set of ours with an edit on top counts as arrived.
 fn take_tags(side: &mut Side, field: Field, shown: &Value) -> Change {
-    let start = shown.as_tags().map(|tags| Value::Tags(tags_before(side, tags)));
-    let from_ours = start.filter(|start| side.shadow.get(&field) != Some(start));
+    let ours = shown.as_tags().and_then(|tags| start_of(side, tags).ours).map(Value::Tags);
     let change = take_value(side, field, shown);
-    if let (Change::Person, Some(start)) = (change, from_ours) {
-        confirm(side, field, &start);
+    if let (Change::Person, Some(ours)) = (change, ours) {
+        show_up(side, field, &ours);
     }
     change
 }

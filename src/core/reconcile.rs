@@ -213,6 +213,10 @@ impl<'a> Planner<'a> {
         }
         let is_page = view.read_by == ReadBy::Feed;
         let is_same = view.version == side.seen;
+        if !is_page && is_same && view.read_at < side.read_at {
+            self.drop(ticket, DropReason::Older);
+            return false;
+        }
         if is_page && (side.standing == Standing::Gone || (is_same && differs(side, view))) {
             self.plan.must_read_first.insert(ticket.clone());
             self.plan.decisions.push(Decision::NeedsFetch { ticket: ticket.clone() });
@@ -241,6 +245,7 @@ impl<'a> Planner<'a> {
             self.plan.decisions.push(Decision::Unparked { ticket: ticket.clone() });
         }
         side.seen = view.version;
+        side.read_at = side.read_at.max(view.read_at);
         if side.standing == Standing::Gone {
             side.standing = Standing::Live;
             side.comments_seen = None;
@@ -406,10 +411,12 @@ impl<'a> Planner<'a> {
             return Some(None);
         }
         let seen = self.plan.link.sides.get(ticket).map(|side| side.seen);
-        let checks = |one: &crate::policy::AccountPolicy| one.conditional_writes;
-        if self.ground.policy.accounts.get(&ticket.account).is_some_and(checks) {
+        let account = self.ground.policy.accounts.get(&ticket.account);
+        let is_known = seen.is_some_and(|version| version > Version::default());
+        if is_known && account.is_some_and(|account| account.conditional_writes) {
             return Some(seen);
         }
+        // A ticket that was made without an answer has no version to name.
         views.get(ticket).is_some_and(|view| view.read_by != ReadBy::Feed).then_some(None)
     }
 

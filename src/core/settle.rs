@@ -29,8 +29,8 @@ pub struct Settled {
     pub link: Link,
     /// What was decided and why, for the journal.
     pub decisions: Vec<Decision>,
-    /// Tickets to be fetched by id: whether the write or a person's edit came
-    /// last cannot be told from the answer.
+    /// Tickets to be fetched by id before the link is reconciled next: what they
+    /// show now cannot be told from the answer.
     pub read_again: BTreeSet<TicketKey>,
     /// Later writes to the same ticket that must not be sent: settle them as
     /// [`Outcome::NotApplied`], so that messages keep their order.
@@ -115,9 +115,12 @@ impl Settling<'_> {
                 if was_out {
                     self.take_back(update);
                     self.withdraw_later(update);
+                    // The condition did not hold: it would not hold again.
+                    self.read_again(&update.at, update.if_version.is_some());
                 }
             }
             Outcome::Lost => {
+                self.forget_shown(update);
                 let reason = "it was sent and not answered, and was not found when looked for";
                 self.park_message(update, reason);
             }
@@ -128,6 +131,12 @@ impl Settling<'_> {
                     self.park_side(update, reason);
                 }
             }
+        }
+    }
+
+    fn read_again(&mut self, ticket: &TicketKey, needed: bool) {
+        if needed {
+            self.out.read_again.insert(ticket.clone());
         }
     }
 
@@ -157,11 +166,9 @@ impl Settling<'_> {
 
     fn raise_version(&mut self, update: &Update, applied: &Applied) {
         let Some(side) = self.out.link.sides.get_mut(&update.at) else { return };
-        let Some(version) = applied.version else { return };
-        // Nothing came between a conditional write and the version it names.
-        if update.if_version.is_some_and(|before| side.comments_at >= before) {
-            side.comments_at = side.comments_at.max(version);
-        }
+        // Without a look and without a condition, the new version may hide a person's edit.
+        let is_known = update.if_version.is_some() || applied.shown.is_some();
+        let Some(version) = applied.version.filter(|_| is_known) else { return };
         side.seen = side.seen.max(version);
     }
 
@@ -210,6 +217,16 @@ impl Settling<'_> {
             if values.is_empty() {
                 side.in_flight.remove(field);
                 side.overtaken.remove(field);
+            }
+        }
+    }
+
+    /// A lost value that was shown since is not in flight.
+    fn forget_shown(&mut self, update: &Update) {
+        let Some(side) = self.out.link.sides.get_mut(&update.at) else { return };
+        for (field, sent) in &update.set {
+            if side.shadow.get(field) == Some(sent) {
+                arrive(side, *field, sent);
             }
         }
     }
@@ -306,6 +323,7 @@ impl Settling<'_> {
             refresh_behind(link, ticket, field, self.ground);
         }
         self.out.decisions.push(Decision::Created { ticket: ticket.clone() });
+        self.read_again(ticket, seen == Version::default());
     }
 }
 

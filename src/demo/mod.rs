@@ -139,9 +139,9 @@ fn demo_config(sandbox: &Sandbox, data_dir: PathBuf) -> Result<Config> {
             let (assignees, groups) = marks.unwrap_or_default();
             account.bots.assignees = assignees.into_iter().map(|id| id.0).collect();
             account.bots.groups = groups.into_iter().map(|id| id.0).collect();
-            if let Some(settings) = sandbox.with(name, |sim| sim.suggested_settings()) {
-                account.settings = serde_json::from_value(settings)?;
-            }
+        }
+        if let Some(settings) = sandbox.with(name, |sim| sim.suggested_settings()) {
+            account.settings = serde_json::from_value(settings)?;
         }
     }
     for agent in config.agents.values_mut() {

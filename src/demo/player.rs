@@ -79,15 +79,21 @@ impl Player {
 
     /// The AI agent announces a handoff.
     pub(super) async fn announce(&self, key: &str, body: &serde_json::Value) -> Result<()> {
-        let request = http::Request::post(format!("http://{}/v1/handoffs", self.listening.public))
-            .header("authorization", format!("Bearer {}", self.token.expose()))
-            .header("content-type", "application/json")
-            .header("idempotency-key", key)
-            .body(Bytes::from(serde_json::to_vec(body)?))?;
-        let response = self.send(request).await?;
-        match response.status().as_u16() {
-            202 => Ok(()),
-            status => bail!("the API answered {status}: {}", String::from_utf8_lossy(response.body())),
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        let give_up = self.now().plus(PATIENCE);
+        loop {
+            let request = http::Request::post(format!("http://{}/v1/handoffs", self.listening.public))
+                .header("authorization", format!("Bearer {}", self.token.expose()))
+                .header("content-type", "application/json")
+                .header("idempotency-key", key)
+                .body(body.clone())?;
+            let response = self.send(request).await?;
+            match response.status().as_u16() {
+                202 => return Ok(()),
+                // The same key again is the same handoff.
+                429 | 503 if self.now() < give_up => self.rest(Duration::from_secs(1)).await,
+                status => bail!("the API answered {status}: {}", String::from_utf8_lossy(response.body())),
+            }
         }
     }
 

@@ -62,6 +62,7 @@ pub fn start(setup: SimSetup) -> Box<dyn VendorSim> {
 pub fn start_with(setup: SimSetup, options: Options) -> Box<dyn VendorSim> {
     let fields = fields::custom_fields(options.marker_field);
     Box::new(FreshdeskSim {
+        plan: setup.plan.clone(),
         world: World::new(&setup, fields, options.trash_readable),
         limits: Limits::new(&setup.plan),
         served: BTreeMap::new(),
@@ -69,6 +70,8 @@ pub fn start_with(setup: SimSetup, options: Options) -> Box<dyn VendorSim> {
 }
 
 struct FreshdeskSim {
+    /// The plan's name, for a client that paces itself.
+    plan: String,
     world: World,
     limits: Limits,
     served: BTreeMap<String, u64>,
@@ -127,7 +130,12 @@ impl VendorSim for FreshdeskSim {
     }
 
     fn handle(&mut self, request: ::http::Request<Bytes>, now: Timestamp) -> ::http::Response<Bytes> {
-        self.answer(&request, now).into_http()
+        let mut answer = self.answer(&request, now);
+        let count: u64 = self.served.values().sum();
+        answer
+            .headers
+            .push(("x-request-id", world::secret(self.world.seed, &format!("request {count}"), 32)));
+        answer.into_http()
     }
 
     fn human(&mut self, act: HumanAct, now: Timestamp) -> Result<RemoteId, String> {
@@ -164,7 +172,7 @@ impl VendorSim for FreshdeskSim {
     }
 
     fn suggested_settings(&self) -> serde_json::Value {
-        json!({"statuses": {"6": "pending", "7": "on_hold"}})
+        json!({"plan": self.plan, "statuses": {"6": "pending", "7": "on_hold"}})
     }
 
     fn bot_marks(&self) -> (Vec<RemoteId>, Vec<RemoteId>) {

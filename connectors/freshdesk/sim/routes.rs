@@ -48,6 +48,8 @@ const ROUTES: &[Entry] = &[
     ("companies", &[("GET", people::none)]),
     ("companies/{id}", &[("GET", people::nobody)]),
     ("roles", &[("GET", people::none)]),
+    ("company_fields", &[("GET", people::none)]),
+    ("contact_fields", &[("GET", people::none)]),
     ("ticket_fields", &[("GET", fields::list)]),
     ("admin/ticket_fields", &[("GET", fields::admin_list)]),
     ("admin/ticket_fields/{id}", &[("GET", fields::admin_view)]),

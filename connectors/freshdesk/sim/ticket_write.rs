@@ -170,15 +170,11 @@ impl Reader<'_> {
     }
 
     fn check_requester(&mut self) {
-        if let Some(id) = self.integer("requester_id") {
-            if !self.world.is_person(id) {
-                self.checks.invalid("requester_id", "There is no contact matching the given requester_id");
-            }
+        if self.integer("requester_id").is_some_and(|id| !self.world.is_person(id)) {
+            self.checks.invalid("requester_id", "There is no contact matching the given requester_id");
         }
-        if let Some(email) = self.text("email") {
-            if !is_email(&email) {
-                self.checks.invalid("email", "It should be in the 'valid email address' format");
-            }
+        if self.text("email").is_some_and(|email| !is_email(&email)) {
+            self.checks.invalid("email", "It should be in the 'valid email address' format");
         }
         for name in ["name", "phone", "twitter_id", "unique_external_id"] {
             self.text(name);

@@ -288,8 +288,9 @@ impl VendorSim for StripeSim {
         json!({"api_key": self.world.secret_key(), "restricted_key": self.world.restricted_key()})
     }
 
+    /// Everything in this world is in test mode.
     fn suggested_settings(&self) -> serde_json::Value {
-        json!({})
+        json!({ "livemode": false })
     }
 
     fn bot_marks(&self) -> (Vec<RemoteId>, Vec<RemoteId>) {

@@ -257,10 +257,13 @@ fn several_open_invoices_are_counted_so_that_a_cut_line_tells_them_all() {
 #[test]
 fn a_failed_or_silent_source_gives_its_reason() {
     let mut handoff = full();
+    let secret =
+        Fact { sensitivity: Sensitivity::Restricted, ..fact(FactKey::Plan, text("Secret"), "", "sub_1") };
     let plan = |handoff: &Handoff| composed(handoff, ticket()).lines().nth(2).map(str::to_owned);
     let rows = [
         (SourceAnswer::Failed("a permission is missing".to_owned()), "unknown (stripe failed)"),
         (SourceAnswer::Nobody, "unknown (stripe knows nobody by this e-mail)"),
+        (SourceAnswer::Facts(vec![secret]), "unknown (no source says it, or it is restricted)"),
         (SourceAnswer::Facts(vec![]), "unknown (no source says it, or it is restricted)"),
     ];
     for (answer, words) in rows {
@@ -302,6 +305,10 @@ fn foreign_text_cannot_make_lines_or_pass_for_ours() {
     assert_eq!(shown.lines().filter(|line| line.starts_with("Plan:")).count(), 1);
     assert_eq!(shown.lines().filter(|line| line.starts_with("Tried:")).count(), 1);
     assert!(!shown.contains(['\u{202E}', '\u{200B}', '\u{0007}', '\u{2028}', '\r']));
+    for line in shown.lines().skip_while(|line| *line != SEPARATOR) {
+        let marks: String = line.chars().filter(|c| matches!(c, '“' | '”')).collect();
+        assert_eq!(marks, "“”".repeat(marks.chars().count() / 2), "{line}");
+    }
     let wants = shown.lines().find(|line| line.starts_with("Wants:")).expect("the line is there");
     assert_eq!((wants.matches('“').count(), wants.matches('”').count()), (1, 1));
     assert!(

@@ -13,9 +13,10 @@ use crate::{
     transcript::merge_told,
 };
 
-/// How long after the deadline the one late message waits for sources that have
-/// not answered yet, in milliseconds: there is no second one for them.
-pub const LATE_WAIT_MS: i64 = 30_000;
+/// How long after the deadline the one late message waits at most for sources
+/// that have not answered yet, in milliseconds: there is no second one for them.
+/// Whoever asks gives up earlier; this is for answers that a restart lost.
+pub const LATE_WAIT_MS: i64 = 90_000;
 
 /// Something that happened to a handoff.
 #[derive(Clone, Debug, PartialEq, Eq)]

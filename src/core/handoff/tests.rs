@@ -10,6 +10,8 @@ use crate::model::{
 };
 
 const T0: Timestamp = Timestamp(1_000_000);
+/// When what is late leaves at the latest, after [`T0`].
+const LATE_AT: i64 = 4_000 + LATE_WAIT_MS;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp(T0.0 + ms)
@@ -285,11 +287,11 @@ fn what_comes_late_is_sent_once_and_after_the_briefing() {
     let early = next(&delivering(), answered("billing", facts("billing")), 4_100);
     assert!(early.record.late_facts && early.record.late_key.is_none(), "the briefing is not there yet");
     let there = next(&early.record, HandoffEvent::BriefingSettled(applied()), 5_000);
-    assert_eq!(wakes(&there), [at(4_000 + LATE_WAIT_MS)], "waits for the other source");
-    assert_eq!(next(&there.record, HandoffEvent::DeadlinePassed, 33_999).effects, []);
+    assert_eq!(wakes(&there), [at(LATE_AT)], "waits for the other source");
+    assert_eq!(next(&there.record, HandoffEvent::DeadlinePassed, LATE_AT - 1).effects, []);
     let key = late_key(&there.record.id);
     let send = Effect::SendLate { key: key.clone(), edit: Some("c9".into()) };
-    let by_time = next(&there.record, HandoffEvent::DeadlinePassed, 34_000);
+    let by_time = next(&there.record, HandoffEvent::DeadlinePassed, LATE_AT);
     assert_eq!(by_time.effects[0], send);
     let by_answer = next(&there.record, answered("crm", SourceAnswer::Failed("timeout".to_owned())), 6_000);
     assert_eq!(by_answer.effects[0], send);
@@ -307,18 +309,18 @@ fn what_comes_late_is_sent_once_and_after_the_briefing() {
 
 #[test]
 fn a_late_message_that_did_not_arrive_is_not_repeated() {
-    let late = next(&delivered(), answered("billing", facts("billing")), 40_000);
+    let late = next(&delivered(), answered("billing", facts("billing")), 140_000);
     assert!(matches!(late.effects[0], Effect::SendLate { .. }));
     for (settled, words) in
         [(Settled::Lost, "not found"), (Settled::Refused("plan".to_owned()), "refused: plan")]
     {
-        let step = next(&late.record, HandoffEvent::LateSettled(settled), 41_000);
+        let step = next(&late.record, HandoffEvent::LateSettled(settled), 141_000);
         assert_eq!((step.record.state, step.record.late_facts), (HandoffState::Delivered, true));
         assert!(step.record.failure.as_deref().is_some_and(|why| why.contains(words)));
         assert_eq!(wakes(&step), [at(86_400_000)]);
         assert_eq!(step.effects.len(), 1);
     }
-    let again = next(&late.record, HandoffEvent::LateSettled(Settled::NotApplied), 41_000);
+    let again = next(&late.record, HandoffEvent::LateSettled(Settled::NotApplied), 141_000);
     assert_eq!(again.effects[0], late.effects[0], "certainly not there: the same write again");
 }
 
@@ -437,7 +439,7 @@ fn walk(start: &Handoff, events: &[&HandoffEvent]) {
     let mut record = start.clone();
     let (mut briefings, mut lates, mut done) = (0, 0, 0);
     for event in events {
-        let step = advance_handoff(&record, event, &rules(), at(50_000));
+        let step = advance_handoff(&record, event, &rules(), at(150_000));
         for effect in &step.effects {
             match effect {
                 Effect::SendBriefing { .. } => briefings += 1,
@@ -448,7 +450,7 @@ fn walk(start: &Handoff, events: &[&HandoffEvent]) {
         }
         assert!(is_open(&record) || step.record.state == record.state, "closed stays closed: {event:?}");
         assert_eq!(done == 1, is_open(start) && !is_open(&step.record), "{events:?}");
-        let again = advance_handoff(&step.record, event, &rules(), at(50_000));
+        let again = advance_handoff(&step.record, event, &rules(), at(150_000));
         assert_eq!((&again.record, &again.effects), (&step.record, &Vec::new()), "{event:?} twice");
         record = step.record;
     }
@@ -476,17 +478,22 @@ fn a_request_and_the_native_change_are_one_handoff_in_either_order() {
     let early = joined(opening(Some(&packaging()), &said("k1"), 100)).record;
     assert_eq!(early.told.attempts, [attempt("k1")], "in the briefing");
     assert!(!early.late_facts);
-    let late = joined(opening(Some(&delivered()), &said("k1"), 40_000));
+    let late = joined(opening(Some(&delivered()), &said("k1"), 140_000));
     assert!(matches!(late.effects[0], Effect::SendLate { .. }));
-    let late = joined(opening(Some(&accepted_native()), &said("k1"), 40_000));
+    let accepted_native = next(&delivered(), HandoffEvent::OwnerSpoke { at: at(6_000) }, 6_000).record;
+    let late = joined(opening(Some(&accepted_native), &said("k1"), 140_000));
     assert!(
         matches!(late.effects[0], Effect::SendLate { .. }),
         "the first request joins after the acceptance"
     );
 }
 
-fn accepted_native() -> Handoff {
-    accepted()
+#[test]
+fn a_ticket_that_is_solved_early_still_gets_its_briefing() {
+    for early in [packaging(), delivering()] {
+        let step = next(&early, HandoffEvent::Solved, 100);
+        assert_eq!((step.record, step.effects), (early, vec![]));
+    }
 }
 
 #[test]
@@ -496,9 +503,12 @@ fn repeats_of_a_sign_change_nothing() {
         let step = joined(opening(Some(&last), &said("k1"), 999));
         assert_eq!((step.record, step.effects), (last, vec![]));
     }
-    let joined_late = joined(opening(Some(&delivered()), &said("k1"), 40_000)).record;
-    let again = joined(opening(Some(&joined_late), &said("k1"), 41_000));
-    assert_eq!((again.record, again.effects), (joined_late, vec![]));
+    let joined_late = joined(opening(Some(&delivered()), &said("k1"), 140_000)).record;
+    let again = joined(opening(Some(&joined_late), &said("k1"), 141_000));
+    assert_eq!((&again.record, again.effects), (&joined_late, vec![]));
+    let over = next(&joined_late, HandoffEvent::Solved, 150_000).record;
+    let again = joined(opening(Some(&over), &said("k1"), 160_000));
+    assert_eq!((again.record, again.effects), (over, vec![]), "a request that joined opens nothing later");
     assert_eq!(opening(Some(&packaging()), &to_human(human("-", "8")), 5), Opening::Ignored);
     assert_eq!(opening(Some(&closed()), &to_human(human("-", "8")), 5), Opening::Ignored);
 }

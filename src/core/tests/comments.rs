@@ -1,1 +1,570 @@
+//! Comments on two linked tickets, step by step: one row a story.
+//!
+//! Steps: `see a: 1 hello, 2 psst note` lists a ticket's comments (public, by an
+//! agent and mailed, unless a word says `note`, `customer` or `unmailed`);
+//! `newer a`, `count a 2` and `same a` are views without comments; `again` is no
+//! view at all; `settle b -> here 7 | unknown | not_applied | lost | refused`
+//! ends the oldest write to a ticket; `brief b` sends a note of ours, `gone a`
+//! and `move a` are what they say. After each step: what was decided, in any order.
 
+use std::collections::BTreeMap;
+
+use handoffd_core::{
+    Body, Comment, CommentsSeen, Field, Mail, Message, Observed, OpKey, Person, PrivateComment,
+    PrivateMessage, PrivateText, PublicComment, PublicText, RemoteId, Role, TicketKey, Timestamp, Value,
+    Version,
+    intent::{Applied, Intent, Outcome, Update},
+    link::{Link, Side},
+    policy::{Route, SyncPolicy},
+    reconcile::{gone, moved, reconcile, settle, start_link},
+    settle::note_leaves,
+};
+
+use crate::rows::{Vendors, policy, show_decision, ticket, view_of};
+
+struct Story {
+    link: Link,
+    policy: SyncPolicy,
+    queue: Vec<Intent>,
+    version: i64,
+    briefs: u32,
+}
+
+fn subject() -> handoffd_core::Fields {
+    handoffd_core::Fields::from([(Field::Subject, Value::subject("Hi"))])
+}
+
+impl Story {
+    fn new(options: &str) -> Self {
+        let mut policy = policy(&["a", "b"]);
+        policy.private_notes = !options.contains("public only");
+        if options.contains("facing b") {
+            policy.customer_facing = "b".into();
+        }
+        let mut link = start_link(policy.group.clone(), &view_of("a", 10, subject()), &policy);
+        if options.contains("route") {
+            policy.routes.push(Route { from: "a".into(), to: "b".into(), with_tags: Default::default() });
+        } else {
+            let side =
+                Side { shadow: subject(), seen: Version(10), comments_seen: Some(0), ..Side::default() };
+            link.sides.insert(ticket("b"), side);
+            let first = link.sides.get_mut(&ticket("a")).unwrap();
+            first.comments_seen = Some(0);
+        }
+        Self { link, policy, queue: Vec::new(), version: 1_000, briefs: 0 }
+    }
+
+    fn step(&mut self, step: &str) -> String {
+        let words: Vec<_> = step.split_whitespace().collect();
+        self.version += 1_000;
+        let mut found = match words.as_slice() {
+            ["settle", name, "->", how @ ..] => self.settle(name, how),
+            ["brief", name] => self.brief(name),
+            ["gone", name] => {
+                self.link = gone(&self.link, &ticket(name));
+                Vec::new()
+            }
+            ["move", name] => {
+                self.link = moved(&self.link, &ticket(name), &TicketKey::new(*name, "2"));
+                Vec::new()
+            }
+            _ => {
+                let views = self.views(step, &words);
+                self.reconcile(&views)
+            }
+        };
+        found.sort();
+        found.join("; ")
+    }
+
+    fn views(&self, step: &str, words: &[&str]) -> BTreeMap<TicketKey, Observed> {
+        if words == ["again"] {
+            return BTreeMap::new();
+        }
+        let name = words[1].trim_end_matches(':');
+        let mut view = view_of(name, self.version, subject());
+        view.comment_count = None;
+        let age = if words[0] == "soon" { 1_000 } else { 10_000 };
+        view.read_at = Timestamp(self.version + age);
+        match words[0] {
+            "newer" => {}
+            "same" => view.version = self.link.sides[&ticket(name)].seen,
+            "count" => view.comment_count = words[2].parse().ok(),
+            _ => {
+                let list = step.split_once(':').expect("a list").1;
+                let comments = list.split(',').filter(|item| !item.trim().is_empty()).map(comment);
+                view.comments = CommentsSeen::All(comments.collect());
+            }
+        }
+        BTreeMap::from([(ticket(name), view)])
+    }
+
+    fn reconcile(&mut self, views: &BTreeMap<TicketKey, Observed>) -> Vec<String> {
+        let plan = reconcile(&self.link, views, &self.policy, &Vendors, Timestamp(self.version));
+        self.link = plan.link;
+        let mut found: Vec<_> = plan.decisions.iter().map(show_decision).collect();
+        found.retain(|line| !line.starts_with("comment ") && !line.starts_with("creating"));
+        found.extend(plan.intents.iter().map(show_intent));
+        found.extend(plan.look_at_comments.iter().map(|ticket| format!("look {}", ticket.account)));
+        found.extend(plan.must_read_first.iter().map(|ticket| format!("read {}", ticket.account)));
+        found.extend(plan.requeue_after.map(|_| "requeue".to_owned()));
+        self.queue.extend(plan.intents);
+        found
+    }
+
+    fn settle(&mut self, name: &str, how: &[&str]) -> Vec<String> {
+        let at = self.queue.iter().position(|intent| intent.account().as_str() == name).expect("a write");
+        let intent = self.queue.remove(at);
+        let outcome = match how {
+            ["not_applied"] => Outcome::NotApplied,
+            ["lost"] => Outcome::Lost,
+            ["refused"] => Outcome::Refused("no".to_owned()),
+            _ => Outcome::Applied(Box::new(Applied {
+                ticket: ticket(name),
+                version: Some(Version(self.version)),
+                shown: None,
+                comment: how.get(1).map(|id| RemoteId::from(*id)),
+            })),
+        };
+        let settled = settle(&self.link, &intent, &outcome, &self.policy, &Vendors);
+        let twice = settle(&settled.link, &intent, &outcome, &self.policy, &Vendors);
+        assert_eq!(twice.link, settled.link, "settling twice");
+        self.link = settled.link;
+        let mut found: Vec<_> = settled.decisions.iter().map(show_decision).collect();
+        for key in settled.withdraw {
+            let at = self.queue.iter().position(|intent| *intent.key() == key).expect("a write");
+            let intent = self.queue.remove(at);
+            self.link = settle(&self.link, &intent, &Outcome::NotApplied, &self.policy, &Vendors).link;
+            found.push("withdrawn".to_owned());
+        }
+        found
+    }
+
+    /// A briefing; announced unless the ticket is named with a `?`.
+    fn brief(&mut self, name: &str) -> Vec<String> {
+        self.briefs += 1;
+        let key = OpKey(format!("h{}", self.briefs));
+        let text = PrivateText::new(Body::inline("facts"));
+        let message = Some(Message::Private(PrivateMessage { author: None, text }));
+        let at = ticket(name.trim_end_matches('?'));
+        let update = Update { at, set: Default::default(), message, if_version: None, key };
+        if !name.ends_with('?') {
+            self.link = note_leaves(&self.link, &update, Timestamp(self.version));
+        }
+        self.queue.push(Intent::Update(update));
+        Vec::new()
+    }
+}
+
+fn comment(item: &str) -> Comment {
+    let words: Vec<_> = item.split_whitespace().collect();
+    let has = |word: &str| words.contains(&word);
+    let role = if has("customer") { Role::Customer } else { Role::Agent };
+    let author = Person { role, ..Person::customer("Bo", "bo@example.org") };
+    let (id, body, at) = (RemoteId::from(words[0]), Body::inline(words[1]), Timestamp(0));
+    if has("note") {
+        return Comment::Private(PrivateComment { id, author, text: PrivateText::new(body), at });
+    }
+    let text = PublicText::shown_publicly(body);
+    let mailed = !has("unmailed") && !has("customer");
+    Comment::Public(PublicComment { id, author, text, at, mailed })
+}
+
+fn show_intent(intent: &Intent) -> String {
+    let text = |body: &Body| body.text().unwrap_or("?").to_owned();
+    match intent {
+        Intent::Update(Update { at, message: Some(Message::Public(message)), .. }) => {
+            let mail = if message.mail == Mail::Send { " mailed" } else { "" };
+            format!("{} says {}{mail}", at.account, text(message.text.body()))
+        }
+        Intent::Update(Update { at, message: Some(Message::Private(message)), .. }) => {
+            format!("{} notes {}", at.account, text(message.text.body()))
+        }
+        Intent::Create(create) => match &create.ticket.opening {
+            Some(opening) => format!("create {} with {}", create.at, text(opening.text.body())),
+            None => format!("create {}", create.at),
+        },
+        other => format!("{other:?}"),
+    }
+}
+
+type Steps = &'static [(&'static str, &'static str)];
+
+fn check(name: &str, options: &str, steps: Steps) {
+    let mut story = Story::new(options);
+    for (at, (step, expected)) in steps.iter().enumerate() {
+        let mut expected: Vec<_> = expected.split("; ").filter(|item| !item.is_empty()).collect();
+        expected.sort_unstable();
+        assert_eq!(story.step(step), expected.join("; "), "{name}: step {at}, {step}");
+    }
+}
+
+#[test]
+fn what_is_said_on_one_side_is_said_on_the_other() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "once",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> here 7", ""),
+                ("see b: 7 hello", ""),
+                ("see a: 1 hello", ""),
+            ],
+        ),
+        (
+            "in order, one update each",
+            "",
+            &[("see a: 1 one, 2 two, 3 three", "b says one; b says two; b says three")],
+        ),
+        (
+            "both ways",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> here 7", ""),
+                ("see b: 7 hello, 8 hi", "a says hi"),
+            ],
+        ),
+        ("a note stays a note", "", &[("see a: 1 psst note", "b notes psst")]),
+        (
+            "notes stay at home where only public ones travel",
+            "public only",
+            &[("see a: 1 psst note, 2 hello", "b says hello")],
+        ),
+        ("the same words twice are two comments", "", &[("see a: 1 ok, 2 ok", "b says ok; b says ok")]),
+        (
+            "existing ones on both sides are united",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("see b: 1 hi", "requeue"),
+                ("settle b -> here 2", ""),
+                ("again", "look b"),
+                ("see b: 1 hi, 2 hello", "a says hi"),
+            ],
+        ),
+        (
+            "made private at its origin: an alarm",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> here 7", ""),
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("see a: 1 hello note", ""),
+            ],
+        ),
+        (
+            "made private before it travelled: a note",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> not_applied", ""),
+                ("see a: 1 hello note", "hidden 0 a/1#1; b notes hello"),
+            ],
+        ),
+        (
+            "made public: what was private once stays so",
+            "",
+            &[
+                ("see a: 1 hello note", "b notes hello"),
+                ("settle b -> not_applied", ""),
+                ("see a: 1 hello", "b notes hello"),
+            ],
+        ),
+        (
+            "deleted before it travelled",
+            "",
+            &[("see a: 1 hello", "b says hello"), ("settle b -> not_applied", ""), ("see a:", "parked 0 b")],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn who_mails_the_customer() {
+    let rows: &[(&str, &str, Steps)] = &[
+        ("mailed where it was written: silent", "facing b", &[("see a: 1 hello", "b says hello")]),
+        (
+            "mailed by nobody: the account that faces the customer",
+            "facing b",
+            &[("see a: 1 hello unmailed", "b says hello mailed")],
+        ),
+        ("not another one", "", &[("see a: 1 hello unmailed", "b says hello")]),
+        ("never what the customer wrote", "facing b", &[("see a: 1 hello customer", "b says hello")]),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn when_comments_are_looked_at() {
+    let rows: &[(&str, &str, Steps)] = &[
+        ("a new version may hide some", "", &[("newer a", "look a"), ("see a: 1 hello", "b says hello")]),
+        (
+            "until they were looked at",
+            "",
+            &[("newer a", "look a"), ("again", "look a"), ("see a:", ""), ("again", "")],
+        ),
+        ("a count that is known says there are none", "", &[("count a 0", "")]),
+        ("a count that is not known says there are", "", &[("count a 1", "look a")]),
+        ("the version that was looked at holds no more", "", &[("see a:", ""), ("same a", "")]),
+        ("unless it was looked at within its second", "", &[("soon a:", ""), ("same a", "look a")]),
+        (
+            "our own message counts",
+            "",
+            &[("see a: 1 hello", "b says hello"), ("settle b -> here 7", ""), ("count b 1", "")],
+        ),
+        (
+            "and another beside it does too",
+            "",
+            &[("see a: 1 hello", "b says hello"), ("settle b -> here 7", ""), ("count b 2", "look b")],
+        ),
+        (
+            "while ours is on its way nobody can tell them apart",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("see b: 7 hello", "requeue"),
+                ("newer b", ""),
+                ("settle b -> here 7", ""),
+                ("again", "look b"),
+                ("see b: 7 hello", ""),
+            ],
+        ),
+        (
+            "a text that is not at hand is looked up",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> not_applied", ""),
+                ("again", "look a"),
+                ("see a: 1 hello", "b says hello"),
+            ],
+        ),
+        (
+            "the origin is gone",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> not_applied", ""),
+                ("gone a", ""),
+                ("again", "parked 0 b"),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn what_becomes_of_a_message() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "not applied: again, and in order",
+            "",
+            &[
+                ("see a: 1 one, 2 two", "b says one; b says two"),
+                ("settle b -> not_applied", "withdrawn"),
+                ("see a: 1 one, 2 two", "b says one; b says two"),
+            ],
+        ),
+        (
+            "lost: never again",
+            "",
+            &[("see a: 1 hello", "b says hello"), ("settle b -> lost", "parked 0 b"), ("see a: 1 hello", "")],
+        ),
+        (
+            "lost, and there after all",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> lost", "parked 0 b"),
+                ("see b: 7 hello", "arrived 0 b/1#7"),
+                ("see b: 7 hello", ""),
+            ],
+        ),
+        (
+            "lost, and somebody says something else",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> lost", "parked 0 b"),
+                ("see b: 7 hi", "a says hi"),
+            ],
+        ),
+        (
+            "lost, and somebody notes the same",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> lost", "parked 0 b"),
+                ("see b: 7 hello note", "a notes hello"),
+            ],
+        ),
+        (
+            "refused: parked, the next goes on",
+            "",
+            &[
+                ("see a: 1 one, 2 two", "b says one; b says two"),
+                ("settle b -> refused", "parked 0 b"),
+                ("settle b -> here 8", ""),
+                ("see b: 8 two", ""),
+            ],
+        ),
+        (
+            "applied without an id: found by its text",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> unknown", ""),
+                ("again", "look b"),
+                ("see b: 7 hello", "arrived 0 b/1#7"),
+                ("again", ""),
+            ],
+        ),
+        (
+            "merged away: what stood there is not said again",
+            "",
+            &[
+                ("see a: 1 hello", "b says hello"),
+                ("settle b -> here 7", ""),
+                ("move b", ""),
+                ("see a: 1 hello, 2 more", "b says more; look b"),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn our_own_words_are_not_mirrored() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "a briefing that was announced",
+            "",
+            &[
+                ("brief a", ""),
+                ("see a: 1 facts note", "requeue"),
+                ("settle a -> here 1", ""),
+                ("see a: 1 facts note", ""),
+            ],
+        ),
+        (
+            "one that was not",
+            "public only",
+            &[("brief a?", ""), ("settle a -> here 1", ""), ("see a: 1 facts note", "")],
+        ),
+        (
+            "one that was taken for somebody's words at first",
+            "public only",
+            &[
+                ("brief a?", ""),
+                ("see a: 1 facts note", ""),
+                ("settle a -> here 1", ""),
+                ("see a: 1 facts note", ""),
+            ],
+        ),
+        (
+            "lost, and found by its text",
+            "",
+            &[
+                ("brief a", ""),
+                ("settle a -> lost", "parked 0 a"),
+                ("see a: 1 facts note", "arrived 0 a/1#1"),
+            ],
+        ),
+        (
+            "lost, and found by the name of its write",
+            "",
+            &[
+                ("brief a", ""),
+                ("settle a -> lost", "parked 0 a"),
+                ("see a: 1 facts/h1 note", "arrived 0 a/1#1"),
+            ],
+        ),
+        (
+            "not applied: as if it had never left",
+            "",
+            &[("brief a", ""), ("settle a -> not_applied", ""), ("see a: 1 facts note", "b notes facts")],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_mirror_opens_with_the_first_message() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "the first, the others follow",
+            "route",
+            &[
+                ("newer a", "look a"),
+                ("see a: 1 one customer, 2 two", "create b with one"),
+                ("settle b -> here 1", "created b/1"),
+                ("see a: 1 one customer, 2 two", "b says two"),
+            ],
+        ),
+        (
+            "no opening where the first is private",
+            "route",
+            &[
+                ("see a: 1 psst note, 2 hello", "create b"),
+                ("settle b -> here", "created b/1"),
+                ("see a: 1 psst note, 2 hello", "b notes psst; b says hello"),
+            ],
+        ),
+        ("no comment at all", "route", &[("see a:", "create b")]),
+        (
+            "not applied: made again",
+            "route",
+            &[
+                ("see a: 1 one", "create b with one"),
+                ("settle b -> not_applied", ""),
+                ("see a: 1 one", "create b with one"),
+            ],
+        ),
+        (
+            "lost: never again",
+            "route",
+            &[
+                ("see a: 1 one", "create b with one"),
+                ("settle b -> lost", "create parked b"),
+                ("see a: 1 one", ""),
+            ],
+        ),
+        (
+            "refused: parked",
+            "route",
+            &[
+                ("see a: 1 one", "create b with one"),
+                ("settle b -> refused", "create parked b"),
+                ("see a: 1 one", ""),
+            ],
+        ),
+        ("one at a time", "route", &[("see a: 1 one", "create b with one"), ("see a: 1 one, 2 two", "")]),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_plan_is_bounded() {
+    let mut story = Story::new("");
+    let many: Vec<_> = (1..=50).map(|number| format!("{number} m{number}")).collect();
+    let found = story.step(&format!("see a: {}", many.join(", ")));
+    assert_eq!(found.matches("b says").count(), 20);
+    assert!(found.contains("requeue"), "{found}");
+    let said = |intent: &Intent| show_intent(intent).trim_start_matches("b says m").parse::<u32>().unwrap();
+    assert_eq!(story.queue.iter().map(said).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_merged_ticket_wins_with_its_fields() {
+    let story = Story::new("");
+    let to = TicketKey::new("b", "2");
+    let link = moved(&story.link, &ticket("b"), &to);
+    let mut view = view_of("b", 50, handoffd_core::Fields::from([(Field::Subject, Value::subject("Other"))]));
+    view.ticket = to.clone();
+    let views = BTreeMap::from([(to, view)]);
+    let plan = reconcile(&link, &views, &story.policy, &Vendors, Timestamp(0));
+    assert_eq!(plan.link.base[&Field::Subject], Value::subject("Other"));
+    assert_eq!(plan.link.former, [ticket("b")]);
+}

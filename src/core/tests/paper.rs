@@ -43,7 +43,8 @@ pub struct Desk {
 
 impl Desk {
     fn touch(&mut self, now: i64) {
-        self.version = if self.coarse { self.version.max(now / 1_000 * 1_000) } else { now.max(self.version + 1) };
+        self.version =
+            if self.coarse { self.version.max(now / 1_000 * 1_000) } else { now.max(self.version + 1) };
     }
 }
 
@@ -52,7 +53,7 @@ impl Desk {
 pub struct Register {
     pub last: Option<Value>,
     pub contested: bool,
-    editors: BTreeSet<TicketKey>,
+    pub editors: BTreeSet<TicketKey>,
 }
 
 /// A write whose outcome is known and not settled.
@@ -146,7 +147,11 @@ impl World {
     /// Another account gets a mirror, or has a ticket already that is joined.
     fn join_or_route(&mut self, name: &str, fields: &Fields) {
         match self.rng.random_range(0..3) {
-            0 => self.policy.routes.push(Route { from: "a".into(), to: name.into(), with_tags: BTreeSet::new() }),
+            0 => self.policy.routes.push(Route {
+                from: "a".into(),
+                to: name.into(),
+                with_tags: BTreeSet::new(),
+            }),
             joined => {
                 let fields = if joined == 1 { fields.clone() } else { random_fields(&mut self.rng) };
                 let key = ticket(name);
@@ -200,6 +205,7 @@ impl World {
     }
 
     fn changed(&mut self, key: &TicketKey) {
+        self.now += 1;
         let now = self.now;
         self.desks.get_mut(key).expect("a desk").touch(now);
         let mut page = self.fresh(key, false);
@@ -350,10 +356,14 @@ impl World {
     }
 
     fn fetch(&mut self, key: &TicketKey, list: bool) -> Observed {
-        self.dirty.remove(key);
-        let desk = self.desks.get_mut(key).expect("a desk");
-        desk.unread.clear();
-        desk.unread_tags.clear();
+        self.now += 1;
+        // A ticket that is no side yet stays to be looked at.
+        if self.link.sides.contains_key(key) {
+            self.dirty.remove(key);
+            let desk = self.desks.get_mut(key).expect("a desk");
+            desk.unread.clear();
+            desk.unread_tags.clear();
+        }
         self.fresh(key, list)
     }
 
@@ -411,8 +421,12 @@ impl World {
     }
 
     pub fn send_one(&mut self, may_fail: bool) {
-        let free: Vec<_> =
-            self.queues.iter().filter(|(key, queue)| !queue.is_empty() && !self.is_waiting(key)).map(|(key, _)| key.clone()).collect();
+        let free: Vec<_> = self
+            .queues
+            .iter()
+            .filter(|(key, queue)| !queue.is_empty() && !self.is_waiting(key))
+            .map(|(key, _)| key.clone())
+            .collect();
         if free.is_empty() {
             return;
         }
@@ -475,11 +489,9 @@ impl World {
                 if update.if_version.is_some_and(|version| version.0 != desk.version) {
                     return None;
                 }
-                assert!(
-                    desk.coarse || update.if_version.is_none() || update.set.keys().all(|one| !desk.unread.contains(one)),
-                    "a conditional write overwrote an unread edit"
-                );
-                self.overwrite(key, &update.set);
+                // A condition that holds says that nothing there is unknown.
+                let is_blind = update.if_version.is_none() || desk.coarse;
+                self.overwrite(key, &update.set, is_blind);
                 update.message.as_ref().map(|message| self.put_message(key, message))
             }
             Intent::EditNote(_) => None,
@@ -499,13 +511,13 @@ impl World {
     }
 
     /// Fields are set, over whatever a person did since we last looked.
-    fn overwrite(&mut self, key: &TicketKey, set: &Fields) {
+    fn overwrite(&mut self, key: &TicketKey, set: &Fields, is_blind: bool) {
         let shown = Vendors.normalize(&key.account, set);
         let desk = self.desks.get_mut(key).expect("a desk");
-        for field in set.keys().filter(|field| desk.unread.contains(field)) {
+        for field in set.keys().filter(|field| is_blind && desk.unread.contains(field)) {
             self.registers.entry(*field).or_default().contested = true;
         }
-        if set.contains_key(&Field::Tags) {
+        if is_blind && set.contains_key(&Field::Tags) {
             for tag in std::mem::take(&mut desk.unread_tags) {
                 self.tags.insert(tag, None);
             }
@@ -527,13 +539,16 @@ impl World {
         settle_is_idempotent(&settled.link, &sent, self);
         self.trace.extend(settled.decisions.iter().map(|one| format!("    {}", show_decision(one))));
         self.link = settled.link;
-        self.dirty.extend(settled.read_again);
         for key in settled.withdraw {
             self.withdraw(&key);
         }
-        let mut views = BTreeMap::new();
+        let mut views: BTreeMap<_, _> = BTreeMap::new();
         if let Outcome::Applied(applied) = sent.outcome {
             views.extend(applied.shown.map(|view| (view.ticket.clone(), view)));
+        }
+        for key in settled.read_again {
+            let view = self.fetch(&key, false);
+            views.insert(key, view);
         }
         self.reconcile(views);
     }

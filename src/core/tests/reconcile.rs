@@ -311,6 +311,13 @@ fn what_is_in_flight_is_ours() {
             "",
             "status=solved; b status=open !status ~status:solved out",
             "b@11 status=solved",
+            "status=solved; b ~status:solved",
+        ),
+        (
+            "it shows up, and nothing is outstanding",
+            "",
+            "status=solved; b status=open !status ~status:solved",
+            "b@11 status=solved",
             "status=solved",
         ),
         (
@@ -332,7 +339,7 @@ fn what_is_in_flight_is_ours() {
             "",
             "status=pending; b status=open !status ~status:solved ~status:pending out",
             "b@11 status=pending",
-            "status=pending",
+            "status=pending; b ~status:pending",
         ),
         (
             "one that was given up shows up",
@@ -353,7 +360,14 @@ fn what_is_in_flight_is_ours() {
             "",
             "status=solved priority=low; b status=open !status ~status:solved out",
             "b@11 status=solved priority=high",
-            "status=solved priority=high; took priority b=high; a priority=low !priority ~priority:high; update a priority=high ?10",
+            "status=solved priority=high; took priority b=high; b ~status:solved; a priority=low !priority ~priority:high; update a priority=high ?10",
+        ),
+        (
+            "a person set it before ours came, and then another",
+            "",
+            "status=solved; b ~status:solved out",
+            "b@11 status=pending",
+            "status=pending; took status b=pending; b ~status:solved; a status=solved !status ~status:pending; update a status=pending ?10",
         ),
         (
             "an outstanding write holds back the next",
@@ -553,13 +567,19 @@ fn tags_merge_as_sets() {
             "b@11 tags=Big,x",
             "tags=Big,x; tags b +Big; b tags=Big,x; a tags=x !tags ~tags:Big,x; update a tags=Big,x ?10",
         ),
-        ("ours shows up", "", "tags=x,y; b tags=x !tags ~tags:x,y out", "b@11 tags=x,y", "tags=x,y"),
+        (
+            "ours shows up",
+            "",
+            "tags=x,y; b tags=x !tags ~tags:x,y out",
+            "b@11 tags=x,y",
+            "tags=x,y; b ~tags:x,y",
+        ),
         (
             "ours shows up with an addition on top: only that counts",
             "",
             "tags=y; b tags=x !tags ~tags:y out",
             "b@11 tags=y,z",
-            "tags=y,z; tags b +z; a tags=y !tags ~tags:y,z; update a tags=y,z ?10",
+            "tags=y,z; tags b +z; b ~tags:y; a tags=y !tags ~tags:y,z; update a tags=y,z ?10",
         ),
         (
             "an addition before ours came",
@@ -567,6 +587,20 @@ fn tags_merge_as_sets() {
             "tags=x,y; b tags=x !tags ~tags:x,y out",
             "b@11 tags=x,z",
             "tags=x,y,z; tags b +z; b tags=x,z !tags ~tags:x,y; a tags=x,y !tags ~tags:x,y,z; update a tags=x,y,z ?10",
+        ),
+        (
+            "nobody can tell whether ours came: nothing counts as removed",
+            "",
+            "tags=y; b tags=x !tags ~tags:y out",
+            "b@11 tags=z",
+            "tags=y,z; tags b +z; b tags=z !tags ~tags:y; a tags=y !tags ~tags:y,z; update a tags=y,z ?10",
+        ),
+        (
+            "a tag that ours takes off is still there: ours did not come",
+            "",
+            "tags=-; b tags=x,z !tags ~tags:- out",
+            "b@11 tags=x",
+            "tags=-; tags b -z; b tags=x !tags ~tags:-",
         ),
         (
             "a removal before ours came",
@@ -630,6 +664,13 @@ fn old_and_doubtful_views() {
             "status=open",
             "a@10 status=solved answer",
             "status=solved; took status a=solved; b status=open !status ~status:solved; update b status=solved ?10",
+        ),
+        (
+            "an answer of the same version that was read before the last view",
+            "",
+            "status=open",
+            "a@10 status=solved answer early",
+            "status=open; dropped a",
         ),
         (
             "a newer page is taken",
@@ -824,18 +865,25 @@ fn settling() {
             "status=pending; b ~status:solved; again b",
         ),
         (
+            "lost, but it was shown since",
+            "",
+            "status=solved; b ~status:solved out",
+            "settle b status=solved -> lost",
+            "status=solved",
+        ),
+        (
             "not applied: still behind",
             "",
             sent,
             "settle b status=solved ?10 -> not_applied",
-            "status=solved; b status=open !status",
+            "status=solved; b status=open !status; again b",
         ),
         (
             "not applied: only that value is taken back",
             "",
             "status=solved; b status=open !status ~status:pending ~status:solved out",
             "settle b status=solved ?10 -> not_applied",
-            "status=solved; b status=open !status ~status:pending",
+            "status=solved; b status=open !status ~status:pending; again b",
         ),
         (
             "lost: it may still show up",

@@ -161,7 +161,13 @@ fn link(before: &str, policy: &SyncPolicy, lone: bool) -> Link {
     link.base = base.clone();
     for account in policy.accounts.keys().filter(|account| !lone || account.as_str() == "a") {
         let shadow = Vendors.normalize(account, &base);
-        let side = Side { shadow, seen: Version(10), comments_seen: Some(0), ..Side::default() };
+        let side = Side {
+            shadow,
+            seen: Version(10),
+            comments_seen: Some(0),
+            read_at: Timestamp::from_secs(900),
+            ..Side::default()
+        };
         link.sides.insert(ticket(account.as_str()), side);
     }
     for item in items(parts.map_or("", |(_, sides)| sides)) {
@@ -224,6 +230,7 @@ fn view(link: &Link, item: &str) -> Observed {
             "feed" => view.read_by = ReadBy::Feed,
             "fetch" => view.read_by = ReadBy::Fetch,
             "answer" => view.read_by = ReadBy::Answer,
+            "early" => view.read_at = Timestamp::from_secs(1),
             "nobody" => view.requester = None,
             "listed" => view.comments = CommentsSeen::All(Vec::new()),
             _ => match word.strip_suffix("=?") {

@@ -125,6 +125,7 @@ impl Committer {
             }
             Err(error) => {
                 let why = error.to_string();
+                self.make_room(&error);
                 // Whoever is told of the failure finds the health changed.
                 self.shared.failing(Health::Reopening { why: why.clone(), failures: self.failures + 1 });
                 waiting.into_iter().for_each(|tell| tell(Err(&why)));
@@ -310,7 +311,10 @@ impl Committer {
         if seq > self.noted.0 && now.since(self.noted.1) >= self.options.sidecar_every {
             match self.note(false) {
                 Ok(()) => self.noted = (seq, now),
-                Err(error) => self.poisoned(&error),
+                Err(error) => {
+                    self.make_room(&error);
+                    self.poisoned(&error);
+                }
             }
         }
     }
@@ -321,14 +325,17 @@ impl Committer {
         Ok(files::write_sidecar(&self.options.dir, &sidecar)?)
     }
 
-    /// The handle is not used for writing again: waits, opens a new one, checks it.
-    fn poisoned(&mut self, error: &EngineError) {
-        let mut why = error.to_string();
+    fn make_room(&self, error: &EngineError) {
         if *error == EngineError::Full
             && let Err(fault) = files::free_ballast(&self.options.dir)
         {
             tracing::warn!(%fault, "Cannot free the ballast file.");
         }
+    }
+
+    /// The handle is not used for writing again: waits, opens a new one, checks it.
+    fn poisoned(&mut self, error: &EngineError) {
+        let mut why = error.to_string();
         loop {
             self.failures += 1;
             let Some(wait) = self.options.reopen_waits.get(self.failures - 1).copied() else {

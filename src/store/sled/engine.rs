@@ -6,6 +6,7 @@ use std::{
     ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    time::Duration,
 };
 
 use ::sled::transaction::{ConflictableTransactionError, TransactionError, UnabortableTransactionError};
@@ -26,6 +27,10 @@ const TREE: &str = "rows";
 const SEGMENT_BYTES: usize = 4 << 20;
 /// sled's own flusher: what is acknowledged does not wait for it.
 const FLUSH_EVERY_MS: u64 = 500;
+/// Part of sled's words when its own lock is taken.
+const SLED_LOCKED: &str = "could not acquire lock";
+const LOCK_LOOKS: u32 = 20;
+const LOCK_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Why sled did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +98,18 @@ pub(in crate::store) struct Engine {
 impl Engine {
     /// Opens sled in the store's directory, which must be locked.
     pub(in crate::store) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
+        // With the directory locked, only what is ending can hold sled's own lock:
+        // an engine of this process that was given up, or a child that is being started.
+        for _ in 0..LOCK_LOOKS {
+            match Self::open_once(dir, cache_bytes) {
+                Err(EngineError::Io(why)) if why.contains(SLED_LOCKED) => std::thread::sleep(LOCK_LOOK_EVERY),
+                opened => return opened,
+            }
+        }
+        Self::open_once(dir, cache_bytes)
+    }
+
+    fn open_once(dir: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
         guarded("open its files", || {
             let folder = dir.join(FOLDER);
             let db = ::sled::Config::new()

@@ -19,7 +19,7 @@ const BALLAST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The directory, held for one process. The kernel lets go when the process dies.
 pub(in crate::store) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -42,7 +42,15 @@ impl DirLock {
             Err(TryLockError::Error(error)) => return Err(fault("lock the directory", error)),
         }
         write_pid(&mut file).map_err(|error| fault("write the lock file", error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // Closing alone would leave it with a child that is being started just now.
+        // A lock that cannot be given back goes with the file.
+        let _ = self.file.unlock();
     }
 }
 

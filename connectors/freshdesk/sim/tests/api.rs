@@ -26,6 +26,7 @@ fn a_created_ticket_reads_back_the_same() {
     );
     let read = desk.get(&format!("tickets/{id}"));
     assert_eq!(read.body, made.body);
+    assert_ne!(read.header("x-request-id"), made.header("x-request-id"));
     assert_eq!(read.body["custom_fields"]["cf_handoff_key"], "op-1");
     assert_eq!(read.body["custom_fields"]["cf_vip"], Value::Null);
     assert_eq!(read.body["description_text"], "Help");

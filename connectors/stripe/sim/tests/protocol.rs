@@ -88,7 +88,7 @@ fn refusals_have_the_vendors_envelope() {
 fn the_list_filter_minds_the_case_and_search_does_not() {
     let mut shop = Shop::new("unlimited");
     let ada = shop.customer("Ada@Example.com", "&metadata[user_id]=42&name=O%27Hara");
-    assert_eq!(shop.get("customers?email=Ada@Example.com").ids(), [ada.clone()]);
+    assert_eq!(shop.get("customers?email=Ada@Example.com").ids(), std::slice::from_ref(&ada));
     assert!(shop.get("customers?email=ada@example.com").ids().is_empty());
     for query in [
         "email:'ada@example.com'",
@@ -99,7 +99,7 @@ fn the_list_filter_minds_the_case_and_search_does_not() {
         "phone:null",
     ] {
         let path = format!("customers/search?query={}", urlencode(query));
-        assert_eq!(shop.get(&path).ids(), [ada.clone()], "{query}");
+        assert_eq!(shop.get(&path).ids(), std::slice::from_ref(&ada), "{query}");
     }
     let path = format!("customers/search?query={}", urlencode("email:'a' OR name:'b' AND phone:'c'"));
     assert_eq!(shop.get(&path).status, 400);
@@ -116,7 +116,7 @@ fn search_can_stay_behind() {
     let by_email = "customers/search?query=email:%27ada@example.com%27";
     assert!(shop.get(by_email).ids().is_empty());
     shop.now += 60;
-    assert_eq!(shop.get(by_email).ids(), [ada.clone()]);
+    assert_eq!(shop.get(by_email).ids(), std::slice::from_ref(&ada));
     shop.post(&format!("customers/{ada}"), "email=new@example.com");
     assert_eq!(shop.get(by_email).ids(), [ada], "still found by what it was");
     shop.now += 60;
