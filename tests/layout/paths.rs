@@ -53,7 +53,8 @@ fn flatten(tree: &str) -> Vec<Vec<String>> {
         return vec![parts(path)];
     };
     let head = parts(head.trim().trim_end_matches("::"));
-    let group = group.trim_end().trim_end_matches('}');
+    let group = group.trim_end();
+    let group = group.strip_suffix('}').unwrap_or(group);
     let mut found = Vec::new();
     let (mut depth, mut begun) = (0_i32, String::new());
     for c in group.chars().chain([',']) {
@@ -95,6 +96,7 @@ mod tests {
             |tree: &str| -> Vec<String> { flatten(tree).into_iter().map(|parts| parts.join("::")).collect() };
         assert_eq!(flat("a::b"), ["a::b"]);
         assert_eq!(flat("a::{b, c::{d, e as f}, g::*}"), ["a::b", "a::c::d", "a::c::e", "a::g::*"]);
+        assert_eq!(flat("a::{b, c::{d, e}}"), ["a::b", "a::c::d", "a::c::e"]);
         assert_eq!(flat("::sled::{Db,}"), ["::sled::Db"]);
         assert_eq!(in_code("let x: std::fs::File = a::b();"), [vec!["std", "fs", "File"], vec!["a", "b"]]);
     }
