@@ -250,6 +250,9 @@ pub struct Capabilities {
     pub conditional_writes: bool,
     /// A private note can be rewritten.
     pub edits_private_notes: bool,
+    /// A new ticket's opening is shown as the customer's only if their id is named:
+    /// `apply` of a creation wants `author`.
+    pub creates_as_author: bool,
     /// How long a change stays invisible to the feed after it happened.
     pub feed_blind_spot: Duration,
     /// The longest message in bytes; longer text is cut with a notice.

@@ -287,7 +287,9 @@ async fn pump_webhooks(served: Served, stop: CancellationToken) {
 
 /// Delivers one webhook, or does what becomes of it instead. What the vendor hears.
 async fn deliver_as(
-    served: &Served, request: http::Request<Bytes>, fate: WebhookFate,
+    served: &Served,
+    request: http::Request<Bytes>,
+    fate: WebhookFate,
 ) -> Option<(u16, Option<u32>)> {
     match fate {
         WebhookFate::Delivered => deliver(served, request).await,

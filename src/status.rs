@@ -1,6 +1,6 @@
 //! What an admin wants to see: accounts, lag, what is parked, what is on its way.
 
-use handoffd_core::{Handoff, Timestamp};
+use handoffd_core::{AccountId, Handoff, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -106,6 +106,7 @@ pub async fn collect(engine: &Engine) -> Result<StatusReport, ReadError> {
     for desk in engine.parts().desks.values() {
         accounts.push(account_status(engine, desk, now).await);
     }
+    accounts.extend(engine.parts().sources.keys().map(|account| source_status(engine, account)));
     let parked = tables::read_all::<ParkedRow>(store, PARKED, &all, LISTED_MAX).await?;
     let unsettled = tables::read_all::<IntentRow>(store, INTENTS, &all, LISTED_MAX).await?;
     let handoffs = tables::read_all::<Handoff>(store, HANDOFFS, &all, 10 * LISTED_MAX).await?;
@@ -154,6 +155,23 @@ async fn account_status(engine: &Engine, desk: &crate::engine::Desk, now: Timest
         identity: standing.identity.clone(),
         problems,
         feeds: feeds.collect(),
+    }
+}
+
+fn source_status(engine: &Engine, account: &AccountId) -> AccountStatus {
+    let standing = engine.source_standing(account);
+    let state = match &standing {
+        None => "unknown",
+        Some(standing) if standing.problems.is_empty() => "works",
+        Some(_) => "limited",
+    };
+    let standing = standing.unwrap_or_default();
+    AccountStatus {
+        account: account.to_string(),
+        state: state.to_owned(),
+        identity: standing.identity,
+        problems: standing.problems,
+        feeds: Vec::new(),
     }
 }
 
@@ -314,8 +332,6 @@ pub fn text(report: &StatusReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use handoffd_core::AccountId;
-
     use super::*;
 
     #[test]

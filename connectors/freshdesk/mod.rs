@@ -74,6 +74,7 @@ impl Helpdesk for Desk {
         Capabilities {
             conditional_writes: false,
             edits_private_notes: true,
+            creates_as_author: false,
             feed_blind_spot: feed::BLIND_SPOT,
             message_bytes_max: self.mapping.settings.message_bytes_max,
             lookups_max: 3,

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::{
-    Source,
+    Livemode, Source,
     wire::{Customer, List},
 };
 use crate::contract::{Call, Disarms, Error, Probe, Problem, Result};
@@ -29,6 +29,8 @@ impl Source {
         };
         if !self.settings.livemode.admits(mode) {
             problems.push(other_mode(mode));
+        } else if mode == Some(false) && self.settings.livemode == Livemode::Any {
+            problems.push(test_mode());
         }
         for (resource, name, effect) in RESOURCES {
             match self.read::<IgnoredAny>(call, self.requests().first_of(resource)).await {
@@ -71,6 +73,14 @@ fn lacking(disarms: Disarms, resource: &str, effect: &str, missing: &str) -> Pro
         disarms,
         what: format!("the key may not read {resource} ({missing}): {effect}"),
         remedy: format!("give the restricted key read access to {resource}"),
+    }
+}
+
+fn test_mode() -> Problem {
+    Problem {
+        disarms: Disarms::Nothing,
+        what: "the key is for test mode: briefings will show test data".to_owned(),
+        remedy: "use a live key, or set settings.livemode = false if that is wanted".to_owned(),
     }
 }
 

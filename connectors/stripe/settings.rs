@@ -13,6 +13,8 @@ pub struct Settings {
     /// change of 2025-03-31 are read.
     pub api_version: String,
     /// Which records count: `true` live ones, `false` test ones, `"any"` both.
+    /// A key belongs to one mode, so `"any"` mixes nothing; the probe warns of
+    /// a test key, and facts from one say so.
     pub livemode: Livemode,
     /// Whether customers are also searched for without regard to letter case.
     /// Not available to merchants in India.
@@ -25,7 +27,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             api_version: "2026-06-24.dahlia".to_owned(),
-            livemode: Livemode::Only(true),
+            livemode: Livemode::Any,
             search: true,
             connected_account: None,
         }
@@ -136,11 +138,13 @@ mod tests {
         let id = AccountId::from("billing");
         assert_eq!(Settings::read(&id, &serde_json::Value::Null).unwrap(), Settings::default());
         assert_eq!(Settings::read(&id, &json!({})).unwrap(), Settings::default());
-        let table = json!({"api_version": "2024-06-20", "livemode": "any", "search": false,
+        let table = json!({"api_version": "2024-06-20", "livemode": true, "search": false,
             "connected_account": "acct_1A"});
         let settings = Settings::read(&id, &table).unwrap();
-        assert_eq!((settings.api_version.as_str(), settings.livemode), ("2024-06-20", Livemode::Any));
+        assert_eq!((settings.api_version.as_str(), settings.livemode), ("2024-06-20", Livemode::Only(true)));
         assert_eq!((settings.search, settings.connected_account.as_deref()), (false, Some("acct_1A")));
+        let any = Settings::read(&id, &json!({"livemode": "any"})).unwrap();
+        assert_eq!(any.livemode, Livemode::Any);
         let test = Settings::read(&id, &json!({"livemode": false})).unwrap();
         assert_eq!(test.livemode, Livemode::Only(false));
     }

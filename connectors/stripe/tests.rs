@@ -1,3 +1,5 @@
+mod against_sim;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
@@ -607,6 +609,11 @@ async fn a_probe_names_each_missing_permission() {
     );
     let problems = test_mode.source.probe(test_mode.call).await.unwrap().problems;
     assert_eq!((problems.len(), problems[0].disarms), (1, Disarms::Reads));
+
+    let test_key = CUSTOMERS.replace(r#""livemode":true"#, r#""livemode":false"#);
+    let test_key = World::new(&[("/v1/customers", 200, &test_key), ("/v1/", 200, NONE)]);
+    let probe = test_key.source.probe(test_key.call).await.unwrap();
+    assert_eq!((probe.identity.as_str(), probe.problems[0].disarms), ("Stripe, test mode", Disarms::Nothing));
 
     let refused = World::new(&[("/v1/", 401, "{}")]);
     assert!(matches!(refused.source.probe(refused.call).await, Err(Error::Unauthorized { .. })));

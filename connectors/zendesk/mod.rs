@@ -90,6 +90,7 @@ impl Helpdesk for Adapter {
         Capabilities {
             conditional_writes: true,
             edits_private_notes: false,
+            creates_as_author: true,
             feed_blind_spot: Duration::from_secs(60),
             message_bytes_max: MESSAGE_BYTES_MAX,
             lookups_max: 5,

@@ -10,7 +10,11 @@ use super::{Failure, outside};
 use crate::{
     app::{Outside, engine_parts, open_account, vault},
     config::Config,
-    store::{Store, mem::MemStore, sled::{Options, SledStore}},
+    store::{
+        Store,
+        mem::MemStore,
+        sled::{Options, SledStore},
+    },
 };
 
 /// The longest a probe may take.
@@ -79,7 +83,11 @@ fn store_for(config: &Config, outside: &Outside) -> Result<Arc<dyn Store>, Failu
 }
 
 async fn check_account(
-    config: &Config, name: &str, account: &crate::config::AccountConfig, store: &Arc<dyn Store>, outside: &Outside,
+    config: &Config,
+    name: &str,
+    account: &crate::config::AccountConfig,
+    store: &Arc<dyn Store>,
+    outside: &Outside,
 ) -> Result<AccountCheck, Failure> {
     let vault = vault(config)?;
     let opened = open_account(&AccountId::new(name), account, store, vault.as_ref(), outside)?;
@@ -99,16 +107,19 @@ async fn check_account(
 
 impl AccountCheck {
     fn works(&self) -> bool {
-        let disarmed = |probe: &Probe| probe.problems.iter().any(|problem| problem.disarms != Disarms::Nothing);
+        let disarmed =
+            |probe: &Probe| probe.problems.iter().any(|problem| problem.disarms != Disarms::Nothing);
         self.failed.is_none() && !self.probe.as_ref().is_some_and(disarmed)
     }
 }
 
 fn group_check(group: &crate::config::GroupConfig) -> GroupCheck {
-    let fields = group.field_rules().into_iter().map(|(field, rule)| format!("{field}: {}", rule.conflict.describe()));
+    let fields =
+        group.field_rules().into_iter().map(|(field, rule)| format!("{field}: {}", rule.conflict.describe()));
     let routes = group.routes.iter().map(|route| {
         let tags: Vec<&str> = route.with_tags.iter().map(String::as_str).collect();
-        let only = if tags.is_empty() { String::new() } else { format!(" (only with tags {})", tags.join(", ")) };
+        let only =
+            if tags.is_empty() { String::new() } else { format!(" (only with tags {})", tags.join(", ")) };
         format!("{} -> {}{only}", route.from, route.to)
     });
     GroupCheck {
@@ -125,7 +136,10 @@ fn text(report: &CheckReport) -> String {
         match (&account.failed, &account.probe) {
             (Some(why), _) => out += &format!("{name} ({}): does not work: {why}\n", account.connector),
             (None, Some(probe)) => {
-                out += &format!("{name} ({}, {}): signed in as {}\n", account.connector, account.role, probe.identity);
+                out += &format!(
+                    "{name} ({}, {}): signed in as {}\n",
+                    account.connector, account.role, probe.identity
+                );
                 for problem in &probe.problems {
                     let word = match problem.disarms {
                         Disarms::Nothing => "note",
@@ -148,7 +162,10 @@ fn text(report: &CheckReport) -> String {
             out += &format!("  new tickets: {route}\n");
         }
         out += &format!("  kept in step: {}\n", group.fields.join("; "));
-        out += &format!("  public replies both ways; private notes {}\n", if group.private_notes { "both ways, private" } else { "stay where they are" });
+        out += &format!(
+            "  public replies both ways; private notes {}\n",
+            if group.private_notes { "both ways, private" } else { "stay where they are" }
+        );
     }
     out
 }

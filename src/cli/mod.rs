@@ -45,17 +45,27 @@ struct Args {
 struct ConfigArg {
     /// The configuration file. Any key can be overruled by a variable:
     /// HANDOFFD_SERVER__PUBLIC_LISTEN sets server.public_listen.
-    #[arg(short, long, env = "HANDOFFD_CONFIG", default_value = "/etc/handoffd/handoffd.toml", value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        env = "HANDOFFD_CONFIG",
+        default_value = "/etc/handoffd/handoffd.toml",
+        value_name = "FILE"
+    )]
     config: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon until SIGINT or SIGTERM.
-    #[command(after_help = "Examples:\n  handoffd run -c handoffd.toml\n  HANDOFFD_TELEMETRY__FORMAT=json handoffd run")]
+    #[command(
+        after_help = "Examples:\n  handoffd run -c handoffd.toml\n  HANDOFFD_TELEMETRY__FORMAT=json handoffd run"
+    )]
     Run(ConfigArg),
     /// See it work: simulated vendors, a short story, nothing to set up.
-    #[command(after_help = "Examples:\n  handoffd demo                       play the story, then stay up\n  handoffd demo --once                play it and exit; 0 only if every step was seen at the vendors\n  handoffd demo --once --load chats.jsonl   play your own conversations (OpenAI chat format, one JSON object a line)")]
+    #[command(
+        after_help = "Examples:\n  handoffd demo                       play the story, then stay up\n  handoffd demo --once                play it and exit; 0 only if every step was seen at the vendors\n  handoffd demo --once --load chats.jsonl   play your own conversations (OpenAI chat format, one JSON object a line)"
+    )]
     Demo {
         /// Exit after the story, with 0 only if every step was seen to happen at the vendors.
         #[arg(long)]
@@ -71,7 +81,9 @@ enum Command {
         seed: u64,
     },
     /// Serve simulated vendors over HTTP on loopback, for anyone's client.
-    #[command(after_help = "Examples:\n  handoffd sandbox --vendors zendesk,freshdesk,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}")]
+    #[command(
+        after_help = "Examples:\n  handoffd sandbox --vendors zendesk,freshdesk,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}"
+    )]
     Sandbox {
         /// The vendors, separated by commas.
         #[arg(long, value_delimiter = ',', default_value = "zendesk,freshdesk,stripe")]
@@ -90,7 +102,9 @@ enum Command {
         faults: FaultsArg,
     },
     /// Validate a configuration, sign in to every account, say what would be synced. Writes nothing.
-    #[command(after_help = "Examples:\n  handoffd check -c handoffd.toml\n  handoffd check -c handoffd.toml --json | jq .accounts")]
+    #[command(
+        after_help = "Examples:\n  handoffd check -c handoffd.toml\n  handoffd check -c handoffd.toml --json | jq .accounts"
+    )]
     Check {
         #[command(flatten)]
         config: ConfigArg,
@@ -99,7 +113,9 @@ enum Command {
         json: bool,
     },
     /// Take in every change made so far, carry it to the other side, and exit.
-    #[command(after_help = "Examples:\n  handoffd sync --once -c handoffd.toml\n  handoffd sync --once --no-wait     do not wait until a vendor shows its last minute")]
+    #[command(
+        after_help = "Examples:\n  handoffd sync --once -c handoffd.toml\n  handoffd sync --once --no-wait     do not wait until a vendor shows its last minute"
+    )]
     Sync {
         #[command(flatten)]
         config: ConfigArg,
@@ -114,7 +130,9 @@ enum Command {
         json: bool,
     },
     /// How the daemon stands: accounts, lag, handoffs, what is parked.
-    #[command(after_help = "Examples:\n  handoffd status -c handoffd.toml\n  handoffd status -c handoffd.toml --json | jq '.parked[].reason'")]
+    #[command(
+        after_help = "Examples:\n  handoffd status -c handoffd.toml\n  handoffd status -c handoffd.toml --json | jq '.parked[].reason'"
+    )]
     Status {
         #[command(flatten)]
         config: ConfigArg,
@@ -238,13 +256,16 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
         Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),
-        Command::Store(StoreCommand::Export { config, out, json }) => store::export(&load(&config)?, &out, json),
+        Command::Store(StoreCommand::Export { config, out, json }) => {
+            store::export(&load(&config)?, &out, json)
+        }
     }
 }
 
 fn load(arg: &ConfigArg) -> Result<Config, ConfigError> {
-    let variables: Vec<(String, String)> =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let variables: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     config::load_file(&arg.config, &variables)
 }
 

@@ -12,7 +12,11 @@ use crate::{
 };
 
 pub(super) async fn run(
-    vendors: Vec<String>, listen: SocketAddr, seed: u64, plan: String, faults: bool,
+    vendors: Vec<String>,
+    listen: SocketAddr,
+    seed: u64,
+    plan: String,
+    faults: bool,
 ) -> Result<(), Failure> {
     telemetry::start(LogFormat::Text, "warn");
     let outside = outside()?;

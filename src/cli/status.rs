@@ -54,7 +54,9 @@ async fn asked(config: &Config) -> Result<Option<StatusReport>, Failure> {
     match response.status().as_u16() {
         200 => Ok(Some(serde_json::from_slice(response.body())?)),
         401 => Err(Failure::Other(anyhow::anyhow!(
-            "{} is not the token of the daemon at {}", token_file.display(), config.server.admin_listen
+            "{} is not the token of the daemon at {}",
+            token_file.display(),
+            config.server.admin_listen
         ))),
         status => Err(Failure::Other(anyhow::anyhow!("the daemon answered {status}"))),
     }

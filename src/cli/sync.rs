@@ -49,13 +49,21 @@ pub(super) async fn run(config: Config, no_wait: bool, json: bool) -> Result<(),
     }
     let mut why = report.failed;
     why.extend(report.unsettled.iter().map(|write| {
-        format!("{} waits until {}: {}", write.key, write.due, write.last_error.as_deref().unwrap_or("no answer yet"))
+        format!(
+            "{} waits until {}: {}",
+            write.key,
+            write.due,
+            write.last_error.as_deref().unwrap_or("no answer yet")
+        )
     }));
     Err(Failure::Other(anyhow::anyhow!("not everything is in step: {}", why.join("; "))))
 }
 
 async fn once(
-    engine: &Engine, started: Timestamp, no_wait: bool, say: bool,
+    engine: &Engine,
+    started: Timestamp,
+    no_wait: bool,
+    say: bool,
 ) -> Result<SyncReport, crate::store::ReadError> {
     engine.start_queue();
     let mut report = SyncReport { rows: 0, unsettled: Vec::new(), parked: 0, failed: Vec::new() };
@@ -78,14 +86,21 @@ async fn once(
 
 /// Reads a feed until it covers every change before `started`.
 async fn read_up_to(
-    engine: &Engine, desk: &Desk, feed: handoffd_connectors::contract::Feed, started: Timestamp, no_wait: bool, say: bool,
+    engine: &Engine,
+    desk: &Desk,
+    feed: handoffd_connectors::contract::Feed,
+    started: Timestamp,
+    no_wait: bool,
+    say: bool,
 ) -> Result<usize, String> {
     let mut rows = 0;
     let mut said = false;
     loop {
         let pass = match engine.read_feed(desk, feed).await {
             Ok(pass) => pass,
-            Err(crate::engine::PassError::Vendor(handoffd_connectors::contract::Error::Throttled { retry_at })) => {
+            Err(crate::engine::PassError::Vendor(handoffd_connectors::contract::Error::Throttled {
+                retry_at,
+            })) => {
                 if say {
                     eprintln!("{}: the rate limit is used up until {retry_at}; waiting", desk.id);
                 }
@@ -104,7 +119,11 @@ async fn read_up_to(
         }
         let ready = started.plus(desk.capabilities.feed_blind_spot).plus(Duration::from_secs(1));
         if say && !said {
-            eprintln!("{}: the vendor shows its last changes only after {} s; waiting until {ready}", desk.id, desk.capabilities.feed_blind_spot.as_secs());
+            eprintln!(
+                "{}: the vendor shows its last changes only after {} s; waiting until {ready}",
+                desk.id,
+                desk.capabilities.feed_blind_spot.as_secs()
+            );
         }
         said = true;
         let soon = engine.parts().clock.now().plus(Duration::from_secs(1));
@@ -134,7 +153,9 @@ async fn drain(engine: &Engine, say: bool) {
 async fn unsettled(engine: &Engine) -> bool {
     match status::collect(engine).await {
         Ok(report) => {
-            let packaging = |handoff: &status::HandoffStatus| matches!(handoff.state.as_str(), "detected" | "packaging" | "delivering");
+            let packaging = |handoff: &status::HandoffStatus| {
+                matches!(handoff.state.as_str(), "detected" | "packaging" | "delivering")
+            };
             !report.unsettled.is_empty() || report.handoffs.iter().any(packaging)
         }
         Err(_) => false,

@@ -113,6 +113,7 @@ impl Config {
         HandoffRules {
             bots: bots.collect(),
             enrich_ms: self.handoff.enrich_deadline.as_millis(),
+            late_wait_ms: self.handoff.late_wait.as_millis(),
             expire_ms: self.handoff.expire_after.as_millis(),
         }
     }

@@ -11,9 +11,7 @@ mod tests;
 
 use sha2::{Digest, Sha256};
 
-pub use advance::{
-    Effect, HandoffEvent, HandoffStep, LATE_WAIT_MS, News, Settled, advance_handoff, due_events, next_wake,
-};
+pub use advance::{Effect, HandoffEvent, HandoffStep, News, Settled, advance_handoff, due_events, next_wake};
 pub use open::{Opening, Said, Seen, Sign, open_or_join};
 
 use crate::{

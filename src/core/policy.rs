@@ -101,6 +101,9 @@ pub struct HandoffRules {
     pub bots: BTreeMap<AccountId, BotMarks>,
     /// How long the context sources may take, in milliseconds.
     pub enrich_ms: u64,
+    /// How long after that the one late message waits for sources that have not
+    /// answered yet, in milliseconds: there is no second one for them.
+    pub late_wait_ms: u64,
     /// After how long a handoff that nobody accepted expires, in milliseconds.
     pub expire_ms: u64,
 }

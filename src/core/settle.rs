@@ -316,8 +316,12 @@ impl Settling<'_> {
         let comments_seen = Some(0);
         let side = Side { shadow, seen, comments_seen, comments_at, ..Side::default() };
         link.sides.insert(ticket.clone(), side);
-        if let Some(number) = opening {
-            place(link, number, ticket, applied.comment.as_ref());
+        match (opening, &applied.comment) {
+            (Some(number), comment) => place(link, number, ticket, comment.as_ref()),
+            // Without a public message to open with, the helpdesk has words of
+            // ours in its place: nobody's, so they are not mirrored back.
+            (None, Some(comment)) => add_filler(link, create, ticket, comment),
+            (None, None) => {}
         }
         for field in Field::SYNCED {
             refresh_behind(link, ticket, field, self.ground);
@@ -325,6 +329,18 @@ impl Settling<'_> {
         self.out.decisions.push(Decision::Created { ticket: ticket.clone() });
         self.read_again(ticket, seen == Version::default());
     }
+}
+
+fn add_filler(link: &mut Link, create: &Create, ticket: &TicketKey, comment: &RemoteId) {
+    let copy = CommentCopy {
+        origin: Origin::Ours(create.key.clone()),
+        public: false,
+        digest: String::new(),
+        at: Timestamp::default(),
+        places: BTreeMap::from([(ticket.clone(), Place::Here(comment.clone()))]),
+    };
+    link.copies.insert(link.next_copy, copy);
+    link.next_copy += 1;
 }
 
 /// The number of a write within its link, as [`Link::take_op`] gave it.

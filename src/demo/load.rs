@@ -33,7 +33,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<Chat>> {
     let mut ids = std::collections::BTreeSet::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = format!("{}:{}", path.display(), number + 1);
-        let chat: Chat = serde_json::from_str(line).with_context(|| format!("{place}: this is no conversation"))?;
+        let chat: Chat =
+            serde_json::from_str(line).with_context(|| format!("{place}: this is no conversation"))?;
         ensure!(!chat.lines().is_empty(), "{place}: nobody says anything in {}", chat.conversation_id);
         ensure!(ids.insert(chat.conversation_id.clone()), "{place}: {} comes twice", chat.conversation_id);
         chats.push(chat);
@@ -65,7 +66,8 @@ impl Chat {
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || "@._+-".contains(c))).map(|word| word.trim_matches(['.', '-']))
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || "@._+-".contains(c)))
+        .map(|word| word.trim_matches(['.', '-']))
 }
 
 fn is_email(word: &str) -> bool {
@@ -80,7 +82,8 @@ pub(super) async fn play(player: &Player, chats: &[Chat]) -> Result<()> {
     println!("Playing {} conversations with {messages} public messages at Zendesk.", chats.len());
     let mut tickets = BTreeMap::new();
     for (number, chat) in chats.iter().enumerate() {
-        let id = play_one(player, chat).await.with_context(|| format!("conversation {}", chat.conversation_id))?;
+        let id =
+            play_one(player, chat).await.with_context(|| format!("conversation {}", chat.conversation_id))?;
         tickets.insert(chat.conversation_id.as_str(), id);
         if (number + 1) % 10 == 0 {
             println!("  {} of {} played", number + 1, chats.len());
@@ -120,7 +123,8 @@ async fn play_one(player: &Player, chat: &Chat) -> Result<RemoteId> {
             "transcript": chat.messages,
         });
         player.announce(&chat.conversation_id, &body).await?;
-        player.act(ZENDESK, HumanAct::Assign { ticket: id.clone(), to: Some(Who::Agent("Tom".to_owned())) })?;
+        player
+            .act(ZENDESK, HumanAct::Assign { ticket: id.clone(), to: Some(Who::Agent("Tom".to_owned())) })?;
     }
     Ok(id)
 }
@@ -204,7 +208,10 @@ fn check_at_the_end(player: &Player, chats: &[Chat], tickets: &BTreeMap<&str, Re
         if let Some(note) = note {
             ensure!(!note.public, "the briefing of {id} is public");
             for tool in tools_of(chat) {
-                ensure!(note.text.contains(&tool), "the briefing of {id} does not say that {tool:?} was tried");
+                ensure!(
+                    note.text.contains(&tool),
+                    "the briefing of {id} does not say that {tool:?} was tried"
+                );
             }
         }
         found += count;

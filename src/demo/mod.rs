@@ -59,7 +59,8 @@ pub async fn run(setup: DemoSetup) -> Result<()> {
     let app = App::open(config, setup.outside.clone()).await?;
     let listening = app.start().await?;
     set_webhooks(&sandbox, &listening);
-    let player = Player::new(sandbox.clone(), app.engine.clone(), setup.outside.clone(), listening, agent_token);
+    let player =
+        Player::new(sandbox.clone(), app.engine.clone(), setup.outside.clone(), listening, agent_token);
     let played = tokio::select! {
         biased;
         stopped = stop_signal() => stopped.map_err(anyhow::Error::from).and_then(|()| bail!("stopped before the end")),
@@ -122,7 +123,8 @@ fn demo_config(sandbox: &Sandbox, data_dir: PathBuf) -> Result<Config> {
         Some(value)
     };
     let made = |vendor: &str, name: &str| {
-        let value = credential(vendor, name).with_context(|| format!("the sandbox's {vendor} names no {name}"))?;
+        let value =
+            credential(vendor, name).with_context(|| format!("the sandbox's {vendor} names no {name}"))?;
         anyhow::Ok(SecretRef::Made(Secret::new(value)))
     };
     for (name, account) in &mut config.accounts {
@@ -158,7 +160,11 @@ fn agent_token(config: &Config) -> Secret {
 /// Keeps everything up until Ctrl-C.
 async fn stay(sandbox: &Sandbox, app: &App, listening: &Listening) -> Result<()> {
     println!("\nEverything stays up; Ctrl-C ends it.");
-    println!("  status page   http://{}/status  (any user name, password in {})", listening.admin, app.admin_token_file().display());
+    println!(
+        "  status page   http://{}/status  (any user name, password in {})",
+        listening.admin,
+        app.admin_token_file().display()
+    );
     println!("  API           http://{}/v1/handoffs", listening.public);
     for vendor in [ZENDESK, FRESHDESK, STRIPE] {
         if let Some(url) = sandbox.base_url(vendor) {

@@ -36,7 +36,11 @@ pub(super) struct Player {
 
 impl Player {
     pub(super) fn new(
-        sandbox: Arc<Sandbox>, engine: Engine, outside: Outside, listening: Listening, token: Secret,
+        sandbox: Arc<Sandbox>,
+        engine: Engine,
+        outside: Outside,
+        listening: Listening,
+        token: Secret,
     ) -> Self {
         Self { sandbox, engine, outside, listening, token }
     }
@@ -50,7 +54,14 @@ impl Player {
         self.sandbox.human(vendor, act).map_err(|why| anyhow!("{vendor} refuses what a person does: {why}"))
     }
 
-    pub(super) fn say(&self, vendor: &str, ticket: &RemoteId, who: Who, text: &str, public: bool) -> Result<()> {
+    pub(super) fn say(
+        &self,
+        vendor: &str,
+        ticket: &RemoteId,
+        who: Who,
+        text: &str,
+        public: bool,
+    ) -> Result<()> {
         self.act(vendor, HumanAct::Say { ticket: ticket.clone(), who, text: text.to_owned(), public })?;
         Ok(())
     }
@@ -98,7 +109,13 @@ impl Player {
     }
 
     /// The AI agent opens a conversation by writing first.
-    pub(super) fn open_as_agent(&self, name: &str, email: &str, subject: &str, text: &str) -> Result<RemoteId> {
+    pub(super) fn open_as_agent(
+        &self,
+        name: &str,
+        email: &str,
+        subject: &str,
+        text: &str,
+    ) -> Result<RemoteId> {
         let ticket = json!({
             "subject": subject,
             "requester": { "name": name, "email": email },
@@ -106,7 +123,8 @@ impl Player {
         });
         let now = self.now();
         let answer = self.sandbox.with(ZENDESK, |sim| {
-            let token = sim.credentials().get("api_token").and_then(|token| token.as_str().map(str::to_owned));
+            let token =
+                sim.credentials().get("api_token").and_then(|token| token.as_str().map(str::to_owned));
             let basic = STANDARD.encode(format!("{BOT_EMAIL}/token:{}", token.unwrap_or_default()));
             let request = http::Request::post("/api/v2/tickets.json")
                 .header("authorization", format!("Basic {basic}"))
@@ -117,7 +135,9 @@ impl Player {
         let answer = answer.ok_or_else(|| anyhow!("no helpdesk"))??;
         let body: serde_json::Value = serde_json::from_slice(answer.body())?;
         let id = body.pointer("/ticket/id").and_then(serde_json::Value::as_i64);
-        let id = RemoteId::from(id.ok_or_else(|| anyhow!("the helpdesk refuses the ticket: {}", answer.status()))?);
+        let id = RemoteId::from(
+            id.ok_or_else(|| anyhow!("the helpdesk refuses the ticket: {}", answer.status()))?,
+        );
         self.act(ZENDESK, HumanAct::Assign { ticket: id.clone(), to: Some(Who::Bot) })?;
         Ok(id)
     }
@@ -135,10 +155,17 @@ impl Player {
             .body(Bytes::from(encoded.finish()))?;
         let response = self.send(request).await?;
         if !response.status().is_success() {
-            bail!("the billing system answered {}: {}", response.status(), String::from_utf8_lossy(response.body()));
+            bail!(
+                "the billing system answered {}: {}",
+                response.status(),
+                String::from_utf8_lossy(response.body())
+            );
         }
         let body: serde_json::Value = serde_json::from_slice(response.body())?;
-        body.get("id").and_then(|id| id.as_str()).map(str::to_owned).ok_or_else(|| anyhow!("no id in the answer"))
+        body.get("id")
+            .and_then(|id| id.as_str())
+            .map(str::to_owned)
+            .ok_or_else(|| anyhow!("no id in the answer"))
     }
 
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {

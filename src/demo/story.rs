@@ -15,8 +15,10 @@ use handoffd_core::reconcile::Decision;
 const EMAIL: &str = "dana@example.com";
 const QUESTION: &str = "Hello, I was charged twice for October. Can you look into it?";
 const BOT_ANSWER: &str = "Hello Dana! I am the shop's assistant. Let me look at your invoices.";
-const HUMAN_ANSWER: &str = "Hi Dana, Mara from billing here. One of the two charges was only reserved and is dropped by Friday.";
-const LAST_WORDS: &str = "Hi Dana, Tom here. I have seen what happened and what was tried; the refund is on its way.";
+const HUMAN_ANSWER: &str =
+    "Hi Dana, Mara from billing here. One of the two charges was only reserved and is dropped by Friday.";
+const LAST_WORDS: &str =
+    "Hi Dana, Tom here. I have seen what happened and what was tried; the refund is on its way.";
 
 fn scene(number: u32, title: &str) {
     println!("\n{number}. {title}");
@@ -31,7 +33,9 @@ fn seen(text: &str) {
 }
 
 pub(super) async fn play(player: &Player) -> Result<()> {
-    println!("handoffd demo: two helpdesks (Zendesk, Freshdesk), a billing system (Stripe), all simulated on this machine.");
+    println!(
+        "handoffd demo: two helpdesks (Zendesk, Freshdesk), a billing system (Stripe), all simulated on this machine."
+    );
     println!("handoffd itself is the real thing. Every ✓ was read from the vendors' side.");
     prepare_billing(player).await?;
     let (zendesk, freshdesk) = customer_writes(player).await?;
@@ -113,6 +117,8 @@ fn mails_about(player: &Player) -> usize {
 
 async fn both_change(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId) -> Result<()> {
     scene(3, "Both sides change the priority at once");
+    // Vendors date changes by whole seconds: these fall into one that nothing else fell into.
+    player.rest(std::time::Duration::from_millis(2_100)).await;
     // One at a time for the vendors, at once for handoffd: it has not looked in between.
     let (high, urgent) = (Some(Priority::High), Some(Priority::Urgent));
     player.act(FRESHDESK, HumanAct::SetPriority { ticket: freshdesk.clone(), priority: urgent })?;
@@ -122,7 +128,9 @@ async fn both_change(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId) 
     let agreed = player
         .until("one priority on both sides", || {
             let ours = player.ticket(ZENDESK, zendesk)?.priority;
-            (ours.is_some() && ours == player.ticket(FRESHDESK, freshdesk)?.priority).then_some(ours).flatten()
+            (ours.is_some() && ours == player.ticket(FRESHDESK, freshdesk)?.priority)
+                .then_some(ours)
+                .flatten()
         })
         .await?;
     seen(&format!("both sides show {}", agreed.name()));
@@ -141,7 +149,8 @@ async fn conflict_of(player: &Player, zendesk: &RemoteId) -> Result<String> {
             let rows = tables::read_all::<JournalRow>(store, JOURNAL, &prefix, 10_000).await?;
             let found = rows.into_iter().find_map(|(_, row)| match row.value {
                 JournalRow::Decided {
-                    decision: Decision::Conflict { field: Field::Priority, kept, overruled, rule }, ..
+                    decision: Decision::Conflict { field: Field::Priority, kept, overruled, rule },
+                    ..
                 } => {
                     let losers: Vec<String> =
                         overruled.iter().map(|(who, value)| format!("{value} from {who}")).collect();
@@ -176,7 +185,9 @@ async fn hands_over(player: &Player, zendesk: &RemoteId) -> Result<()> {
         "transcript": transcript,
     });
     player.announce("demo-handoff-1", &body).await?;
-    happens("The AI agent posts its handoff to handoffd, then gives the ticket to the support team in Zendesk.");
+    happens(
+        "The AI agent posts its handoff to handoffd, then gives the ticket to the support team in Zendesk.",
+    );
     let to = Some(Who::Agent("Tom".to_owned()));
     player.act(ZENDESK, HumanAct::Assign { ticket: zendesk.clone(), to })?;
     let briefed = player.until("the private briefing on the ticket", || {
@@ -197,7 +208,8 @@ async fn hands_over(player: &Player, zendesk: &RemoteId) -> Result<()> {
     player.say(ZENDESK, zendesk, Who::Agent("Tom".to_owned()), LAST_WORDS, true)?;
     happens(&format!("Tom: “{LAST_WORDS}”"));
     let ticket = player.ticket(ZENDESK, zendesk).context("the ticket is gone")?;
-    let position = |found: &dyn Fn(&str) -> bool| ticket.comments.iter().position(|comment| found(&comment.text));
+    let position =
+        |found: &dyn Fn(&str) -> bool| ticket.comments.iter().position(|comment| found(&comment.text));
     let (note, reply) = (position(&is_briefing), position(&|text| text == LAST_WORDS));
     ensure!(note.is_some() && note < reply, "the briefing is not before the reply");
     player
@@ -207,7 +219,11 @@ async fn hands_over(player: &Player, zendesk: &RemoteId) -> Result<()> {
         .await?;
     let notes = |vendor: &str| {
         let tickets = player.sandbox.tickets(vendor);
-        tickets.iter().flat_map(|ticket| &ticket.comments).filter(|comment| is_briefing(&comment.text)).count()
+        tickets
+            .iter()
+            .flat_map(|ticket| &ticket.comments)
+            .filter(|comment| is_briefing(&comment.text))
+            .count()
     };
     ensure!(notes(ZENDESK) == 1 && notes(FRESHDESK) == 0, "there is not exactly one briefing");
     seen("Freshdesk shows Tom's answer too; there is exactly one briefing, and no customer can read it");
@@ -220,5 +236,8 @@ pub(super) fn is_briefing(text: &str) -> bool {
 }
 
 fn shows(ticket: &ShownTicket, text: &str, public: bool) -> bool {
-    ticket.comments.iter().any(|comment| comment.public == public && fold_text(&comment.text) == fold_text(text))
+    ticket
+        .comments
+        .iter()
+        .any(|comment| comment.public == public && fold_text(&comment.text) == fold_text(text))
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::PoisonError};
 use handoffd_connectors::contract::{Call, ContextSource, Error, Lane};
 use handoffd_core::{AccountId, HandoffId, LinkId, Resolved, SourceAnswer, Subject};
 
-use super::Engine;
+use super::{Engine, SourceStanding};
 use crate::store::{Commit, tables::Wake};
 
 impl Engine {
@@ -42,6 +42,8 @@ impl Engine {
         };
         if let SourceAnswer::Failed(why) = &answer {
             tracing::warn!(%account, %handoff, why, "A context source could not answer for a handoff.");
+            let identity = self.source_standing(&account).and_then(|standing| standing.identity);
+            self.note_source(&account, SourceStanding { identity, problems: vec![why.clone()] });
         }
         self.keep_answer(handoff, account, answer);
         let job = Wake::Link { link: link.clone() }.job(link.as_str(), self.now());

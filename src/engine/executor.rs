@@ -187,8 +187,7 @@ impl Inner {
         call: Call,
         intent: &Intent,
     ) -> Result<Result<Option<RemoteId>, Error>, Fault> {
-        let Intent::Update(update) = intent else { return Ok(Ok(None)) };
-        let Some(author) = update.message.as_ref().and_then(customer_of) else { return Ok(Ok(None)) };
+        let Some(author) = customer_who_speaks(desk, intent) else { return Ok(Ok(None)) };
         let Some(email) = author.email_folded() else { return Ok(Ok(None)) };
         if let Some(id) = tables::person_at(&*self.parts.store, &desk.id, &email).await? {
             return Ok(Ok(Some(id)));
@@ -220,6 +219,20 @@ fn repeatable(intent: &Intent) -> bool {
         Intent::Create(_) => false,
         Intent::Update(update) => update.message.is_none(),
         Intent::EditNote(_) => true,
+    }
+}
+
+/// The customer whose words a write carries, where the helpdesk wants their id.
+fn customer_who_speaks<'a>(desk: &Desk, intent: &'a Intent) -> Option<&'a Person> {
+    match intent {
+        Intent::Create(create) if desk.capabilities.creates_as_author => create
+            .ticket
+            .opening
+            .as_ref()
+            .map(|opening| &opening.author)
+            .filter(|author| author.role == Role::Customer),
+        Intent::Update(update) => update.message.as_ref().and_then(customer_of),
+        Intent::Create(_) | Intent::EditNote(_) => None,
     }
 }
 

@@ -414,6 +414,33 @@ impl Engine {
         self.ask(look, &record, waiting).await
     }
 
+    /// Handoffs that were announced for a ticket that cannot have one: recorded as failed.
+    pub(super) async fn fail_intakes(&self, ticket: &TicketKey, why: &str) -> Result<(), Fault> {
+        let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
+        for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await? {
+            let intake = row.value;
+            tracing::warn!(handoff = %intake.id, %ticket, why, "An announced handoff has no ticket.");
+            let said = Said {
+                agent: intake.agent,
+                key: intake.key,
+                ticket: intake.ticket,
+                link: None,
+                to: None,
+                told: intake.told,
+            };
+            let sign = Sign::Said(Box::new(said));
+            let opening = open_or_join(None, &sign, &BTreeSet::new(), &self.parts.rules, self.now());
+            let mut writes = vec![Write::Delete(INTAKES, key)];
+            for mut step in opening.into_steps() {
+                step.record.state = HandoffState::Failed;
+                step.record.failure = Some(why.to_owned());
+                writes.push(self.handoff_write(&step.record));
+            }
+            self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+        }
+        Ok(())
+    }
+
     /// A handoff by its id, or by the id that its AI agent was given.
     pub async fn handoff(&self, id: &HandoffId) -> Result<Option<Handoff>, ReadError> {
         let store = &*self.parts.store;

@@ -71,6 +71,15 @@ pub struct EngineParts {
     pub run: String,
 }
 
+/// How a context source stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceStanding {
+    /// Who we are there.
+    pub identity: Option<String>,
+    /// What is wrong there.
+    pub problems: Vec<String>,
+}
+
 /// Why work on a link stopped, by what is to be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -119,6 +128,8 @@ pub struct Inner {
     answers: Mutex<BTreeMap<HandoffId, Vec<(AccountId, SourceAnswer)>>>,
     /// Handoffs whose sources are being asked.
     asking: Mutex<BTreeSet<HandoffId>>,
+    /// How the context sources stand, by what they answered last.
+    sources: Mutex<BTreeMap<AccountId, SourceStanding>>,
     /// Jobs that workers have in hand.
     in_hand: Mutex<BTreeSet<String>>,
     /// Calls for an early poll.
@@ -149,6 +160,7 @@ impl Engine {
             link_freed: tokio::sync::Notify::new(),
             answers: Mutex::default(),
             asking: Mutex::default(),
+            sources: Mutex::default(),
             in_hand: Mutex::default(),
             poll_now: tokio::sync::Notify::new(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
@@ -175,6 +187,10 @@ impl Engine {
             self.tasks.spawn(async move { engine.run_resync(&swept).await });
             let (engine, probed) = (self.clone(), desk.clone());
             self.tasks.spawn(async move { engine.run_probes(&probed).await });
+        }
+        for account in self.parts.sources.keys() {
+            let (engine, account) = (self.clone(), account.clone());
+            self.tasks.spawn(async move { engine.run_source_probes(&account).await });
         }
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_sweeps().await });

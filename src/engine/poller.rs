@@ -176,18 +176,17 @@ impl Engine {
                 self.views.keep(ticket.clone(), Fetched::Gone(ticket));
             }
             FeedRow::Unreadable { id, what } => {
-                commit.writes.push(self.park_row(desk, feed, id.as_ref(), &what))
+                commit.writes.extend(self.park_row(desk, feed, id.as_ref(), &what).await);
             }
         }
     }
 
-    fn park_row(&self, desk: &Desk, feed: Feed, id: Option<&RemoteId>, what: &str) -> Write {
-        let place = id.map_or_else(
-            || format!("{}/{}", desk.id, feed.0),
-            |id| TicketKey::new(desk.id.clone(), id.clone()).to_string(),
-        );
-        tracing::warn!(account = %desk.id, feed = feed.0, place, what, "A row of the feed cannot be read and is parked.");
-        self.parts.metrics.parked("row");
+    /// Parks a row that cannot be read; a row that is parked for this already is not said again.
+    async fn park_row(&self, desk: &Desk, feed: Feed, id: Option<&RemoteId>, what: &str) -> Option<Write> {
+        let place = match id {
+            Some(id) => TicketKey::new(desk.id.clone(), id.clone()).to_string(),
+            None => format!("{}/{}", desk.id, feed.0),
+        };
         let row = ParkedRow {
             kind: "row".to_owned(),
             name: place,
@@ -196,7 +195,14 @@ impl Engine {
             reason: what.to_owned(),
             since: self.now(),
         };
-        tables::put(tables::PARKED, tables::parked_key(&row), &row)
+        let key = tables::parked_key(&row);
+        let known = tables::read::<ParkedRow>(&*self.parts.store, tables::PARKED, &key).await.ok().flatten();
+        if known.is_some_and(|known| known.value.reason == row.reason) {
+            return None;
+        }
+        tracing::warn!(account = %desk.id, feed = feed.0, place = row.name, what, "A row of the feed cannot be read and is parked.");
+        self.parts.metrics.parked("row");
+        Some(tables::put(tables::PARKED, key, &row))
     }
 
     async fn failed_page(

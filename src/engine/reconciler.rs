@@ -81,6 +81,15 @@ impl Engine {
             (None, None) => return self.finish(claimed, None).await,
         };
         let _taken = self.take(&link).await;
+        if let Some(ticket) = ticket
+            && let Some(known) = tables::link_of(&*self.parts.store, ticket).await?
+            && known != link
+        {
+            return Err(Fault::Later {
+                at: self.now(),
+                why: "it became a side of another link meanwhile".to_owned(),
+            });
+        }
         let mut look = Look::at(link, cause);
         if let Some(ticket) = ticket
             && !self.first_view(&mut look, ticket).await?
@@ -138,7 +147,10 @@ impl Engine {
                 look.refetch.insert(to);
                 Ok(true)
             }
-            (Fetched::Gone(_) | Fetched::MovedTo { .. }, None) => Ok(false),
+            (Fetched::Gone(_) | Fetched::MovedTo { .. }, None) => {
+                self.fail_intakes(ticket, "there is no such ticket").await?;
+                Ok(false)
+            }
         }
     }
 
@@ -150,7 +162,10 @@ impl Engine {
         group: Option<&handoffd_core::GroupId>,
         observed: Observed,
     ) -> Result<bool, Fault> {
-        let Some(policy) = group.and_then(|group| self.policy(group)) else { return Ok(false) };
+        let Some(policy) = group.and_then(|group| self.policy(group)) else {
+            self.fail_intakes(&observed.ticket, "its account is in no link group").await?;
+            return Ok(false);
+        };
         if let Some(marker) = &observed.marker {
             let owner = marker.as_str().rsplit_once('-').map_or(marker.as_str(), |(link, _)| link);
             if tables::read_link(&*self.parts.store, &LinkId::new(owner)).await?.is_some() {
@@ -227,6 +242,9 @@ impl Engine {
             let in_order = intent.value.handoff.is_none();
             if in_order && waiting.contains(&account) {
                 continue;
+            }
+            if self.stop.is_cancelled() {
+                return Err(Fault::Later { at: self.now(), why: "the daemon stops".to_owned() });
             }
             if intent.value.due > self.now() {
                 look.again_by(intent.value.due);

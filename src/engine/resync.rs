@@ -1,18 +1,21 @@
 //! The slow sweep: every linked ticket is looked at again now and then, so that
 //! what webhooks and feeds both missed is mended; and old rows are dropped.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use handoffd_core::{LinkId, TicketKey};
+use handoffd_core::{Body, Handoff, LinkId, TicketKey};
 
-use super::{Desk, Engine, poller::account_prefix};
+use super::{Desk, Engine, bodies::body_of, poller::account_prefix};
 use crate::store::{
     Commit, Key, ReadError, Write,
+    blobs::BlobHash,
     tables::{self, TICKETS, Wake},
 };
 
 /// How often old rows are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// How old a text is before it may be dropped.
+const BLOB_GRACE: Duration = Duration::from_secs(86_400);
 /// How many old rows are dropped in one commit.
 const SWEEP_ROWS: u32 = 80;
 
@@ -77,7 +80,33 @@ impl Engine {
                     tracing::warn!(table = table.0, %error, "Old rows could not be dropped; it is tried again.");
                 }
             }
+            if let Err(why) = self.sweep_blobs().await {
+                tracing::warn!(why, "Texts that nothing names could not be dropped; it is tried again.");
+            }
         }
+    }
+
+    /// Drops long texts that no write and no handoff names any more.
+    async fn sweep_blobs(&self) -> Result<(), String> {
+        let store = &*self.parts.store;
+        let all = Key(Vec::new());
+        let mut keep = BTreeSet::new();
+        let mut named = |body: Option<&Body>| {
+            if let Some(Body::Blob { hash, .. }) = body {
+                keep.extend(BlobHash::try_from(hash.clone()));
+            }
+        };
+        let intents = tables::read_all::<tables::IntentRow>(store, tables::INTENTS, &all, usize::MAX).await;
+        for (_, row) in intents.map_err(|error| error.to_string())? {
+            named(body_of(&row.value.intent));
+        }
+        let handoffs = tables::read_all::<Handoff>(store, tables::HANDOFFS, &all, usize::MAX).await;
+        for (_, row) in handoffs.map_err(|error| error.to_string())? {
+            named(row.value.briefing.as_ref());
+        }
+        // A text is stored before the commit that names it: young ones may be about to be named.
+        let older_than = self.now().minus(BLOB_GRACE);
+        self.parts.blobs.sweep(keep, older_than).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
     async fn drop_older(

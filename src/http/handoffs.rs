@@ -186,8 +186,10 @@ fn intake(
     now: Timestamp,
 ) -> Result<IntakeRow, (&'static str, String)> {
     let account = request.conversation.account.clone();
-    let known = site.engine.parts().desks.contains_key(&AccountId::new(account.as_str()));
-    if !known || agent.accounts.as_ref().is_some_and(|accounts| !accounts.contains(&account)) {
+    let desk = site.engine.parts().desks.get(&AccountId::new(account.as_str()));
+    if desk.is_none_or(|desk| desk.group.is_none())
+        || agent.accounts.as_ref().is_some_and(|accounts| !accounts.contains(&account))
+    {
         let message = format!("there is no helpdesk account {account:?} whose tickets you may hand over");
         return Err(("conversation.account", message));
     }

@@ -150,3 +150,24 @@ impl Hands {
         self.jobs.values().filter(|hand| hand.until > now).map(|hand| hand.order_key.clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Seq;
+
+    #[test]
+    fn a_job_whose_commit_is_not_on_disk_is_not_given_out() {
+        let now = Timestamp(5);
+        let claim = |durable| {
+            let due = Queued { id: "j".to_owned(), run_at: now, order_key: "k".to_owned(), rev: Seq(9) };
+            let job = NewJob { id: "j".to_owned(), order_key: "k".to_owned(), run_at: now, body: vec![] };
+            let ask = ClaimAsk { limit: 1, visibility: Duration::from_secs(1), now, durable };
+            let claimed =
+                Hands::default().claim(&ask, [Ok(due)].into_iter(), |_| Ok(Some((job.clone(), Seq(9)))));
+            claimed.unwrap().len()
+        };
+        assert_eq!(claim(Seq(8)), 0);
+        assert_eq!(claim(Seq(9)), 1);
+    }
+}

@@ -13,11 +13,6 @@ use crate::{
     transcript::merge_told,
 };
 
-/// How long after the deadline the one late message waits at most for sources
-/// that have not answered yet, in milliseconds: there is no second one for them.
-/// Whoever asks gives up earlier; this is for answers that a restart lost.
-pub const LATE_WAIT_MS: i64 = 90_000;
-
 /// Something that happened to a handoff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandoffEvent {
@@ -140,10 +135,10 @@ pub fn advance_handoff(
     }
     match event {
         HandoffEvent::Opened { sources } => step.opened(sources, now),
-        HandoffEvent::Evidence(news) => step.learned(news, now),
-        HandoffEvent::SourceAnswered { account, answer } => step.answered(account, answer, now),
-        HandoffEvent::DeadlinePassed => step.deadline_passed(now),
-        HandoffEvent::BriefingSettled(settled) => step.briefing_settled(settled, now),
+        HandoffEvent::Evidence(news) => step.learned(news, rules, now),
+        HandoffEvent::SourceAnswered { account, answer } => step.answered(account, answer, rules, now),
+        HandoffEvent::DeadlinePassed => step.deadline_passed(rules, now),
+        HandoffEvent::BriefingSettled(settled) => step.briefing_settled(settled, rules, now),
         HandoffEvent::LateSettled(settled) => step.late_settled(settled),
         HandoffEvent::OwnerSpoke { at } => step.owner_spoke(*at),
         HandoffEvent::Solved => step.solved(),
@@ -161,7 +156,7 @@ pub fn next_wake(record: &Handoff, rules: &HandoffRules) -> Option<Timestamp> {
     if !is_open(record) {
         return None;
     }
-    let late = (has_left(record) && wants_late(record)).then(|| late_at(record));
+    let late = (has_left(record) && wants_late(record)).then(|| late_at(record, rules));
     let packaging = (!has_left(record)).then_some(record.deadline);
     let expiry = may_expire(record).then(|| expires_at(record, rules));
     [late, packaging, expiry].into_iter().flatten().min()
@@ -171,7 +166,7 @@ pub fn next_wake(record: &Handoff, rules: &HandoffRules) -> Option<Timestamp> {
 pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec<HandoffEvent> {
     let mut events = Vec::new();
     if is_open(record) {
-        let late_is_due = has_left(record) && wants_late(record) && now >= late_at(record);
+        let late_is_due = has_left(record) && wants_late(record) && now >= late_at(record, rules);
         if late_is_due || (!has_left(record) && now >= record.deadline) {
             events.push(HandoffEvent::DeadlinePassed);
         }
@@ -186,8 +181,8 @@ fn expires_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
     record.detected_at.plus(std::time::Duration::from_millis(rules.expire_ms))
 }
 
-fn late_at(record: &Handoff) -> Timestamp {
-    Timestamp(record.deadline.0.saturating_add(LATE_WAIT_MS))
+fn late_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
+    record.deadline.plus(std::time::Duration::from_millis(rules.late_wait_ms))
 }
 
 /// The briefing was composed: nothing more fits into it.
@@ -227,7 +222,7 @@ impl HandoffStep {
     }
 
     /// Before the briefing left, news go into it; after that they are late.
-    fn learned(&mut self, news: &News, now: Timestamp) {
+    fn learned(&mut self, news: &News, rules: &HandoffRules, now: Timestamp) {
         if !is_open(&self.record) {
             return;
         }
@@ -246,11 +241,11 @@ impl HandoffStep {
         }
         if left && told_more {
             record.late_facts = true;
-            self.send_late_if_ready(now);
+            self.send_late_if_ready(rules, now);
         }
     }
 
-    fn answered(&mut self, account: &AccountId, answer: &SourceAnswer, now: Timestamp) {
+    fn answered(&mut self, account: &AccountId, answer: &SourceAnswer, rules: &HandoffRules, now: Timestamp) {
         if !is_open(&self.record) || matches!(answer, SourceAnswer::Waiting) {
             return;
         }
@@ -264,12 +259,12 @@ impl HandoffStep {
             SourceAnswer::Ambiguous(matches) => !matches.is_empty(),
             SourceAnswer::Waiting | SourceAnswer::Nobody | SourceAnswer::Failed(_) => false,
         };
-        self.send_late_if_ready(now);
+        self.send_late_if_ready(rules, now);
     }
 
-    fn deadline_passed(&mut self, now: Timestamp) {
+    fn deadline_passed(&mut self, rules: &HandoffRules, now: Timestamp) {
         if has_left(&self.record) {
-            self.send_late_if_ready(now);
+            self.send_late_if_ready(rules, now);
         } else {
             self.leave_if_ready(now);
         }
@@ -292,8 +287,8 @@ impl HandoffStep {
 
     /// What is late leaves, once, when the briefing is on the ticket and either
     /// every source answered or waiting longer makes no sense.
-    fn send_late_if_ready(&mut self, now: Timestamp) {
-        let ready = all_answered(&self.record.sources) || now >= late_at(&self.record);
+    fn send_late_if_ready(&mut self, rules: &HandoffRules, now: Timestamp) {
+        let ready = all_answered(&self.record.sources) || now >= late_at(&self.record, rules);
         if ready && wants_late(&self.record) {
             let key = late_key(&self.record.id);
             self.record.late_facts = false;
@@ -302,7 +297,7 @@ impl HandoffStep {
         }
     }
 
-    fn briefing_settled(&mut self, settled: &Settled, now: Timestamp) {
+    fn briefing_settled(&mut self, settled: &Settled, rules: &HandoffRules, now: Timestamp) {
         if !has_left(&self.record) || self.record.delivered_at.is_some() {
             return;
         }
@@ -316,7 +311,7 @@ impl HandoffStep {
                         Some(_) => HandoffState::Accepted,
                         None => HandoffState::Delivered,
                     };
-                    self.send_late_if_ready(now);
+                    self.send_late_if_ready(rules, now);
                 }
             }
             Settled::NotApplied if delivering => {

@@ -11,7 +11,7 @@ use crate::model::{
 
 const T0: Timestamp = Timestamp(1_000_000);
 /// When what is late leaves at the latest, after [`T0`].
-const LATE_AT: i64 = 4_000 + LATE_WAIT_MS;
+const LATE_AT: i64 = 4_000 + 90_000;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp(T0.0 + ms)
@@ -24,7 +24,7 @@ fn rules() -> HandoffRules {
         tags: BTreeSet::from(["bot".to_owned()]),
     };
     let bots = ["zd", "fd"].map(|account| (AccountId::from(account), marks.clone()));
-    HandoffRules { bots: BTreeMap::from(bots), enrich_ms: 4_000, expire_ms: 86_400_000 }
+    HandoffRules { bots: BTreeMap::from(bots), enrich_ms: 4_000, late_wait_ms: 90_000, expire_ms: 86_400_000 }
 }
 
 fn zd() -> TicketKey {

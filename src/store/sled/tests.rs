@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -109,17 +109,34 @@ async fn three_failures_in_a_row_are_for_good() {
 }
 
 #[tokio::test]
-async fn what_did_not_reach_the_disk_is_not_shown_as_kept() {
+async fn a_lease_whose_token_may_not_be_kept_is_not_held() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
+    let minute = Duration::from_secs(60);
     store.fail_next_write(WriteFault::Flush).await.unwrap();
-    let job = NewJob { id: "j".into(), order_key: "k".into(), run_at: store.now(), body: vec![] };
-    let lease = store.acquire(&LeaseName("l".into()), "me", Duration::from_secs(60)).await;
-    assert!(matches!(lease, Err(CommitError::Indeterminate { .. })), "the lease's token may not be on disk");
+    let lease = store.acquire(&LeaseName("l".into()), "me", minute).await;
+    assert!(matches!(lease, Err(CommitError::Indeterminate { .. })), "{lease:?}");
     wait_for(&store, |health| *health == Health::Ready).await;
-    let lease = store.acquire(&LeaseName("l".into()), "me", Duration::from_secs(60)).await.unwrap().unwrap();
-    store.commit(Commit { jobs: vec![job], ..Commit::default() }).await.unwrap();
-    assert_eq!(store.claim(Shard::of("k"), &lease, 1, Duration::from_secs(1)).await.unwrap().len(), 1);
+    assert!(store.acquire(&LeaseName("l".into()), "another", minute).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn readers_wait_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = Shared::new(engine::Engine::open(dir.path(), 1 << 20).unwrap(), Seq(3));
+    assert_eq!(shared.on_disk(Seq(3)).await, Ok(()));
+    let mut four = Box::pin(shared.on_disk(Seq(4)));
+    let mut five = Box::pin(shared.on_disk(Seq(5)));
+    assert_eq!((&mut four).now_or_never(), None);
+    assert_eq!((&mut five).now_or_never(), None);
+    shared.durable.send_modify(|durable| durable.seq = Seq(4));
+    assert_eq!(four.await, Ok(()));
+    assert_eq!((&mut five).now_or_never(), None);
+    shared.failing(Health::Failed { why: "w".to_owned() });
+    let given_up = five.now_or_never();
+    assert!(matches!(given_up, Some(Err(ReadError::Unavailable { .. }))), "{given_up:?}");
+    let late = shared.on_disk(Seq(9)).now_or_never();
+    assert!(matches!(late, Some(Err(ReadError::Unavailable { .. }))), "nobody waits on a failed store");
 }
 
 #[tokio::test]
