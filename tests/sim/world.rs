@@ -341,13 +341,13 @@ impl Life {
         };
         let Some(id) = self.human(account, act) else { return };
         let at = self.now();
-        let opening = Said { at, account, who: Who::Customer, public: true, text };
+        let opening = Said { account, who: Who::Customer, public: true, hushed: false, text };
         let talk = Talk {
             home: account,
             id,
             opened_at: at,
             bot_owns: to_bot,
-            to_bot,
+            owner_since: at,
             said: vec![opening],
             edits: Vec::new(),
             touched: vec![at],
@@ -359,12 +359,15 @@ impl Life {
 
     fn speak(&mut self, number: u32, account: &'static str, who: Who, public: bool, text: String) {
         let Some(ticket) = self.ticket_of(number, account) else { return };
+        let bears_quiet = |shown: &ShownTicket| shown.tags.iter().any(|tag| tag == "handoffd_quiet");
+        let shown = self.tickets(account).into_iter().find(|shown| shown.id == ticket);
+        let hushed = shown.as_ref().is_some_and(bears_quiet);
         let act = HumanAct::Say { ticket, who: who.clone(), text: text.clone(), public };
         if self.human(account, act).is_some() {
             let at = self.now();
             let talk = self.talk(number);
             talk.touched.push(at);
-            talk.said.push(Said { at, account, who, public, text });
+            talk.said.push(Said { account, who, public, hushed, text });
         }
     }
 
@@ -392,14 +395,16 @@ impl Life {
         let at = self.now();
         let talk = self.talk(number);
         talk.touched.push(at);
-        if talk.bot_owns && !to_bot {
-            match talk.handoffs.last_mut().filter(|last| !last.native) {
-                Some(last) => {
-                    last.native = true;
-                    last.ended = at;
-                }
-                None => talk.handoffs.push(Handover { began: at, ended: at, announced: false, native: true }),
+        if talk.bot_owns != to_bot {
+            talk.owner_since = at;
+        }
+        match talk.handoffs.last_mut().filter(|last| !last.over) {
+            Some(last) if to_bot => last.over = true,
+            Some(last) if talk.bot_owns => (last.native, last.at) = (true, at),
+            None if talk.bot_owns && !to_bot => {
+                talk.handoffs.push(Handover { at, announced: false, native: true, over: false });
             }
+            _ => {}
         }
         talk.bot_owns = to_bot;
     }
@@ -431,12 +436,9 @@ impl Life {
         }
         let at = self.now();
         let talk = self.talk(number);
-        match talk.handoffs.last_mut() {
-            Some(last) => {
-                last.announced = true;
-                last.ended = at;
-            }
-            None => talk.handoffs.push(Handover { began: at, ended: at, announced: true, native: false }),
+        match talk.handoffs.last_mut().filter(|last| !last.over) {
+            Some(last) => (last.announced, last.at) = (true, at),
+            None => talk.handoffs.push(Handover { at, announced: true, native: false, over: false }),
         }
         true
     }
