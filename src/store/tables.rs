@@ -6,7 +6,7 @@ use handoffd_connectors::contract::{Cursor, Disarms};
 use handoffd_core::{
     AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
     intent::Intent,
-    link::{CommentCopy, Link, Place},
+    link::{CommentCopy, Link, Origin, Place},
     reconcile::Decision,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -361,6 +361,8 @@ pub async fn read_link(store: &dyn Store, id: &LinkId) -> Result<Option<LinkRow>
 
 fn without_unknown_writes(link: &Link, mut copy: CommentCopy) -> CommentCopy {
     copy.places.retain(|ticket, place| match place {
+        // Our own words are known by themselves: their write is none of the side's.
+        Place::Sending(key) if copy.origin == Origin::Ours(key.clone()) => true,
         Place::Sending(key) => link.sides.get(ticket).is_some_and(|side| side.outstanding.contains(key)),
         Place::Here(_) | Place::Parked(_) => true,
     });
@@ -448,4 +450,48 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
         return millis.parse().ok().map(Timestamp);
     }
     record::<Dated>(table, key, value).ok().map(|dated| dated.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use handoffd_connectors::client::clock::SystemClock;
+    use handoffd_core::{
+        Body, Fields, GroupId, Message, PrivateMessage, PrivateText, intent::Update, link::Side,
+        settle::note_leaves,
+    };
+
+    use super::*;
+    use crate::store::mem::MemStore;
+
+    fn link_of(ticket: &TicketKey) -> Link {
+        let none = serde_json::json!({
+            "id": Link::id_for(ticket), "group": GroupId::new("support"), "base": {}, "sides": {},
+            "former": [], "creating": {}, "create_parked": {}, "requester": null, "handoff": null,
+            "next_op": 0, "next_copy": 0,
+        });
+        let link: Link = serde_json::from_value(none).expect("a link");
+        Link { sides: BTreeMap::from([(ticket.clone(), Side::default())]), ..link }
+    }
+
+    #[tokio::test]
+    async fn a_note_on_its_way_is_still_on_its_way_when_it_is_read_again() {
+        let store = MemStore::new(Arc::new(SystemClock));
+        let ticket = TicketKey::new("zendesk", "1");
+        let text = PrivateText::new(Body::inline("for agents only"));
+        let briefing = Update {
+            at: ticket.clone(),
+            set: Fields::new(),
+            message: Some(Message::Private(PrivateMessage { author: None, text })),
+            if_version: None,
+            key: OpKey::new("h1-briefing"),
+        };
+        let link = note_leaves(&link_of(&ticket), &briefing, Timestamp(7));
+        let commit = Commit { writes: link_writes(None, &link), ..Commit::default() };
+        store.commit(commit).await.expect("stored");
+        let read = read_link(&store, &link.id).await.expect("readable").expect("there");
+        assert_eq!(read.link.copies.len(), 1);
+        assert_eq!(read.link, link, "else a look takes the note for somebody's words and mirrors it");
+    }
 }

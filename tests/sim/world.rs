@@ -330,6 +330,11 @@ impl Life {
         found.map(|ticket| ticket.id)
     }
 
+    fn shown(&self, number: u32, account: &str) -> Option<ShownTicket> {
+        let id = self.ticket_of(number, account)?;
+        self.tickets(account).into_iter().find(|ticket| ticket.id == id)
+    }
+
     fn open(&mut self, number: u32, account: &'static str, customer: usize, to_bot: bool, text: String) {
         let (name, email) = CUSTOMERS[customer];
         let act = HumanAct::Open {
@@ -360,7 +365,7 @@ impl Life {
     fn speak(&mut self, number: u32, account: &'static str, who: Who, public: bool, text: String) {
         let Some(ticket) = self.ticket_of(number, account) else { return };
         let bears_quiet = |shown: &ShownTicket| shown.tags.iter().any(|tag| tag == "handoffd_quiet");
-        let shown = self.tickets(account).into_iter().find(|shown| shown.id == ticket);
+        let shown = self.shown(number, account);
         let hushed = shown.as_ref().is_some_and(bears_quiet);
         let act = HumanAct::Say { ticket, who: who.clone(), text: text.clone(), public };
         if self.human(account, act).is_some() {
@@ -380,7 +385,9 @@ impl Life {
             What::Tagged(tag) => HumanAct::Tag { ticket, add: vec![tag], remove: Vec::new() },
             What::Untagged(tag) => HumanAct::Tag { ticket, add: Vec::new(), remove: vec![tag] },
         };
-        if self.human(account, act).is_some() {
+        let before = self.shown(number, account);
+        // What was so already is no edit.
+        if self.human(account, act).is_some() && self.shown(number, account) != before {
             let at = self.now();
             self.talk(number).edits.push(Edit { at, account, what });
         }
