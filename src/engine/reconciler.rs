@@ -341,7 +341,10 @@ impl Engine {
         }
         if let Outcome::Applied(applied) = outcome
             && let Some(shown) = &applied.shown
+            && (shown.comment_count.is_some() || shown.comments != CommentsSeen::NotLooked)
         {
+            // A view that says nothing of comments would cost a listing now and,
+            // when the write's echo comes, another one: the echo's is enough.
             look.observed.insert(applied.ticket.clone(), shown.clone());
         }
     }

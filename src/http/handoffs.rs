@@ -112,7 +112,7 @@ pub(super) async fn create(State(site): State<Site>, headers: HeaderMap, body: B
     }
     let request = match read(&body) {
         Ok(request) => request,
-        Err(answer) => return answer,
+        Err(unreadable) => return unreadable.answer(),
     };
     let row = match intake(&site, caller.agent, &key, request, now) {
         Ok(row) => row,
@@ -158,24 +158,52 @@ async fn repeated(site: &Site, agent: &str, key: &str, digest: &str) -> Option<R
     }
 }
 
-fn read(body: &[u8]) -> Result<Request, Response> {
+/// A body that cannot be read: the answer's status, words and place.
+struct Unreadable {
+    status: StatusCode,
+    message: String,
+    path: Option<String>,
+}
+
+impl Unreadable {
+    fn answer(&self) -> Response {
+        match &self.path {
+            Some(path) => reply::error_at(self.status, &self.message, std::slice::from_ref(path)),
+            None => reply::error(self.status, &self.message),
+        }
+    }
+}
+
+/// Values stay out of the words: only what was missing or expected is said.
+fn read(body: &[u8]) -> Result<Request, Unreadable> {
     let mut json = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.inner();
+        let place = format!("(line {}, column {})", inner.line(), inner.column());
         if inner.is_syntax() || inner.is_eof() {
-            let message = format!("the body is no JSON (line {}, column {})", inner.line(), inner.column());
-            return reply::error(StatusCode::BAD_REQUEST, &message);
+            let message = format!("the body is no JSON {place}");
+            return Unreadable { status: StatusCode::BAD_REQUEST, message, path: None };
         }
         let words = inner.to_string();
-        // Values stay out of the answer: only what was missing or expected is said.
-        let message = match words.split_once('`').and_then(|(_, rest)| rest.split_once('`')) {
-            Some((name, _)) if words.starts_with("missing field") => format!("`{name}` is missing"),
-            Some((name, _)) if words.starts_with("unknown field") => format!("`{name}` is not known here"),
-            _ => format!("has the wrong type (line {}, column {})", inner.line(), inner.column()),
+        let name = words.split_once('`').and_then(|(_, rest)| rest.split_once('`')).map(|(name, _)| name);
+        let (message, path) = match name {
+            Some(name) if words.starts_with("missing field") => {
+                (format!("`{name}` is missing"), joined(&path, name))
+            }
+            Some(name) if words.starts_with("unknown field") => (format!("`{name}` is not known here"), path),
+            _ => (format!("has the wrong type {place}"), path),
         };
-        reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &[path])
+        Unreadable { status: StatusCode::UNPROCESSABLE_ENTITY, message, path: Some(path) }
     })
+}
+
+/// The path of a field within the part of the body that misses it.
+fn joined(path: &str, name: &str) -> String {
+    match path {
+        "" | "." => name.to_owned(),
+        path => format!("{path}.{name}"),
+    }
 }
 
 fn intake(

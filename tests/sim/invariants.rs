@@ -20,6 +20,9 @@ use crate::{
 /// How long before the end nothing may be written any more.
 const STILL: Duration = Duration::from_secs(3_600);
 
+/// How a follow-up to a briefing begins.
+const LATE: &str = "Came after the handoff briefing above:";
+
 /// What was found at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
@@ -209,6 +212,10 @@ impl Judge<'_> {
         let wanted = if desk == talk.home { talk.handoffs.len() } else { 0 };
         if notes.iter().any(|note| note.public) {
             self.breaks(format!("{mark} at {desk}: a briefing is public"));
+        }
+        let late: Vec<_> = ticket.comments.iter().filter(|comment| comment.text.starts_with(LATE)).collect();
+        if late.len() > wanted || late.iter().any(|note| note.public) {
+            self.breaks(format!("{mark} at {desk} has {} follow-ups to {wanted} briefings", late.len()));
         }
         let fewer = notes.len() < wanted && (talk.is_deleted() || self.is_parked(mark));
         if notes.len() != wanted && !fewer {

@@ -6,6 +6,7 @@
 mod acts;
 mod invariants;
 mod oracle;
+mod requests;
 mod world;
 
 use std::{
@@ -43,9 +44,27 @@ fn profile(seed: u64) -> Profile {
         intake_within: Duration::from_secs(60),
         quiet: Duration::from_secs(4 * 3_600),
     };
+    let mild = Faults {
+        refused: 5,
+        lost: 5,
+        answer_lost: 8,
+        error_before: 5,
+        error_after: 5,
+        throttled: 5,
+        answer_slow: 20,
+        ..Faults::some()
+    };
+    let late = Duration::from_secs(360);
+    let mild = Profile { faults: mild, expiries: true, intake_within: late, ..calm.clone() };
     match seed % 8 {
-        0 | 1 => calm,
-        _ => calm,
+        0 => calm,
+        1 => Profile { deletes: true, ..calm },
+        2 | 3 => mild,
+        // Nothing but polls and resyncs tells of changes.
+        4 => Profile { faults: Faults { webhook_lost: 1_000, ..mild.faults.clone() }, ..mild },
+        5 => Profile { crashes: true, ..Profile { intake_within: late, ..calm } },
+        6 => Profile { crashes: true, deletes: true, ..mild },
+        _ => Profile { faults: Faults::some(), crashes: true, ..mild },
     }
 }
 

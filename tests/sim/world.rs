@@ -233,7 +233,7 @@ impl Life {
     }
 
     /// Webhooks come, time passes, and a daemon that died is started again.
-    async fn pass(&mut self, tick: Duration) {
+    pub async fn pass(&mut self, tick: Duration) {
         let (router, store) = (self.daemon.router.clone(), self.daemon.store.clone());
         self.world.pump_webhooks(|_, request| deliver(router.clone(), store.clone(), request)).await;
         let until = self.now().plus(tick);
