@@ -16,8 +16,10 @@ use crate::{
 
 /// How often the queue is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// Work that is put off further than this is left for the next run.
+/// Writes that are put off further than this are left for the next run.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Whatever is due so soon is waited for: a burst that is gathered, a read that is tried again.
+const SOON: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
 struct SyncReport {
@@ -137,8 +139,10 @@ async fn drain(engine: &Engine, say: bool) {
     let mut last_said = began;
     loop {
         let now = engine.parts().clock.now();
-        let due_soon = engine.next_due().await.is_some_and(|due| due <= now.plus(PATIENCE));
-        if engine.is_idle().await && (!due_soon || !unsettled(engine).await || now.since(began) > PATIENCE) {
+        let next = engine.next_due().await;
+        let due_within = |span| next.is_some_and(|due| due <= now.plus(span));
+        let left = due_within(SOON) || (due_within(PATIENCE) && unsettled(engine).await);
+        if engine.is_idle().await && (!left || now.since(began) > PATIENCE) {
             return;
         }
         if say && now.since(last_said) >= Duration::from_secs(5) {
