@@ -16,7 +16,7 @@ use crate::{
 
 /// How often the queue is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// Work that is put off further than this is left for the next run.
+/// Writes that are put off further than this are left for the next run.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The longest wait for work that keeps being put off.
 const LONGEST: Duration = Duration::from_secs(600);

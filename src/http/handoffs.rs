@@ -3,7 +3,7 @@
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -90,7 +90,15 @@ struct Answered {
     id: HandoffId,
 }
 
-pub(super) async fn create(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn create(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return reply::unread(&rejection),
+    };
     let now = site.engine.parts().clock.now();
     let Some(caller) = agents::caller(&site.agents, &headers, &body, now) else {
         return reply::unauthorized("Bearer", "a bearer token or a Standard Webhooks signature is needed");

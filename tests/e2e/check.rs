@@ -12,9 +12,8 @@ async fn check_says_what_works_and_what_would_be_synced() {
     let mut world = World::new(14).await;
     let ended = world.command(&["check"]).with_code(0);
     for words in [
-        "zd (zendesk, helpdesk): signed in as",
-        "handoffd@example.com",
-        "fd (freshdesk, helpdesk): signed in as",
+        "zd (zendesk, helpdesk): signed in as handoffd (admin)",
+        "fd (freshdesk, helpdesk): signed in as handoffd <",
         "pay (stripe, context source): signed in as",
         "group support: zd mails the customer",
         "new tickets: zd -> fd",

@@ -52,7 +52,7 @@ async fn refusals(world: &World, ticket: &str) {
     let answer = world.announce("k-lacking", &lacking).await;
     assert_eq!(
         (answer.status, &answer.json["error"]["paths"]),
-        (422, &json!(["conversation"])),
+        (422, &json!(["conversation.ticket_id"])),
         "{answer:?}"
     );
     assert!(answer.text.contains("`ticket_id` is missing"), "{answer:?}");

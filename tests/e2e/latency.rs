@@ -7,7 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Bytes, extract::State};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{Method, Uri},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
@@ -33,13 +38,14 @@ struct Between {
 
 async fn pass_on(
     State(between): State<Between>,
-    request: http::Request<Bytes>,
+    method: Method,
+    uri: Uri,
+    body: Bytes,
 ) -> http::Response<axum::body::Body> {
     let at = Instant::now();
-    let (parts, body) = request.into_parts();
-    let path = parts.uri.path_and_query().unwrap().to_string();
-    let is_message = parts.method == http::Method::POST && path.contains("/notes");
-    let mut sent = between.client.request(parts.method, format!("{}{path}", between.to));
+    let path = uri.path_and_query().unwrap().to_string();
+    let is_message = method == Method::POST && path.contains("/notes");
+    let mut sent = between.client.request(method, format!("{}{path}", between.to));
     sent = sent.header("authorization", between.auth.clone()).header("content-type", "application/json");
     let got = got(sent.body(body)).await;
     if is_message {

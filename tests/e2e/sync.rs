@@ -58,7 +58,8 @@ async fn a_sync_waits_for_what_the_vendor_does_not_show_yet() {
         "{ended:?}"
     );
     let desk = &world.sandbox.freshdesk;
-    let mirror = only(&desk.freshdesk_tickets().await, "Just now").expect("a mirror");
+    let mirror =
+        only(&desk.freshdesk_tickets().await, "Just now").unwrap_or_else(|| panic!("no mirror: {ended:?}"));
     let said = |text: &str| Said { text: text.to_owned(), public: true };
     assert_eq!(desk.freshdesk_said(&mirror).await, [said("Is anybody there?"), said("Yes.")]);
 }

@@ -49,7 +49,6 @@ async fn only_a_signed_webhook_is_stored_and_only_once() {
     world.config = world.config.replace("poll = { every = \"1s\"", "poll = { every = \"1h\"");
     let secret = world.variable("ZD_SIGNS");
     let daemon = world.start().await;
-    // The one resync job that each account may have is there from the start.
     let forged = send(&world, "not-the-secret", &event("evt-1", "77")).await;
     assert_eq!(forged.status, 401, "{forged:?}");
     let bare = world.client().post(world.public("/webhooks/zd")).body(event("evt-1", "77").to_string());
@@ -59,9 +58,11 @@ async fn only_a_signed_webhook_is_stored_and_only_once() {
     let source = world.client().post(world.public("/webhooks/pay")).body("{}");
     assert_eq!(got(source).await.status, 404);
     assert_eq!(got(world.client().head(world.public("/webhooks/zd"))).await.status, 200);
-    assert_eq!(got(world.client().get(world.public("/webhooks/zd"))).await.status, 405);
+    assert_eq!(got(world.client().put(world.public("/webhooks/zd"))).await.status, 405);
     let torn = send(&world, &secret, &json!({ "type": "zen:event-type:ticket.created" })).await;
     assert_eq!(torn.status, 400, "{torn:?}");
+    let long = world.client().post(world.public("/webhooks/zd")).body("x".repeat(70_000));
+    assert_eq!(got(long).await.status, 413);
     let (tables, jobs) = stored(&world, daemon);
     assert_eq!((rows(&tables, "deliveries"), rows(&tables, "tickets"), jobs), (0, 0, 0), "{tables}");
 

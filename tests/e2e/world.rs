@@ -4,6 +4,7 @@ use std::{
     future::Future,
     net::TcpListener,
     path::PathBuf,
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -250,10 +251,14 @@ async fn zendesk_webhook(zendesk: &Vendor, port: u16, account: &str) -> String {
 }
 
 /// Two ports that nobody listens on, below those that the system gives to outgoing
-/// connections: a daemon that starts again needs its own back.
+/// connections: a daemon that starts again needs its own back. No two tests get
+/// the same ones, whether they share a process or not.
 fn free_ports() -> [u16; 2] {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 300).expect("below 300") * 40;
-    let mut free = (first..).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let next = || first + GIVEN.fetch_add(1, Ordering::Relaxed);
+    let mut free =
+        std::iter::repeat_with(next).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     [(); 2].map(|()| free.next().expect("a free port"))
 }
 
