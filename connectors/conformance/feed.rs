@@ -94,14 +94,19 @@ pub async fn edits_between_pages_skip_nothing(terms: &'static Terms) {
     let seen = newest(&rows);
     assert_eq!(ids(&seen), made.iter().cloned().collect());
     for (ticket, observed) in seen {
-        assert_eq!(observed.fields[&Field::Subject], Value::subject(&bench.shown(&ticket).subject), "{ticket}");
+        assert_eq!(
+            observed.fields[&Field::Subject],
+            Value::subject(&bench.shown(&ticket).subject),
+            "{ticket}"
+        );
     }
 }
 
 /// What a feed calls complete is complete, at any moment.
 pub async fn what_the_blind_spot_hides_is_seen_later(terms: &'static Terms) {
     let bench = Bench::open(terms).await;
-    let (mut from, mut rows, mut made) = (FeedStart::Since(NOW), Vec::new(), Vec::<(RemoteId, Timestamp)>::new());
+    let (mut from, mut rows, mut made) =
+        (FeedStart::Since(NOW), Vec::new(), Vec::<(RemoteId, Timestamp)>::new());
     for at in 0..30 {
         made.push((bench.ticket(&format!("Ticket {at}")), bench.now()));
         let (more, next, until) = bench.read_feed(changed(&bench), from).await;
@@ -110,7 +115,10 @@ pub async fn what_the_blind_spot_hides_is_seen_later(terms: &'static Terms) {
         from = FeedStart::After(next);
         let seen = ids(&newest(&rows));
         for (ticket, at) in &made {
-            assert!(*at >= until || seen.contains(ticket), "{ticket} of {at} is missing, complete until {until}");
+            assert!(
+                *at >= until || seen.contains(ticket),
+                "{ticket} of {at} is missing, complete until {until}"
+            );
         }
         bench.wait(7).await;
     }
@@ -189,7 +197,9 @@ pub async fn a_deleted_ticket_is_gone(terms: &'static Terms) {
         for row in bench.read_feed(*feed, FeedStart::After(cursor)).await.0 {
             match row {
                 FeedRow::Gone(ticket) => drop(told.insert(ticket.id)),
-                FeedRow::Changed(observed) => assert_ne!(observed.ticket.id, goes, "it is not shown as there"),
+                FeedRow::Changed(observed) => {
+                    assert_ne!(observed.ticket.id, goes, "it is not shown as there")
+                }
                 FeedRow::Unreadable { what, .. } => panic!("{what}"),
             }
         }
@@ -207,8 +217,7 @@ pub async fn fetching_many_keeps_order_and_length(terms: &'static Terms) {
     let made: Vec<RemoteId> = (0..7).map(|at| bench.ticket(&format!("Ticket {at}"))).collect();
     let unknown = RemoteId::from("987654321");
     let strange = RemoteId::from("../users/me");
-    let asked =
-        [&made[4], &unknown, &made[0], &made[6], &strange, &made[4], &made[1]].map(RemoteId::clone);
+    let asked = [&made[4], &unknown, &made[0], &made[6], &strange, &made[4], &made[1]].map(RemoteId::clone);
     assert_eq!(bench.desk.fetch_many(bench.call(), &[]).await.unwrap(), []);
     let asked_readable: Vec<RemoteId> = asked.iter().filter(|id| **id != strange).cloned().collect();
     let fetched = bench.desk.fetch_many(bench.call(), &asked_readable).await.unwrap();

@@ -156,7 +156,9 @@ pub async fn a_write_on_an_old_version_is_stale(terms: &'static Terms) {
         bench.wait(3).await;
         let set = one(Field::Subject, Value::subject("Ours"));
         let tied = |version, op: &str| {
-            let Intent::Update(mut update) = update(&ticket, set.clone(), message.clone(), op) else { panic!() };
+            let Intent::Update(mut update) = update(&ticket, set.clone(), message.clone(), op) else {
+                panic!()
+            };
             update.if_version = Some(version);
             Intent::Update(update)
         };

@@ -92,6 +92,7 @@ macro_rules! helpdesk {
                 a_write_without_an_answer_is_unknown,
                 a_refused_connection_is_no_unknown,
                 an_unreadable_answer_is_named,
+                fields_nobody_knows_do_no_harm,
             ]
             signing: [
                 every_way_of_signing_in_opens_the_account,

@@ -51,7 +51,9 @@ pub async fn header(
         .unwrap_or_else(|| panic!("the simulator has no credentials for {method:?}"));
     let (client, grant) = match &given {
         Credentials::ClientCredentials(client) => (client, Grant::ClientCredentials),
-        Credentials::RefreshToken { client, refresh_token } => (client, Grant::Refresh(refresh_token.clone())),
+        Credentials::RefreshToken { client, refresh_token } => {
+            (client, Grant::Refresh(refresh_token.clone()))
+        }
         _ => return (spec.header)(&given).unwrap_or_else(|| panic!("no header for {method:?}")),
     };
     let oauth = spec.oauth.expect("who has OAuth methods has a token endpoint");
@@ -167,7 +169,8 @@ pub async fn unknown_settings_are_named(terms: &'static Terms) {
     let setup = SimSetup { seed: 1, plan: "unlimited".to_owned(), now: NOW };
     world.add(account(), connector(terms.name).simulator(setup), Faults::none());
     let net = Net::of(&world);
-    let error = open_with_settings(connector(terms.name), &net, &clock, serde_json::json!({"no_such_key": 1}));
+    let error =
+        open_with_settings(connector(terms.name), &net, &clock, serde_json::json!({"no_such_key": 1}));
     assert!(error.contains("accounts.desk.settings.no_such_key"), "{error}");
     let error = open_with_settings(connector(terms.name), &net, &clock, serde_json::json!("text"));
     assert!(error.contains("accounts.desk.settings"), "{error}");
