@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::PoisonError};
 use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
-    intent::{Applied, Intent, Outcome},
+    intent::{Applied, Intent, Outcome, Update},
     link::{Link, Place},
     retry::{self, Failure, Next, RetryRules},
 };
@@ -271,11 +271,15 @@ fn customer_who_speaks<'a>(desk: &Desk, intent: &'a Intent) -> Option<&'a Person
     }
 }
 
-/// Whether a look for the write cannot overlook it: a ticket that we make bears
-/// the write's own key. It is sent again under the same key, so that the next
-/// look finds the one or the other; and making it mails nobody.
+/// Whether a look for the write cannot overlook it: a ticket that we make, and a
+/// note in our own words, bear the write's own key. It is sent again under the
+/// same key, so that the next look finds the one or the other; and it mails nobody.
 fn marked(intent: &Intent) -> bool {
-    matches!(intent, Intent::Create(_))
+    match intent {
+        Intent::Create(_) => true,
+        Intent::Update(Update { message: Some(Message::Private(note)), .. }) => note.author.is_none(),
+        Intent::Update(_) | Intent::EditNote(_) => false,
+    }
 }
 
 fn customer_of(message: &Message) -> Option<&Person> {
