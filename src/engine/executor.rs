@@ -5,13 +5,8 @@ use std::{collections::BTreeSet, sync::PoisonError};
 
 use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
-<<<<<<< HEAD
-    AccountId, Message, Person, RemoteId, Role, Timestamp,
-    intent::{Applied, Intent, Outcome, Update},
-=======
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
-    intent::{Applied, Intent, Outcome},
->>>>>>> a834440f331346517f0c7e3d0190375d01d1a6c0
+    intent::{Applied, Intent, Outcome, Update},
     link::{Link, Place},
     retry::{self, Failure, Next, RetryRules},
 };

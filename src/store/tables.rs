@@ -362,13 +362,8 @@ pub async fn read_link(store: &dyn Store, id: &LinkId) -> Result<Option<LinkRow>
 fn without_unknown_writes(link: &Link, mut copy: CommentCopy) -> CommentCopy {
     let origin = copy.origin.clone();
     copy.places.retain(|ticket, place| match place {
-<<<<<<< HEAD
-        // Our own words are known by themselves: their write is none of the side's.
-        Place::Sending(key) if copy.origin == Origin::Ours(key.clone()) => true,
-=======
         // Notes of ours are announced with their write and are on no side's list.
         Place::Sending(key) if origin == Origin::Ours(key.clone()) => true,
->>>>>>> a834440f331346517f0c7e3d0190375d01d1a6c0
         Place::Sending(key) => link.sides.get(ticket).is_some_and(|side| side.outstanding.contains(key)),
         Place::Here(_) | Place::Parked(_) => true,
     });
