@@ -471,8 +471,6 @@ impl Engine {
                 break plan;
             }
         };
-        // After the loop: what it read shows changes of owner too, and the plan moves past them.
-        let detected = self.detect(&link, &look.observed);
         if let Some(wait) = plan.requeue_after {
             look.again_by(self.now().plus(wait));
         }
