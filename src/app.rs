@@ -136,9 +136,19 @@ impl Readiness for StoreReadiness {
 impl App {
     /// Opens the store and every account. Sends nothing.
     pub async fn open(config: Config, outside: Outside) -> Result<Self, StartError> {
+        Self::open_with(config, outside, false).await
+    }
+
+    /// The same; `accept_damage` opens a store whose end is lost or whose rows are damaged.
+    pub async fn open_with(
+        config: Config,
+        outside: Outside,
+        accept_damage: bool,
+    ) -> Result<Self, StartError> {
         let dir = config.store.data_dir.clone();
         let options = Options {
             cache_bytes: config.store.cache_mib << 20,
+            accept_damage,
             ..Options::new(dir.join("store"), "handoffd")
         };
         private_dir(&dir)?;

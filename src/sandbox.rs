@@ -167,6 +167,19 @@ impl Sandbox {
         locked(&served.sim).human(act, now)
     }
 
+    /// People do something at several vendors at once: nobody can look in between.
+    pub fn at_once(&self, acts: Vec<(&str, HumanAct)>) -> Result<(), String> {
+        let mut held = Vec::new();
+        for (vendor, act) in acts {
+            let (_, served) = self.vendors.get(vendor).ok_or_else(|| format!("no vendor {vendor}"))?;
+            held.push((locked(&served.sim), served.clock.now(), act));
+        }
+        for (sim, now, act) in &mut held {
+            sim.human(act.clone(), *now)?;
+        }
+        Ok(())
+    }
+
     /// Every ticket of a vendor, as shown.
     pub fn tickets(&self, vendor: &str) -> Vec<ShownTicket> {
         self.with(vendor, |sim| sim.tickets()).unwrap_or_default()

@@ -61,7 +61,14 @@ enum Command {
     #[command(
         after_help = "Examples:\n  handoffd run -c handoffd.toml\n  HANDOFFD_TELEMETRY__FORMAT=json handoffd run"
     )]
-    Run(ConfigArg),
+    Run {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Start although the store's newest commits are lost or rows are damaged: once, when there
+        /// is no export to restore. Vendors are read again from older cursors.
+        #[arg(long)]
+        accept_damage: bool,
+    },
     /// See it work: simulated vendors, a short story, nothing to set up.
     #[command(
         after_help = "Examples:\n  handoffd demo                       play the story, then stay up\n  handoffd demo --once                play it and exit; 0 only if every step was seen at the vendors\n  handoffd demo --once --load chats.jsonl   play your own conversations (OpenAI chat format, one JSON object a line)"
@@ -156,6 +163,20 @@ enum StoreCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Fill an empty data directory from an export.
+    #[command(
+        after_help = "Example:\n  mv /var/lib/handoffd/store /var/lib/handoffd/store.old\n  handoffd store import -c handoffd.toml --from backup.hexp"
+    )]
+    Import {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The file that `store export` wrote.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write everything into one checksummed file.
     #[command(after_help = "Example:\n  handoffd store export -c handoffd.toml --out backup.hexp")]
     Export {
@@ -229,6 +250,9 @@ fn explain(failure: Failure) -> (u8, String) {
     match failure {
         Failure::Config(error) => (3, error.to_string()),
         Failure::Start(StartError::Store(error)) => (5, error.to_string()),
+        Failure::Start(StartError::Read(error @ crate::store::ReadError::Corrupt { .. })) => {
+            (5, error.to_string())
+        }
         Failure::Start(
             error @ (StartError::Secret { .. }
             | StartError::VaultKey(_)
@@ -244,7 +268,7 @@ fn explain(failure: Failure) -> (u8, String) {
 
 async fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Run(arg) => run(&arg).await,
+        Command::Run { config, accept_damage } => run(&config, accept_damage).await,
         Command::Demo { once, load, data_dir, seed } => {
             let setup = demo::DemoSetup { once, load, data_dir, seed, outside: outside()? };
             demo::run(setup).await.map_err(Failure::Other)
@@ -256,6 +280,9 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
         Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),
+        Command::Store(StoreCommand::Import { config, from, json }) => {
+            store::import(&load(&config)?, &from, json)
+        }
         Command::Store(StoreCommand::Export { config, out, json }) => {
             store::export(&load(&config)?, &out, json)
         }
@@ -279,11 +306,14 @@ fn outside() -> Result<Outside, Failure> {
     })
 }
 
-async fn run(arg: &ConfigArg) -> Result<(), Failure> {
+async fn run(arg: &ConfigArg, accept_damage: bool) -> Result<(), Failure> {
     let config = load(arg)?;
     telemetry::start(config.telemetry.format, &config.telemetry.filter);
-    let app = App::open(config, outside()?).await?;
-    app.start().await?;
+    let app = App::open_with(config, outside()?, accept_damage).await?;
+    if let Err(error) = app.start().await {
+        app.shutdown().await;
+        return Err(error.into());
+    }
     let failed = tokio::select! {
         biased;
         stopped = stop_signal() => {

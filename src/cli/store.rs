@@ -6,7 +6,10 @@ use super::Failure;
 use crate::{
     app::StartError,
     config::Config,
-    store::{export, verify},
+    store::{
+        export::{self, ExportError, ExportReport},
+        verify,
+    },
 };
 
 pub(super) fn verify(config: &Config, json: bool) -> Result<(), Failure> {
@@ -34,15 +37,26 @@ pub(super) fn verify(config: &Config, json: bool) -> Result<(), Failure> {
 }
 
 pub(super) fn export(config: &Config, out: &Path, json: bool) -> Result<(), Failure> {
-    let dir = config.store.data_dir.join("store");
-    let report = match export::export(&dir, out) {
-        Ok(report) => report,
-        Err(export::ExportError::Open(error)) => return Err(StartError::from(error).into()),
-        Err(error) => return Err(Failure::Other(error.into())),
-    };
+    let report = done(export::export(&config.store.data_dir.join("store"), out))?;
+    tell("written to", out, &report, json)
+}
+
+pub(super) fn import(config: &Config, from: &Path, json: bool) -> Result<(), Failure> {
+    let report = done(export::import(from, &config.store.data_dir.join("store")))?;
+    tell("restored from", from, &report, json)
+}
+
+fn done(outcome: Result<ExportReport, ExportError>) -> Result<ExportReport, Failure> {
+    outcome.map_err(|error| match error {
+        ExportError::Open(error) => StartError::from(error).into(),
+        error => Failure::Other(error.into()),
+    })
+}
+
+fn tell(what: &str, file: &Path, report: &ExportReport, json: bool) -> Result<(), Failure> {
     match json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => println!("{}: {report:?}", out.display()),
+        true => println!("{}", serde_json::to_string_pretty(report)?),
+        false => println!("{what} {}: {report:?}", file.display()),
     }
     Ok(())
 }

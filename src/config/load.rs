@@ -175,7 +175,7 @@ fn line_of_key(text: &str, key: &str) -> Option<usize> {
         for index in part.split('[').skip(1) {
             let index: usize = index.trim_end_matches(']').parse().ok()?;
             let DeValue::Array(items) = value else { break };
-            let Some(item) = items.iter().nth(index) else { break };
+            let Some(item) = items.get(index) else { break };
             found = Some(item.span().start);
             value = item.get_ref();
         }

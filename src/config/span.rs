@@ -30,9 +30,9 @@ impl fmt::Display for Span {
         let ms = self.0.as_millis();
         match ms {
             0 => out.write_str("0s"),
-            _ if ms % 3_600_000 == 0 => write!(out, "{}h", ms / 3_600_000),
-            _ if ms % 60_000 == 0 => write!(out, "{}m", ms / 60_000),
-            _ if ms % 1_000 == 0 => write!(out, "{}s", ms / 1_000),
+            _ if ms.is_multiple_of(3_600_000) => write!(out, "{}h", ms / 3_600_000),
+            _ if ms.is_multiple_of(60_000) => write!(out, "{}m", ms / 60_000),
+            _ if ms.is_multiple_of(1_000) => write!(out, "{}s", ms / 1_000),
             _ => write!(out, "{ms}ms"),
         }
     }

@@ -1,3 +1,5 @@
+mod example;
+
 use super::*;
 
 const BASE: &str = r#"

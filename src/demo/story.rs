@@ -117,10 +117,14 @@ fn mails_about(player: &Player) -> usize {
 
 async fn both_change(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId) -> Result<()> {
     scene(3, "Both sides change the priority at once");
-    // One at a time for the vendors, at once for handoffd: it has not looked in between.
+    // Vendors date changes by whole seconds: these fall into one that nothing else fell into.
+    player.rest(std::time::Duration::from_millis(2_100)).await;
     let (high, urgent) = (Some(Priority::High), Some(Priority::Urgent));
-    player.act(FRESHDESK, HumanAct::SetPriority { ticket: freshdesk.clone(), priority: urgent })?;
-    player.act(ZENDESK, HumanAct::SetPriority { ticket: zendesk.clone(), priority: high })?;
+    let acts = vec![
+        (FRESHDESK, HumanAct::SetPriority { ticket: freshdesk.clone(), priority: urgent }),
+        (ZENDESK, HumanAct::SetPriority { ticket: zendesk.clone(), priority: high }),
+    ];
+    player.sandbox.at_once(acts).map_err(|why| anyhow::anyhow!("a person's change is refused: {why}"))?;
     happens("Freshdesk: urgent. Zendesk: high.");
     let conflict = conflict_of(player, zendesk).await?;
     let agreed = player

@@ -29,7 +29,7 @@ use handoffd_connectors::{
     contract::{Call, ContextSource, Lane},
 };
 use handoffd_core::{
-    AccountId, GroupId, HandoffId, LinkId, SourceAnswer, Timestamp,
+    AccountId, GroupId, HandoffId, LinkId, OpKey, SourceAnswer, Timestamp,
     policy::{HandoffRules, SyncPolicy},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -69,6 +69,15 @@ pub struct EngineParts {
     pub metrics: Arc<Metrics>,
     /// Names this run of the daemon: writes of another run may have been sent.
     pub run: String,
+}
+
+/// How a context source stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceStanding {
+    /// Who we are there.
+    pub identity: Option<String>,
+    /// What is wrong there.
+    pub problems: Vec<String>,
 }
 
 /// Why work on a link stopped, by what is to be done about it.
@@ -119,10 +128,14 @@ pub struct Inner {
     answers: Mutex<BTreeMap<HandoffId, Vec<(AccountId, SourceAnswer)>>>,
     /// Handoffs whose sources are being asked.
     asking: Mutex<BTreeSet<HandoffId>>,
+    /// How the context sources stand, by what they answered last.
+    sources: Mutex<BTreeMap<AccountId, SourceStanding>>,
     /// Jobs that workers have in hand.
-    in_hand: Mutex<BTreeSet<String>>,
+    in_hand: std::sync::atomic::AtomicUsize,
     /// Calls for an early poll.
     poll_now: tokio::sync::Notify,
+    /// Writes that were sent in this run and are not settled in the store yet.
+    sent: Mutex<BTreeMap<OpKey, Timestamp>>,
     /// Numbers journal rows within one moment.
     journal_rows: std::sync::atomic::AtomicUsize,
     tasks: TaskTracker,
@@ -149,8 +162,10 @@ impl Engine {
             link_freed: tokio::sync::Notify::new(),
             answers: Mutex::default(),
             asking: Mutex::default(),
-            in_hand: Mutex::default(),
+            sources: Mutex::default(),
+            in_hand: std::sync::atomic::AtomicUsize::new(0),
             poll_now: tokio::sync::Notify::new(),
+            sent: Mutex::default(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -175,6 +190,10 @@ impl Engine {
             self.tasks.spawn(async move { engine.run_resync(&swept).await });
             let (engine, probed) = (self.clone(), desk.clone());
             self.tasks.spawn(async move { engine.run_probes(&probed).await });
+        }
+        for account in self.parts.sources.keys() {
+            let (engine, account) = (self.clone(), account.clone());
+            self.tasks.spawn(async move { engine.run_source_probes(&account).await });
         }
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_sweeps().await });

@@ -60,6 +60,8 @@ impl Engine {
         match error {
             PassError::Off(_) => usual,
             PassError::Vendor(Error::Throttled { retry_at }) => (*retry_at).max(self.now()),
+            // The pause of the account was said, once for all of its feeds.
+            PassError::Vendor(Error::Unauthorized { .. }) => usual,
             error => {
                 tracing::warn!(account = %desk.id, feed = feed.0, %error, "The feed could not be read; it is tried again.");
                 usual

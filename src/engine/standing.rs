@@ -1,9 +1,12 @@
 //! How accounts stand: probes at the start and while something is wrong, and
 //! what calls teach in between.
 
-use handoffd_connectors::contract::{Disarms, Error, Lane};
+use std::sync::PoisonError;
 
-use super::{Desk, Engine, Inner, accounts};
+use handoffd_connectors::contract::{Disarms, Error, Lane};
+use handoffd_core::AccountId;
+
+use super::{Desk, Engine, Inner, SourceStanding, accounts};
 use crate::store::{Commit, Key, tables};
 
 impl Engine {
@@ -11,18 +14,15 @@ impl Engine {
     pub(super) async fn run_probes(&self, desk: &Desk) {
         loop {
             self.probe(desk).await;
-            let wait = self.now().plus(self.parts.config.paused_recheck.0);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return,
-                () = self.parts.clock.sleep_until(wait) => {}
-            }
-            while !self.needs_probe(desk) {
-                let wait = self.now().plus(self.parts.config.paused_recheck.0);
+            loop {
+                let wait = self.now().plus(desk.recheck_wait(self.parts.config.paused_recheck.0));
                 tokio::select! {
                     biased;
                     () = self.stop.cancelled() => return,
                     () = self.parts.clock.sleep_until(wait) => {}
+                }
+                if self.needs_probe(desk) {
+                    break;
                 }
             }
         }
@@ -61,14 +61,63 @@ impl Engine {
 }
 
 impl Engine {
+    /// Probes a context source at the start, and again while something is wrong there.
+    pub(super) async fn run_source_probes(&self, account: &AccountId) {
+        loop {
+            if self.source_standing(account).is_none_or(|standing| !standing.problems.is_empty()) {
+                self.probe_source(account).await;
+            }
+            let wait = self.now().plus(self.parts.config.paused_recheck.0);
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = self.parts.clock.sleep_until(wait) => {}
+            }
+        }
+    }
+
+    /// Signs in to a context source once, and remembers what is missing there.
+    pub async fn probe_source(&self, account: &AccountId) {
+        let Some(source) = self.parts.sources.get(account) else { return };
+        let standing = match source.probe(self.call(Lane::Refresh)).await {
+            Ok(probe) => SourceStanding {
+                identity: Some(probe.identity),
+                problems: probe
+                    .problems
+                    .into_iter()
+                    .map(|problem| format!("{} {}", problem.what, problem.remedy))
+                    .collect(),
+            },
+            Err(error) => SourceStanding { identity: None, problems: vec![error.to_string()] },
+        };
+        self.note_source(account, standing);
+    }
+
+    /// How a context source stands, once it was asked.
+    pub fn source_standing(&self, account: &AccountId) -> Option<SourceStanding> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
+    }
+
+    /// What is wrong at a source is said once, and again when it changes.
+    pub(super) fn note_source(&self, account: &AccountId, standing: SourceStanding) {
+        let problems = standing.problems.clone();
+        let before =
+            self.sources.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), standing);
+        if !problems.is_empty() && before.is_none_or(|before| before.problems != problems) {
+            tracing::warn!(%account, why = problems.join("; "), "A context source does not work as it should.");
+        }
+    }
+
     /// What was left undone while an account did not work is looked for at once.
     fn catch_up(&self, mended: &Desk) {
-        for desk in self.parts.desks.values().filter(|desk| desk.group == mended.group) {
+        let group = self.parts.desks.values().filter(|desk| desk.group == mended.group);
+        for desk in group.filter(|desk| desk.begin_catching_up()) {
             let (engine, desk) = (self.clone(), desk.clone());
             self.tasks.spawn(async move {
                 if let Err(error) = engine.resync(&desk).await {
                     tracing::warn!(account = %desk.id, %error, "What was left undone is looked for at the next resync.");
                 }
+                desk.end_catching_up();
             });
         }
     }
@@ -86,6 +135,7 @@ impl Inner {
                     tracing::warn!(account = %desk.id, why, "The account is paused: its credential is refused.");
                 }
                 accounts::StandingChange::Disarmed(_, why) => {
+                    desk.refused();
                     tracing::warn!(account = %desk.id, why, "A permission is missing; what needs it is switched off.");
                 }
             }

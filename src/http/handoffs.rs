@@ -3,7 +3,7 @@
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -90,7 +90,15 @@ struct Answered {
     id: HandoffId,
 }
 
-pub(super) async fn create(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn create(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return reply::unread(&rejection),
+    };
     let now = site.engine.parts().clock.now();
     let Some(caller) = agents::caller(&site.agents, &headers, &body, now) else {
         return reply::unauthorized("Bearer", "a bearer token or a Standard Webhooks signature is needed");
@@ -112,7 +120,7 @@ pub(super) async fn create(State(site): State<Site>, headers: HeaderMap, body: B
     }
     let request = match read(&body) {
         Ok(request) => request,
-        Err(answer) => return answer,
+        Err(unreadable) => return unreadable.answer(),
     };
     let row = match intake(&site, caller.agent, &key, request, now) {
         Ok(row) => row,
@@ -123,10 +131,14 @@ pub(super) async fn create(State(site): State<Site>, headers: HeaderMap, body: B
     store(&site, row, digest).await
 }
 
-/// The header's key; else the signed id; else the body's own digest.
+/// The signed id; else the header's key; else the body's own digest. What is
+/// signed wins, so that a captured request cannot be told again under a new key.
 fn idempotency_key(headers: &HeaderMap, signed: Option<&str>, digest: &str) -> Result<String, &'static str> {
+    if let Some(signed) = signed {
+        return Ok(signed.to_owned());
+    }
     let given = match headers.get("idempotency-key") {
-        None => return Ok(signed.unwrap_or(digest).to_owned()),
+        None => return Ok(digest.to_owned()),
         Some(value) => value.to_str().map_err(|_| "the key is plain text")?.trim(),
     };
     match given.len() {
@@ -158,24 +170,52 @@ async fn repeated(site: &Site, agent: &str, key: &str, digest: &str) -> Option<R
     }
 }
 
-fn read(body: &[u8]) -> Result<Request, Response> {
+/// A body that cannot be read: the answer's status, words and place.
+struct Unreadable {
+    status: StatusCode,
+    message: String,
+    path: Option<String>,
+}
+
+impl Unreadable {
+    fn answer(&self) -> Response {
+        match &self.path {
+            Some(path) => reply::error_at(self.status, &self.message, std::slice::from_ref(path)),
+            None => reply::error(self.status, &self.message),
+        }
+    }
+}
+
+/// Values stay out of the words: only what was missing or expected is said.
+fn read(body: &[u8]) -> Result<Request, Unreadable> {
     let mut json = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.inner();
+        let place = format!("(line {}, column {})", inner.line(), inner.column());
         if inner.is_syntax() || inner.is_eof() {
-            let message = format!("the body is no JSON (line {}, column {})", inner.line(), inner.column());
-            return reply::error(StatusCode::BAD_REQUEST, &message);
+            let message = format!("the body is no JSON {place}");
+            return Unreadable { status: StatusCode::BAD_REQUEST, message, path: None };
         }
         let words = inner.to_string();
-        // Values stay out of the answer: only what was missing or expected is said.
-        let message = match words.split_once('`').and_then(|(_, rest)| rest.split_once('`')) {
-            Some((name, _)) if words.starts_with("missing field") => format!("`{name}` is missing"),
-            Some((name, _)) if words.starts_with("unknown field") => format!("`{name}` is not known here"),
-            _ => format!("has the wrong type (line {}, column {})", inner.line(), inner.column()),
+        let name = words.split_once('`').and_then(|(_, rest)| rest.split_once('`')).map(|(name, _)| name);
+        let (message, path) = match name {
+            Some(name) if words.starts_with("missing field") => {
+                (format!("`{name}` is missing"), joined(&path, name))
+            }
+            Some(name) if words.starts_with("unknown field") => (format!("`{name}` is not known here"), path),
+            _ => (format!("has the wrong type {place}"), path),
         };
-        reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &[path])
+        Unreadable { status: StatusCode::UNPROCESSABLE_ENTITY, message, path: Some(path) }
     })
+}
+
+/// The path of a field within the part of the body that misses it.
+fn joined(path: &str, name: &str) -> String {
+    match path {
+        "" | "." => name.to_owned(),
+        path => format!("{path}.{name}"),
+    }
 }
 
 fn intake(
@@ -240,6 +280,7 @@ fn told(site: &Site, request: Request) -> Told {
 
 async fn store(site: &Site, row: IntakeRow, digest: String) -> Response {
     let key = answer_key(&row.agent, &row.key);
+    let digest_again = digest.clone();
     let answered = Answered { at: row.at, digest, id: row.id.clone() };
     let mut commit = Commit {
         guards: vec![Guard::Absent(ANSWERS, key.clone())],
@@ -249,8 +290,10 @@ async fn store(site: &Site, row: IntakeRow, digest: String) -> Response {
     site.engine.intake(&row, &mut commit);
     match site.engine.wake_ticket(&row.ticket, "api", commit).await {
         Ok(_) => accepted(&row.id, false),
-        // The same request was in hand twice at once: the other one stored it.
-        Err(CommitError::Conflict { .. }) => accepted(&row.id, true),
+        // The key was in hand twice at once: the other request was first.
+        Err(CommitError::Conflict { .. }) => {
+            repeated(site, &row.agent, &row.key, &digest_again).await.unwrap_or_else(unavailable)
+        }
         Err(CommitError::TooLarge { .. }) => reply::error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the handoff is too large to be kept; send less of the transcript",

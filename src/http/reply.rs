@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    extract::rejection::BytesRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -22,6 +23,15 @@ pub(super) fn unauthorized(realm: &'static str, message: &str) -> Response {
     let mut response = error(StatusCode::UNAUTHORIZED, message);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(realm));
     response
+}
+
+/// A body that is too long, or that did not come whole.
+pub(super) fn unread(rejection: &BytesRejection) -> Response {
+    let message = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is longer than server.body_bytes_max allows",
+        _ => "the body did not come whole",
+    };
+    error(rejection.status(), message)
 }
 
 pub(super) async fn not_found() -> Response {

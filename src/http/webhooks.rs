@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::{
     body::Bytes,
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, Path, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
@@ -32,8 +32,12 @@ pub(super) async fn receive(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return reply::unread(&rejection),
+    };
     let id = AccountId::new(account.as_str());
     let Some(desk) = site.engine.parts().desks.get(&id).cloned() else {
         return reply::error(StatusCode::NOT_FOUND, "there is no such account");

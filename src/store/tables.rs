@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Cursor, Disarms};
 use handoffd_core::{
-    AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
+    AccountId, Handoff, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
     intent::Intent,
-    link::{CommentCopy, Link, Place},
+    link::{CommentCopy, Link, Origin, Place},
     reconcile::Decision,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -360,7 +360,10 @@ pub async fn read_link(store: &dyn Store, id: &LinkId) -> Result<Option<LinkRow>
 }
 
 fn without_unknown_writes(link: &Link, mut copy: CommentCopy) -> CommentCopy {
+    let origin = copy.origin.clone();
     copy.places.retain(|ticket, place| match place {
+        // Notes of ours are announced with their write and are on no side's list.
+        Place::Sending(key) if origin == Origin::Ours(key.clone()) => true,
         Place::Sending(key) => link.sides.get(ticket).is_some_and(|side| side.outstanding.contains(key)),
         Place::Here(_) | Place::Parked(_) => true,
     });
@@ -382,6 +385,11 @@ pub fn link_writes(before: Option<&Link>, after: &Link) -> Vec<Write> {
     for (number, copy) in &after.copies {
         if before.and_then(|link| link.copies.get(number)) != Some(copy) {
             writes.push(put(COPIES, copy_key(&after.id, *number), copy));
+        }
+    }
+    for number in before.into_iter().flat_map(|link| link.copies.keys()) {
+        if !after.copies.contains_key(number) {
+            writes.push(Write::Delete(COPIES, copy_key(&after.id, *number)));
         }
     }
     let known: BTreeSet<&TicketKey> =
@@ -442,10 +450,58 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
     struct Dated {
         at: Timestamp,
     }
+    if table == HANDOFFS {
+        let handoff: Handoff = record(table, key, value).ok()?;
+        return (!handoffd_core::handoff::is_open(&handoff)).then_some(handoff.detected_at);
+    }
     if table == JOURNAL {
         let parts = key.parts();
         let (millis, _) = parts.get(1)?.split_once('-')?;
         return millis.parse().ok().map(Timestamp);
     }
     record::<Dated>(table, key, value).ok().map(|dated| dated.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use handoffd_connectors::client::clock::SystemClock;
+    use handoffd_core::{
+        Body, Fields, GroupId, Message, PrivateMessage, PrivateText, intent::Update, link::Side,
+        settle::note_leaves,
+    };
+
+    use super::*;
+    use crate::store::mem::MemStore;
+
+    fn link_of(ticket: &TicketKey) -> Link {
+        let none = serde_json::json!({
+            "id": Link::id_for(ticket), "group": GroupId::new("support"), "base": {}, "sides": {},
+            "former": [], "creating": {}, "create_parked": {}, "requester": null, "handoff": null,
+            "next_op": 0, "next_copy": 0,
+        });
+        let link: Link = serde_json::from_value(none).expect("a link");
+        Link { sides: BTreeMap::from([(ticket.clone(), Side::default())]), ..link }
+    }
+
+    #[tokio::test]
+    async fn a_note_on_its_way_is_still_on_its_way_when_it_is_read_again() {
+        let store = MemStore::new(Arc::new(SystemClock));
+        let ticket = TicketKey::new("zendesk", "1");
+        let text = PrivateText::new(Body::inline("for agents only"));
+        let briefing = Update {
+            at: ticket.clone(),
+            set: Fields::new(),
+            message: Some(Message::Private(PrivateMessage { author: None, text })),
+            if_version: None,
+            key: OpKey::new("h1-briefing"),
+        };
+        let link = note_leaves(&link_of(&ticket), &briefing, Timestamp(7));
+        let commit = Commit { writes: link_writes(None, &link), ..Commit::default() };
+        store.commit(commit).await.expect("stored");
+        let read = read_link(&store, &link.id).await.expect("readable").expect("there");
+        assert_eq!(read.link.copies.len(), 1);
+        assert_eq!(read.link, link, "else a look takes the note for somebody's words and mirrors it");
+    }
 }

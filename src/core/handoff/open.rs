@@ -18,6 +18,9 @@ use crate::{
     policy::HandoffRules,
 };
 
+/// How long after the first sign of a handoff the other one may come.
+const OTHER_SIGN: Duration = Duration::from_secs(15 * 60);
+
 /// What makes a handoff known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sign {
@@ -92,7 +95,8 @@ impl Opening {
 /// who pass the ticket on before the briefing is there correct the target;
 /// after that it is a handoff of its own. When the AI agent gets the
 /// conversation back, or hands over once more what somebody accepted, the
-/// stretch is over.
+/// stretch is over. A request and a change that belong together make one handoff
+/// also when the ticket is solved before the second of them comes.
 pub fn open_or_join(
     last: Option<&Handoff>,
     sign: &Sign,
@@ -118,6 +122,13 @@ fn take_seen(
         return Opening::Ignored;
     }
     let new = || Box::new(opened(from_seen(id.clone(), seen, rules, now), sources, rules, now));
+    let ticket = &seen.detected.ticket;
+    let missing = |last: &&Handoff| was_announced(last) && !was_seen(last, ticket);
+    if seen.detected.kind == HandoffKind::AiToHuman
+        && let Some(last) = last.filter(|last| resolved_lately(last, now)).filter(missing)
+    {
+        return too_late(last, Evidence::Native { ticket: ticket.clone() });
+    }
     let open = last.filter(|last| is_open(last));
     let Some(open) = open else { return Opening::New { new: new(), before: None } };
     match seen.detected.kind {
@@ -156,6 +167,10 @@ fn take_said(
     if let Some(last) = last.filter(|last| last.id == id || last.evidence.contains(&sign)) {
         return Opening::Joined(Box::new(HandoffStep { record: last.clone(), effects: Vec::new() }));
     }
+    let missing = |last: &&Handoff| !was_announced(last);
+    if let Some(last) = last.filter(|last| resolved_lately(last, now)).filter(missing) {
+        return too_late(last, sign);
+    }
     let new = || Box::new(opened(from_said(id.clone(), sign.clone(), said, rules, now), sources, rules, now));
     match last.filter(|last| is_open(last)) {
         None => Opening::New { new: new(), before: None },
@@ -177,6 +192,19 @@ fn take_said(
             join(open, news, rules, now)
         }
     }
+}
+
+/// Whether the other sign of a handoff may still be on its way although the
+/// ticket is solved: it was solved before, or as soon as the briefing was there.
+fn resolved_lately(last: &Handoff, now: Timestamp) -> bool {
+    last.state == HandoffState::Resolved && now.since(last.detected_at) <= OTHER_SIGN
+}
+
+/// A sign that a closed record was short of: it gets no second briefing.
+fn too_late(last: &Handoff, sign: Evidence) -> Opening {
+    let mut record = last.clone();
+    record.evidence.insert(sign);
+    Opening::Joined(Box::new(HandoffStep { record, effects: Vec::new() }))
 }
 
 fn join(open: &Handoff, news: News, rules: &HandoffRules, now: Timestamp) -> Opening {

@@ -591,7 +591,25 @@ fn the_way_back_closes_and_a_new_way_out_opens() {
     assert_eq!(before, None, "the other helpdesk's owner is not the one who was briefed");
     for ended in [closed(), next(&delivering(), HandoffEvent::BriefingSettled(Settled::Lost), 5_000).record] {
         assert_eq!(new_record(opening(Some(&ended), &unseen, 9_000)).state, HandoffState::Packaging);
-        assert_eq!(new_record(opening(Some(&ended), &said("k7"), 9_000)).state, HandoffState::Packaging);
+        assert_eq!(new_record(opening(Some(&ended), &said("k7"), 1_000_000)).state, HandoffState::Packaging);
+    }
+}
+
+#[test]
+fn the_other_sign_of_a_handoff_that_is_solved_meanwhile_is_no_second_handoff() {
+    let api = new_record(opening(None, &said("k1"), 0));
+    let sent = next(&api, HandoffEvent::DeadlinePassed, 4_000).record;
+    let there = next(&sent, HandoffEvent::BriefingSettled(applied()), 5_000).record;
+    let solved = next(&there, HandoffEvent::Solved, 5_000).record;
+    let (change, request) = (to_human(human("-", "8")), said("k7"));
+    for (last, other) in [(&solved, &change), (&closed(), &request)] {
+        let step = joined(opening(Some(last), other, 60_000));
+        assert_eq!((step.record.state, step.record.evidence.len()), (HandoffState::Resolved, 2));
+        assert_eq!(step.effects, []);
+        let days_later = new_record(opening(Some(last), other, 86_400_000));
+        assert_eq!(days_later.state, HandoffState::Packaging);
+        let once_more = new_record(opening(Some(&step.record), &said("k8"), 60_000));
+        assert_eq!(once_more.state, HandoffState::Packaging, "both signs were there already");
     }
 }
 
