@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     engine::Engine,
     store::{
-        Key, ReadError,
+        Key, ReadError, Store,
         tables::{self, HANDOFFS, INTENTS, IntentRow, PARKED, ParkedRow},
     },
 };
@@ -91,6 +91,8 @@ pub struct HandoffStatus {
     pub ticket: String,
     /// Where it stands.
     pub state: String,
+    /// Whether its briefing is still to come.
+    pub on_its_way: bool,
     /// When it was first known.
     pub detected_at: Timestamp,
     /// When its briefing was on the ticket.
@@ -109,11 +111,7 @@ pub async fn collect(engine: &Engine) -> Result<StatusReport, ReadError> {
     accounts.extend(engine.parts().sources.keys().map(|account| source_status(engine, account)));
     let parked = tables::read_all::<ParkedRow>(store, PARKED, &all, LISTED_MAX).await?;
     let unsettled = tables::read_all::<IntentRow>(store, INTENTS, &all, LISTED_MAX).await?;
-    let handoffs = tables::read_all::<Handoff>(store, HANDOFFS, &all, 10 * LISTED_MAX).await?;
-    let mut handoffs: Vec<HandoffStatus> =
-        handoffs.into_iter().map(|(_, row)| handoff_status(&row.value)).collect();
-    handoffs.sort_by(|a, b| b.detected_at.cmp(&a.detected_at).then_with(|| a.id.cmp(&b.id)));
-    handoffs.truncate(LISTED_MAX);
+    let handoffs = newest_handoffs(store).await?;
     Ok(StatusReport {
         at: now,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -124,6 +122,25 @@ pub async fn collect(engine: &Engine) -> Result<StatusReport, ReadError> {
         handoffs,
         parked: parked.into_iter().map(|(_, row)| row.value).collect(),
     })
+}
+
+/// The newest handoffs, read a page at a time.
+async fn newest_handoffs(store: &dyn Store) -> Result<Vec<HandoffStatus>, ReadError> {
+    let all = Key(Vec::new());
+    let mut newest: Vec<HandoffStatus> = Vec::new();
+    let mut after: Option<Key> = None;
+    loop {
+        let page = store.page(HANDOFFS, &all, after.as_ref(), 500).await?;
+        after = page.rows.last().map(|(key, _)| key.clone());
+        for (key, row) in &page.rows {
+            newest.push(handoff_status(&tables::record(HANDOFFS, key, &row.value)?));
+        }
+        newest.sort_by(|a, b| b.detected_at.cmp(&a.detected_at).then_with(|| a.id.cmp(&b.id)));
+        newest.truncate(LISTED_MAX);
+        if !page.more {
+            return Ok(newest);
+        }
+    }
 }
 
 async fn account_status(engine: &Engine, desk: &crate::engine::Desk, now: Timestamp) -> AccountStatus {
@@ -189,6 +206,7 @@ fn handoff_status(record: &Handoff) -> HandoffStatus {
         id: record.id.to_string(),
         ticket: record.ticket.to_string(),
         state: record.state.name().to_owned(),
+        on_its_way: record.delivered_at.is_none() && handoffd_core::handoff::is_open(record),
         detected_at: record.detected_at,
         delivered_at: record.delivered_at,
     }
@@ -320,7 +338,7 @@ pub fn text(report: &StatusReport) -> String {
             out += &format!("    {}\n", row[4]);
         }
     }
-    let open = report.handoffs.iter().filter(|handoff| handoff.delivered_at.is_none()).count();
+    let open = report.handoffs.iter().filter(|handoff| handoff.on_its_way).count();
     out += &format!("  handoffs: {}, without a briefing yet: {open}\n", report.handoffs.len());
     out += &format!("  writes on their way: {}\n", report.unsettled.len());
     out += &format!("  parked: {}\n", report.parked.len());

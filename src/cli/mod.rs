@@ -250,6 +250,9 @@ fn explain(failure: Failure) -> (u8, String) {
     match failure {
         Failure::Config(error) => (3, error.to_string()),
         Failure::Start(StartError::Store(error)) => (5, error.to_string()),
+        Failure::Start(StartError::Read(error @ crate::store::ReadError::Corrupt { .. })) => {
+            (5, error.to_string())
+        }
         Failure::Start(
             error @ (StartError::Secret { .. }
             | StartError::VaultKey(_)
@@ -307,7 +310,10 @@ async fn run(arg: &ConfigArg, accept_damage: bool) -> Result<(), Failure> {
     let config = load(arg)?;
     telemetry::start(config.telemetry.format, &config.telemetry.filter);
     let app = App::open_with(config, outside()?, accept_damage).await?;
-    app.start().await?;
+    if let Err(error) = app.start().await {
+        app.shutdown().await;
+        return Err(error.into());
+    }
     let failed = tokio::select! {
         biased;
         stopped = stop_signal() => {

@@ -18,13 +18,14 @@ use crate::{
 const TICK: Duration = Duration::from_millis(50);
 /// Writes that are put off further than this are left for the next run.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Whatever is due so soon is waited for: a burst that is gathered, a read that is tried again.
-const SOON: Duration = Duration::from_secs(10);
+/// The longest wait for work that keeps being put off.
+const LONGEST: Duration = Duration::from_secs(600);
 
 #[derive(Serialize)]
 struct SyncReport {
     rows: usize,
     unsettled: Vec<status::UnsettledWrite>,
+    briefings_on_their_way: usize,
     parked: usize,
     failed: Vec<String>,
 }
@@ -46,10 +47,13 @@ pub(super) async fn run(config: Config, no_wait: bool, json: bool) -> Result<(),
             report.parked
         ),
     }
-    if report.failed.is_empty() && report.unsettled.is_empty() {
+    if report.failed.is_empty() && report.unsettled.is_empty() && report.briefings_on_their_way == 0 {
         return Ok(());
     }
     let mut why = report.failed;
+    if report.briefings_on_their_way > 0 {
+        why.push(format!("{} briefings are on their way", report.briefings_on_their_way));
+    }
     why.extend(report.unsettled.iter().map(|write| {
         format!(
             "{} waits until {}: {}",
@@ -68,7 +72,13 @@ async fn once(
     say: bool,
 ) -> Result<SyncReport, crate::store::ReadError> {
     engine.start_queue();
-    let mut report = SyncReport { rows: 0, unsettled: Vec::new(), parked: 0, failed: Vec::new() };
+    let mut report = SyncReport {
+        rows: 0,
+        unsettled: Vec::new(),
+        briefings_on_their_way: 0,
+        parked: 0,
+        failed: Vec::new(),
+    };
     let desks: Vec<Arc<Desk>> = engine.parts().desks.values().cloned().collect();
     for desk in &desks {
         engine.probe(desk).await;
@@ -83,6 +93,7 @@ async fn once(
     let stands = status::collect(engine).await?;
     report.unsettled = stands.unsettled;
     report.parked = stands.parked.len();
+    report.briefings_on_their_way = stands.handoffs.iter().filter(|handoff| handoff.on_its_way).count();
     Ok(report)
 }
 
@@ -139,29 +150,19 @@ async fn drain(engine: &Engine, say: bool) {
     let mut last_said = began;
     loop {
         let now = engine.parts().clock.now();
-        let next = engine.next_due().await;
-        let due_within = |span| next.is_some_and(|due| due <= now.plus(span));
-        let left = due_within(SOON) || (due_within(PATIENCE) && unsettled(engine).await);
-        if engine.is_idle().await && (!left || now.since(began) > PATIENCE) {
+        let due_soon = engine.next_due().await.is_some_and(|due| due <= now.plus(PATIENCE));
+        if (engine.is_idle().await && !due_soon) || now.since(began) > LONGEST {
             return;
         }
         if say && now.since(last_said) >= Duration::from_secs(5) {
-            eprintln!("{} in hand …", engine.jobs_in_hand());
+            match engine.next_due().await {
+                Some(due) if engine.jobs_in_hand() == 0 => {
+                    eprintln!("waiting until {due} for work that was put off …")
+                }
+                _ => eprintln!("{} in hand …", engine.jobs_in_hand()),
+            }
             last_said = now;
         }
         engine.parts().clock.sleep_until(now.plus(TICK)).await;
-    }
-}
-
-/// Whether any write, or any briefing, is not where it should be.
-async fn unsettled(engine: &Engine) -> bool {
-    match status::collect(engine).await {
-        Ok(report) => {
-            let packaging = |handoff: &status::HandoffStatus| {
-                matches!(handoff.state.as_str(), "detected" | "packaging" | "delivering")
-            };
-            !report.unsettled.is_empty() || report.handoffs.iter().any(packaging)
-        }
-        Err(_) => false,
     }
 }

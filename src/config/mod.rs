@@ -124,8 +124,8 @@ pub struct EngineConfig {
     pub rounds_max: u32,
     /// The longest comment text that is kept in a row, in bytes; longer text goes to a file.
     pub inline_body_bytes_max: usize,
-    /// How often a write that certainly did not happen is tried before it is parked.
-    pub attempts_max: u32,
+    /// How long a write that certainly did not happen is tried again before it is parked.
+    pub give_up_after: Span,
     /// The first wait between two tries; doubles each time.
     pub retry_first: Span,
     /// The longest wait between two tries.

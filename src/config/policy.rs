@@ -23,6 +23,7 @@ impl Config {
         for (name, account) in &self.accounts {
             check_account(name, account)?;
         }
+        self.check_bounds()?;
         let mut grouped = BTreeMap::new();
         for (name, group) in &self.groups {
             self.check_group(name, group)?;
@@ -42,6 +43,32 @@ impl Config {
             self.known_accounts(&format!("agents.{name}.accounts"), agent.accounts.iter().flatten())?;
         }
         Ok(())
+    }
+
+    /// Bounds below which nothing would be done, or the same thing for ever.
+    fn check_bounds(&self) -> Result<(), Wrong> {
+        let (server, engine) = (&self.server, &self.engine);
+        let at_least = |count: u64, key: &str| (key.to_owned(), count == 0, "is at least 1");
+        let lasts =
+            |span: super::Span, key: &str| (key.to_owned(), span.0.is_zero(), "is longer than nothing");
+        let bounds = [
+            at_least(server.requests_at_once_max as u64, "server.requests_at_once_max"),
+            at_least(server.body_bytes_max as u64, "server.body_bytes_max"),
+            lasts(server.request_timeout, "server.request_timeout"),
+            at_least(engine.workers_max as u64, "engine.workers_max"),
+            at_least(u64::from(engine.feed_pages_max), "engine.feed_pages_max"),
+            at_least(u64::from(engine.rounds_max), "engine.rounds_max"),
+            at_least(u64::from(engine.resync_batch), "engine.resync_batch"),
+            lasts(engine.poll.every, "engine.poll.every"),
+            lasts(engine.resync.every, "engine.resync.every"),
+            lasts(engine.call_deadline, "engine.call_deadline"),
+            lasts(engine.retry_first, "engine.retry_first"),
+            lasts(engine.paused_recheck, "engine.paused_recheck"),
+        ];
+        match bounds.into_iter().find(|(_, broken, _)| *broken) {
+            Some((key, _, why)) => Err((key, why.to_owned())),
+            None => Ok(()),
+        }
     }
 
     fn check_group(&self, name: &str, group: &GroupConfig) -> Result<(), Wrong> {

@@ -2,7 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use handoffd_connectors::contract::{Capabilities, Disarms, Error, Helpdesk, Probe};
@@ -28,6 +32,20 @@ pub struct Desk {
     /// How often its linked tickets are read again.
     pub resync: Rhythm,
     standing: Mutex<AccountRow>,
+    rest: Mutex<Rest>,
+    /// Whether what was left undone is being looked for.
+    catching_up: AtomicBool,
+}
+
+/// How an account answers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rest {
+    /// Nothing is read before, except for a handoff.
+    until: Timestamp,
+    /// Failures in a row.
+    failures: u32,
+    /// How often a call found a permission missing that no probe names.
+    refusals: u32,
 }
 
 /// What an error of a call changes about an account.
@@ -57,7 +75,17 @@ impl Desk {
         standing: AccountRow,
     ) -> Self {
         let capabilities = helpdesk.capabilities();
-        Self { id, helpdesk, capabilities, group, poll, resync, standing: Mutex::new(standing) }
+        Self {
+            id,
+            helpdesk,
+            capabilities,
+            group,
+            poll,
+            resync,
+            standing: Mutex::new(standing),
+            rest: Mutex::default(),
+            catching_up: AtomicBool::new(false),
+        }
     }
 
     /// How it stands.
@@ -76,6 +104,50 @@ impl Desk {
     /// Whether nothing is sent to it.
     pub fn is_paused(&self) -> bool {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).paused.is_some()
+    }
+
+    /// A read failed for a passing reason: reads rest, longer each time in a row.
+    pub(super) fn failed(&self, now: Timestamp, first: Duration, most: Duration) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        if now >= rest.until {
+            let wait = first.saturating_mul(2_u32.saturating_pow(rest.failures.min(16))).min(most);
+            rest.failures = rest.failures.saturating_add(1);
+            rest.until = now.plus(wait);
+        }
+    }
+
+    /// A read was answered.
+    pub(super) fn answered(&self) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        (rest.until, rest.failures) = (Timestamp::default(), 0);
+    }
+
+    /// Until when reads rest, if they do.
+    pub(super) fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        (rest.until > now).then_some(rest.until)
+    }
+
+    /// A call found a permission missing.
+    pub(super) fn refused(&self) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.refusals = rest.refusals.saturating_add(1);
+    }
+
+    /// How long until the account is probed again: the more calls were refused
+    /// that its probe finds nothing wrong with, the longer.
+    pub(super) fn recheck_wait(&self, usual: Duration) -> Duration {
+        let refusals = self.rest.lock().unwrap_or_else(PoisonError::into_inner).refusals;
+        usual.saturating_mul(2_u32.saturating_pow(refusals.saturating_sub(1).min(6)))
+    }
+
+    /// Claims the search for what was left undone; `false` while one goes on.
+    pub(super) fn begin_catching_up(&self) -> bool {
+        !self.catching_up.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn end_catching_up(&self) {
+        self.catching_up.store(false, Ordering::Release);
     }
 
     /// Whether its feeds are read.

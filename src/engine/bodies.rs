@@ -7,7 +7,7 @@ use handoffd_core::{
 };
 
 use super::{Fault, Inner};
-use crate::store::blobs::BlobHash;
+use crate::store::blobs::{BlobError, BlobHash};
 
 impl Inner {
     /// The same write with long text put aside, durably.
@@ -50,7 +50,10 @@ impl Inner {
         let Body::Blob { hash, .. } = &body else { return Ok(body) };
         let damaged = |why: String| Fault::Park { why: format!("the text {hash:.12} cannot be had: {why}") };
         let name = BlobHash::try_from(hash.clone()).map_err(|why| damaged(why.to_string()))?;
-        let bytes = self.parts.blobs.get(&name).await.map_err(|why| damaged(why.to_string()))?;
+        let bytes = self.parts.blobs.get(&name).await.map_err(|why| match why {
+            BlobError::Unavailable { .. } => Fault::Store { why: why.to_string() },
+            why => damaged(why.to_string()),
+        })?;
         let text = String::from_utf8(bytes.into()).map_err(|_| damaged("it is no text".to_owned()))?;
         Ok(Body::Inline(text))
     }

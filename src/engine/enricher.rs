@@ -1,12 +1,15 @@
 //! Asks context sources about a customer, side by side, each within the deadline.
 
-use std::{collections::BTreeSet, sync::PoisonError};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 
 use handoffd_connectors::contract::{Call, ContextSource, Error, Lane};
 use handoffd_core::{AccountId, HandoffId, LinkId, Resolved, SourceAnswer, Subject};
 
 use super::{Engine, SourceStanding};
 use crate::store::{Commit, tables::Wake};
+
+/// How long an answer waits in memory to be taken in.
+const ANSWERS_KEPT: Duration = Duration::from_secs(600);
 
 impl Engine {
     /// Asks the sources of a handoff. Each answer wakes the link; one that comes
@@ -27,6 +30,14 @@ impl Engine {
             let asks = sources.into_iter().map(|account| engine.ask_one(&handoff, &link, account, &subject));
             futures_util::future::join_all(asks).await;
             engine.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&handoff);
+            // Answers that nobody takes in belong to a handoff that is over.
+            let forgotten_at = engine.now().plus(ANSWERS_KEPT);
+            tokio::select! {
+                biased;
+                () = engine.stop.cancelled() => {}
+                () = engine.parts.clock.sleep_until(forgotten_at) => {}
+            }
+            engine.answers.lock().unwrap_or_else(PoisonError::into_inner).remove(&handoff);
         });
     }
 

@@ -1,11 +1,11 @@
 //! Carries out stored writes. A write that may have been sent is looked for at
 //! the vendor before anything else is done with it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::PoisonError};
 
 use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
-    AccountId, Message, Person, RemoteId, Role, Timestamp,
+    AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
     intent::{Applied, Intent, Outcome},
     link::{Link, Place},
     retry::{self, Failure, Next, RetryRules},
@@ -49,10 +49,26 @@ impl Inner {
             Ok(author) => author,
             Err(error) => return Ok(self.after_error(desk, row, harmless(error), false).await),
         };
-        if row.sent_at.is_some() || row.run != self.parts.run {
-            return self.look_for(desk, call, link, row, &intent, author.as_ref()).await;
+        // A write whose answer could not be stored was sent all the same.
+        let sent_at = row.sent_at.or(self.sent_at(intent.key()));
+        if sent_at.is_some() || row.run != self.parts.run {
+            let row = IntentRow { sent_at, ..row.clone() };
+            return self.look_for(desk, call, link, &row, &intent, author.as_ref()).await;
         }
         self.send(desk, call, row, &intent, author.as_ref()).await
+    }
+
+    fn sent_at(&self, key: &OpKey) -> Option<Timestamp> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    fn note_sent(&self, key: &OpKey, at: Timestamp) {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_insert(at);
+    }
+
+    /// What came of a write is in the store, or it certainly did not happen.
+    pub(super) fn note_settled(&self, key: &OpKey) {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     async fn send(
@@ -64,6 +80,7 @@ impl Inner {
         author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
         let sent_at = self.now();
+        self.note_sent(intent.key(), sent_at);
         match desk.helpdesk.apply(call, intent, author).await {
             Ok(applied) => {
                 self.parts.metrics.wrote(&desk.id, "applied");
@@ -145,20 +162,28 @@ impl Inner {
             (Error::Unknown { .. } | Error::Malformed { .. }, _) | (_, true) => row.sent_at,
             _ => None,
         };
+        if sent_at.is_none() {
+            self.note_settled(row.intent.key());
+        }
         let row = IntentRow { sent_at, ..row.clone() };
         if !looking {
             match error {
+                Error::Gone if matches!(row.intent, Intent::Create(_)) => {
+                    return Step::Settle(Outcome::Refused(format!("it cannot be made there: {words}")));
+                }
                 Error::Gone => return Step::Gone,
                 Error::Stale => return Step::Stale,
                 _ => {}
             }
         }
-        let (fraction, rules) = (self.parts.jitter.fraction(), self.rules(desk));
+        let (fraction, rules) = (self.parts.jitter.fraction(), self.rules(desk, &row));
         match retry::decide(failure, row.attempts + 1, row.lookups, self.now(), fraction, &rules) {
             Next::At { when, counts } => {
                 put_off(&IntentRow { attempts: row.attempts + u32::from(counts), ..row }, when, words)
             }
-            Next::Look { when } => put_off(&row, when, words),
+            Next::Look { when } => {
+                put_off(&IntentRow { lookups: row.lookups + u32::from(looking), ..row }, when, words)
+            }
             Next::Replan => Step::Settle(Outcome::NotApplied),
             Next::Park { .. } if row.sent_at.is_some() && !repeatable(&row.intent) => {
                 Step::Settle(Outcome::Lost)
@@ -168,10 +193,11 @@ impl Inner {
         }
     }
 
-    fn rules(&self, desk: &Desk) -> RetryRules {
+    /// A failure that passes is waited out for as long as the configuration says, however often it is met.
+    fn rules(&self, desk: &Desk, row: &IntentRow) -> RetryRules {
         let config = &self.parts.config;
         RetryRules {
-            attempts_max: config.attempts_max,
+            attempts_max: if self.now().since(row.made_at) > config.give_up_after.0 { 0 } else { u32::MAX },
             lookups_max: desk.capabilities.lookups_max,
             wait_first: config.retry_first.0,
             wait_max: config.retry_max.0,
@@ -207,6 +233,7 @@ impl Inner {
 fn harmless(error: Error) -> Error {
     match error {
         Error::Unknown { why } => Error::Transient { why },
+        Error::Malformed { what } => Error::Refused { why: what },
         Error::Gone | Error::Stale => Error::Transient { why: error.to_string() },
         error => error,
     }

@@ -2,19 +2,22 @@
 //! briefing is written once. What is decided is decided in the core; here it is
 //! read, committed and carried out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
     AccountId, Comment, CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffState, Message, Observed,
-    OpKey, PrivateMessage, RemoteId, Role, Status, Subject, TicketKey, Value,
+    OpKey, PrivateMessage, RemoteId, Role, SourceAnswer, Status, Subject, TicketKey, Timestamp, Value,
     briefing::{Briefing, NoteLimits, Package, TicketFacts, compose_briefing, compose_late, text},
     handoff::{
         Effect, HandoffEvent, HandoffStep, Said, Seen, Settled, Sign, advance_handoff, detect_handoff,
         due_events, handoff_id_from_api, is_open, needs_briefing, open_or_join,
     },
     intent::{EditNote, Intent, Outcome, Update},
-    link::{Link, Origin},
+    link::{Link, Origin, Standing},
     settle::note_leaves,
 };
 
@@ -24,6 +27,8 @@ use crate::store::{
     tables::{self, HANDOFF_NAMES, HANDOFFS, INTAKES, IntakeRow, JOURNAL, JournalRow, LinkRow},
 };
 
+/// How far a vendor's clock may be behind ours.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 /// The longest excerpt of the customer's first words, in characters.
 const WANTS_CHARS_MAX: usize = 240;
 
@@ -31,6 +36,7 @@ const WANTS_CHARS_MAX: usize = 240;
 pub(super) struct Signs {
     pub(super) writes: Vec<Write>,
     pub(super) steps: Vec<HandoffStep>,
+    pub(super) journal: Vec<JournalRow>,
     /// Something is to be carried out at once.
     pub(super) acted: bool,
 }
@@ -65,7 +71,7 @@ impl Inner {
         after: &mut Link,
         detected: Vec<Detected>,
     ) -> Result<Signs, Fault> {
-        let mut signs = Signs { writes: Vec::new(), steps: Vec::new(), acted: false };
+        let mut signs = Signs { writes: Vec::new(), steps: Vec::new(), journal: Vec::new(), acted: false };
         let mut last = self.handoff_of(after).await?;
         let stored = last.clone();
         for sign in self.gather(after, detected, &mut signs.writes).await? {
@@ -83,6 +89,7 @@ impl Inner {
         if let Some(record) = last.take() {
             last = Some(self.take_events(look, before, after, record, &mut signs.steps));
         }
+        signs.journal = self.signs_journal(stored.as_ref(), &signs.steps);
         if let Some(record) = last {
             let opened = stored.as_ref().is_none_or(|stored| stored.id != record.id);
             if opened && let Some(stored) = stored.as_ref().filter(|stored| is_open(stored)) {
@@ -102,6 +109,17 @@ impl Inner {
         Ok(signs)
     }
 
+    /// Where the steps moved each record, for the journal.
+    fn signs_journal(&self, stored: Option<&Handoff>, steps: &[HandoffStep]) -> Vec<JournalRow> {
+        let mut known: BTreeMap<&HandoffId, &Handoff> =
+            stored.map(|stored| (&stored.id, stored)).into_iter().collect();
+        let mut journal = Vec::new();
+        for step in steps {
+            journal.extend(self.handoff_journal(known.insert(&step.record.id, &step.record), &step.record));
+        }
+        journal
+    }
+
     /// What AI agents said of the link's tickets, then what was seen.
     async fn gather(
         &self,
@@ -110,7 +128,7 @@ impl Inner {
         writes: &mut Vec<Write>,
     ) -> Result<Vec<Sign>, Fault> {
         let mut signs = Vec::new();
-        for ticket in link.sides.keys() {
+        for (ticket, _) in link.sides.iter().filter(|(_, side)| side.standing == Standing::Live) {
             let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
             for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await?
             {
@@ -141,7 +159,7 @@ impl Inner {
         steps: &mut Vec<HandoffStep>,
     ) -> Handoff {
         let mut events: Vec<HandoffEvent> = Vec::new();
-        if let Some(at) = self.owner_spoke(look, before, after) {
+        if let Some(at) = self.owner_spoke(look, before, after, record.detected_at) {
             events.push(HandoffEvent::OwnerSpoke { at });
         }
         let solved =
@@ -167,7 +185,13 @@ impl Inner {
     }
 
     /// When a human agent wrote publicly, in a comment that this look took in.
-    fn owner_spoke(&self, look: &Look, before: &Link, after: &Link) -> Option<handoffd_core::Timestamp> {
+    fn owner_spoke(
+        &self,
+        look: &Look,
+        before: &Link,
+        after: &Link,
+        detected_at: Timestamp,
+    ) -> Option<Timestamp> {
         let new =
             after.copies.iter().filter(|(number, copy)| copy.public && !before.copies.contains_key(number));
         let mut spoken = new.filter_map(|(_, copy)| {
@@ -178,7 +202,9 @@ impl Inner {
             let marks = self.parts.rules.bots.get(&key.ticket.account);
             let is_bot =
                 author.id.as_ref().is_some_and(|id| marks.is_some_and(|marks| marks.assignees.contains(id)));
-            (author.role == Role::Agent && !is_bot).then_some(copy.at)
+            // What was said before the handoff was known accepts nothing. Clocks differ a little.
+            let is_late_enough = copy.at.plus(CLOCKS_DIFFER) >= detected_at;
+            (author.role == Role::Agent && !is_bot && is_late_enough).then_some(copy.at)
         });
         spoken.next()
     }
@@ -189,10 +215,11 @@ impl Inner {
         let Some(stored) = self.handoff_of(&row.link).await? else { return Ok(false) };
         let mut steps = Vec::new();
         let answers = self.take_answers_of(&stored.id);
-        let mut events: Vec<HandoffEvent> = answers
-            .into_iter()
-            .map(|(account, answer)| HandoffEvent::SourceAnswered { account, answer })
-            .collect();
+        let answered = |(account, answer): &(AccountId, SourceAnswer)| HandoffEvent::SourceAnswered {
+            account: account.clone(),
+            answer: answer.clone(),
+        };
+        let mut events: Vec<HandoffEvent> = answers.iter().map(answered).collect();
         let record = self.advance_all(stored.clone(), &events, &mut steps);
         events = due_events(&record, &self.parts.rules, self.now());
         let record = self.advance_all(record, &events, &mut steps);
@@ -206,16 +233,25 @@ impl Inner {
         let mut link = row.link.clone();
         let (record, mut writes) = self.carry_effects(look, &mut link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
-        let journal = self.handoff_journal(&stored, &record);
-        self.store_link(look, Some(row), &link, writes, journal).await?;
+        let journal = self.handoff_journal(Some(&stored), &record);
+        if let Err(fault) = self.store_link(look, Some(row), &link, writes, journal).await {
+            self.put_answers_back(&stored.id, answers);
+            return Err(fault);
+        }
         Ok(true)
+    }
+
+    /// Answers whose commit failed are taken in by the next look.
+    fn put_answers_back(&self, id: &HandoffId, answers: Vec<(AccountId, SourceAnswer)>) {
+        let mut all = self.answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.entry(id.clone()).or_default().extend(answers);
     }
 
     fn has_answers(&self, id: &HandoffId) -> bool {
         self.answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).contains_key(id)
     }
 
-    fn take_answers_of(&self, id: &HandoffId) -> Vec<(AccountId, handoffd_core::SourceAnswer)> {
+    fn take_answers_of(&self, id: &HandoffId) -> Vec<(AccountId, SourceAnswer)> {
         let mut answers = self.answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         answers.remove(id).unwrap_or_default()
     }
@@ -326,11 +362,13 @@ impl Inner {
         id: &HandoffId,
         key: &OpKey,
         outcome: &Outcome,
+        gone: bool,
     ) -> Result<Vec<Write>, Fault> {
         let row = tables::read::<Handoff>(&*self.parts.store, HANDOFFS, &Key::of(&[id.as_str()])).await?;
         let Some(stored) = row.map(|row| row.value) else { return Ok(Vec::new()) };
         let settled = match outcome {
             Outcome::Applied(applied) => Settled::Applied { comment: applied.comment.clone() },
+            Outcome::NotApplied if gone => Settled::Refused("the ticket is gone".to_owned()),
             Outcome::NotApplied => Settled::NotApplied,
             Outcome::Lost => Settled::Lost,
             Outcome::Refused(why) => Settled::Refused(why.clone()),
@@ -345,8 +383,8 @@ impl Inner {
         }
         let (record, mut writes) = self.carry_effects(look, link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
-        for (number, row) in self.handoff_journal(&stored, &record).iter().enumerate() {
-            writes.push(tables::put(JOURNAL, self.journal_key(&look.link, number), row));
+        for row in self.handoff_journal(Some(&stored), &record) {
+            writes.push(tables::put(JOURNAL, self.journal_key(&look.link), &row));
         }
         Ok(writes)
     }
@@ -355,8 +393,8 @@ impl Inner {
         tables::put(HANDOFFS, Key::of(&[record.id.as_str()]), record)
     }
 
-    fn handoff_journal(&self, before: &Handoff, after: &Handoff) -> Vec<JournalRow> {
-        if before.state == after.state {
+    fn handoff_journal(&self, before: Option<&Handoff>, after: &Handoff) -> Vec<JournalRow> {
+        if before.is_some_and(|before| before.state == after.state) {
             return Vec::new();
         }
         self.parts.metrics.handoff(after.state.name());
@@ -405,8 +443,7 @@ impl Engine {
         if record.state != HandoffState::Packaging || self.is_asking(&record.id) {
             return Ok(());
         }
-        let waiting =
-            record.sources.iter().filter(|(_, answer)| **answer == handoffd_core::SourceAnswer::Waiting);
+        let waiting = record.sources.iter().filter(|(_, answer)| **answer == SourceAnswer::Waiting);
         let waiting: BTreeSet<AccountId> = waiting.map(|(account, _)| account.clone()).collect();
         if waiting.is_empty() || self.has_answers(&record.id) {
             return Ok(());

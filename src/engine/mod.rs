@@ -29,7 +29,7 @@ use handoffd_connectors::{
     contract::{Call, ContextSource, Lane},
 };
 use handoffd_core::{
-    AccountId, GroupId, HandoffId, LinkId, SourceAnswer, Timestamp,
+    AccountId, GroupId, HandoffId, LinkId, OpKey, SourceAnswer, Timestamp,
     policy::{HandoffRules, SyncPolicy},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -131,9 +131,11 @@ pub struct Inner {
     /// How the context sources stand, by what they answered last.
     sources: Mutex<BTreeMap<AccountId, SourceStanding>>,
     /// Jobs that workers have in hand.
-    in_hand: Mutex<BTreeSet<String>>,
+    in_hand: std::sync::atomic::AtomicUsize,
     /// Calls for an early poll.
     poll_now: tokio::sync::Notify,
+    /// Writes that were sent in this run and are not settled in the store yet.
+    sent: Mutex<BTreeMap<OpKey, Timestamp>>,
     /// Numbers journal rows within one moment.
     journal_rows: std::sync::atomic::AtomicUsize,
     tasks: TaskTracker,
@@ -161,8 +163,9 @@ impl Engine {
             answers: Mutex::default(),
             asking: Mutex::default(),
             sources: Mutex::default(),
-            in_hand: Mutex::default(),
+            in_hand: std::sync::atomic::AtomicUsize::new(0),
             poll_now: tokio::sync::Notify::new(),
+            sent: Mutex::default(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

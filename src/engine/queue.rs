@@ -1,6 +1,10 @@
 //! Claims due jobs and gives each to a worker; one worker per link.
 
-use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 use handoffd_core::{LinkId, Timestamp};
@@ -8,7 +12,7 @@ use handoffd_core::{LinkId, Timestamp};
 use super::{Engine, Fault, Inner};
 use crate::store::{
     Claimed, Commit, CommitError, JobDone, Lease, LeaseName, NewJob, SHARDS, Shard, Topic,
-    tables::{PARKED, ParkedRow, Wake, parked_key, put},
+    tables::{PARKED, ParkedRow, Wake, parked_key, put, read},
 };
 
 /// How long a lease on a shard is held before it must be renewed.
@@ -21,14 +25,18 @@ const STORE_REST: Duration = Duration::from_secs(1);
 impl Engine {
     pub(super) async fn run_queue(&self) {
         let mut leases = BTreeMap::new();
+        let mut first_shard = 0;
         let mut hints = self.parts.store.hints(Topic::Jobs);
         while !self.stop.is_cancelled() {
+            let mut longest = LEASE_TTL / 3;
             if let Err(why) = self.hold_leases(&mut leases).await {
                 tracing::warn!(%why, "The queue cannot be held; it is tried again.");
+                longest = STORE_REST;
             }
-            let next = self.claim_due(&leases).await;
-            let wait =
-                next.unwrap_or_else(|| self.now().plus(LEASE_TTL / 3)).min(self.now().plus(LEASE_TTL / 3));
+            first_shard = (first_shard + 1) % SHARDS;
+            let next = self.claim_due(&leases, first_shard).await;
+            let longest = self.now().plus(longest);
+            let wait = next.unwrap_or(longest).min(longest);
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
@@ -69,9 +77,10 @@ impl Engine {
     }
 
     /// Claims what is due, as far as there are workers; tells when more is due.
-    async fn claim_due(&self, leases: &BTreeMap<u16, Lease>) -> Option<Timestamp> {
+    /// Begins with another shard each time, so that a full one does not starve the rest.
+    async fn claim_due(&self, leases: &BTreeMap<u16, Lease>, first: u16) -> Option<Timestamp> {
         let mut next: Option<Timestamp> = None;
-        for (shard, lease) in leases {
+        for (shard, lease) in leases.range(first..).chain(leases.range(..first)) {
             let due = match self.parts.store.next_due(Shard(*shard)).await {
                 Ok(due) => due,
                 Err(_) => Some(self.now().plus(STORE_REST)),
@@ -111,7 +120,7 @@ impl Engine {
     }
 
     fn begin(&self, claimed: Claimed) {
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(claimed.job.id.clone());
+        self.in_hand.fetch_add(1, Ordering::AcqRel);
         let engine = self.clone();
         self.tasks.spawn(async move {
             let work = engine.clone();
@@ -130,7 +139,7 @@ impl Engine {
             if let Some(fault) = fault {
                 engine.after_fault(&claimed, fault).await;
             }
-            engine.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&claimed.job.id);
+            engine.in_hand.fetch_sub(1, Ordering::AcqRel);
             engine.freed.notify_one();
         });
     }
@@ -157,7 +166,7 @@ impl Engine {
             }
             Fault::Park { why } => {
                 tracing::error!(job = claimed.job.id, why, "Work is parked until an admin looks.");
-                Commit { done, writes: vec![self.parked_job(claimed, why)], ..Commit::default() }
+                Commit { done, writes: vec![self.parked_job(claimed, why).await], ..Commit::default() }
             }
         };
         let mut rest = STORE_REST;
@@ -172,7 +181,8 @@ impl Engine {
         }
     }
 
-    fn parked_job(&self, claimed: &Claimed, why: &str) -> crate::store::Write {
+    async fn parked_job(&self, claimed: &Claimed, why: &str) -> crate::store::Write {
+        self.parts.metrics.parked("work");
         let account = match Wake::read(&claimed.job) {
             Some(Wake::Ticket { ticket, .. }) => ticket.account,
             _ => handoffd_core::AccountId::new(""),
@@ -185,7 +195,10 @@ impl Engine {
             reason: why.to_owned(),
             since: self.now(),
         };
-        put(PARKED, parked_key(&row), &row)
+        let key = parked_key(&row);
+        let known = read::<ParkedRow>(&*self.parts.store, PARKED, &key).await.ok().flatten();
+        let since = known.map_or(row.since, |known| known.value.since);
+        put(PARKED, key, &ParkedRow { since, ..row })
     }
 
     /// Whether nothing is due, nothing is in hand, and no source is being asked.
@@ -210,7 +223,7 @@ impl Engine {
 impl Inner {
     /// How many jobs workers have in hand.
     pub(crate) fn jobs_in_hand(&self) -> usize {
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.in_hand.load(Ordering::Acquire)
     }
 
     /// Takes a link in hand, when no other worker has it.

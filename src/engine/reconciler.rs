@@ -8,6 +8,7 @@ use handoffd_core::{
     AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, RemoteId, TicketKey, Timestamp,
     intent::{Intent, Outcome},
     link::Link,
+    policy::SyncPolicy,
     reconcile::{self, Decision, Plan},
 };
 
@@ -17,6 +18,8 @@ use crate::store::{
     tables::{self, INTENTS, IntentRow, JOURNAL, JournalRow, LinkRow, PARKED, ParkedRow, Wake},
 };
 
+/// After how many writes that were taken back a look is put off: it would only be so again.
+const SETBACKS_PER_LOOK: u32 = 3;
 /// How often one ticket is read within one look before it is put off.
 const READS_PER_LOOK: u32 = 4;
 
@@ -31,6 +34,8 @@ pub(super) struct Look {
     /// Tickets that changed under our hands.
     refetch: BTreeSet<TicketKey>,
     reads: BTreeMap<TicketKey, u32>,
+    /// Writes that were taken back in this look: the vendor shows something else each time.
+    setbacks: u32,
     /// When to look again by itself.
     pub(super) again_at: Option<Timestamp>,
     pub(super) lane: Lane,
@@ -46,8 +51,9 @@ impl Look {
             unreachable: BTreeMap::new(),
             refetch: BTreeSet::new(),
             reads: BTreeMap::new(),
+            setbacks: 0,
             again_at: None,
-            lane: Lane::Live,
+            lane: if cause == "resync" { Lane::Refresh } else { Lane::Live },
             cause: cause.to_owned(),
         }
     }
@@ -97,6 +103,10 @@ impl Engine {
             return self.finish(claimed, None).await;
         }
         for _ in 0..self.parts.config.rounds_max {
+            if look.setbacks >= SETBACKS_PER_LOOK {
+                let at = self.now().plus(self.parts.config.retry_first.0 * 8);
+                return self.finish(claimed, Some((look.link.clone(), at))).await;
+            }
             if self.round(&mut look).await? == Round::Settled {
                 let again = look.again_at.map(|at| (look.link.clone(), at));
                 return self.finish(claimed, again).await;
@@ -108,10 +118,23 @@ impl Engine {
 
     async fn finish(&self, claimed: &Claimed, again: Option<(LinkId, Timestamp)>) -> Result<(), Fault> {
         let done = vec![JobDone { id: claimed.job.id.clone(), rev: claimed.rev }];
+        let writes = self.mended(claimed).await?;
         let jobs = again.map(|(link, at)| Wake::Link { link: link.clone() }.job(link.as_str(), at));
-        let commit = Commit { done, jobs: jobs.into_iter().collect(), ..Commit::default() };
+        let commit = Commit { done, writes, jobs: jobs.into_iter().collect(), ..Commit::default() };
         self.parts.store.commit(commit).await?;
         Ok(())
+    }
+
+    /// What was parked about the job's ticket, and is mended by a look that went well.
+    async fn mended(&self, claimed: &Claimed) -> Result<Vec<Write>, Fault> {
+        let ticket = claimed.job.id.strip_prefix("t/").unwrap_or_default();
+        let mut writes = Vec::new();
+        for key in [Key::of(&["work", &claimed.job.id]), Key::of(&["row", ticket])] {
+            if self.parts.store.get(PARKED, &key).await?.is_some() {
+                writes.push(Write::Delete(PARKED, key));
+            }
+        }
+        Ok(writes)
     }
 
     /// Reads the ticket that the trigger named, from a feed's page or by id.
@@ -122,7 +145,14 @@ impl Engine {
             let at = self.now().plus(self.parts.config.paused_recheck.0);
             return Err(Fault::Later { at, why: format!("{} is paused", desk.id) });
         }
-        let view = match self.views.take(ticket) {
+        if let Some(at) = desk.rests_until(self.now())
+            && look.cause != "api"
+        {
+            return Err(Fault::Later { at, why: format!("{} does not answer well", desk.id) });
+        }
+        // A webhook may be about something newer than what a feed showed.
+        let kept = self.views.take(ticket).filter(|_| !matches!(look.cause.as_str(), "webhook" | "api"));
+        let view = match kept {
             Some(view) => view,
             None => match self.read_ticket(look, ticket).await {
                 Ok(view) => view,
@@ -137,8 +167,8 @@ impl Engine {
             }
             (Fetched::Shown(observed), None) => self.start_link(look, desk.group.as_ref(), *observed).await,
             (Fetched::Gone(_), Some(row)) => {
-                let gone = reconcile::gone(&row.link, ticket);
-                self.store_link(look, Some(&row), &gone, Vec::new(), Vec::new()).await?;
+                self.take_off(look, &row, ticket).await?;
+                self.fail_intakes(ticket, "the ticket is deleted").await?;
                 Ok(true)
             }
             (Fetched::MovedTo { from, to }, Some(row)) => {
@@ -167,17 +197,57 @@ impl Engine {
             return Ok(false);
         };
         if let Some(marker) = &observed.marker {
-            let owner = marker.as_str().rsplit_once('-').map_or(marker.as_str(), |(link, _)| link);
-            if tables::read_link(&*self.parts.store, &LinkId::new(owner)).await?.is_some() {
-                let at = self.now().plus(self.parts.config.retry_first.0);
-                return Err(Fault::Later { at, why: "its creation is not settled yet".to_owned() });
-            }
-            let why = format!("it bears the marker {marker} of a mirror that this store does not know");
-            return Err(Fault::Park { why });
+            return self.take_marked(&observed, marker, &policy).await;
         }
         look.starting = Some(reconcile::start_link(policy.group.clone(), &observed, &policy));
         look.observed.insert(observed.ticket.clone(), observed);
         Ok(true)
+    }
+
+    /// A ticket that bears our marker is a mirror whose creation is not settled
+    /// yet; one whose creation was given up and that turned up after all; or one
+    /// that another store made.
+    async fn take_marked(
+        &self,
+        observed: &Observed,
+        marker: &OpKey,
+        policy: &SyncPolicy,
+    ) -> Result<bool, Fault> {
+        let owner = marker.as_str().rsplit_once('-').map_or(marker.as_str(), |(link, _)| link);
+        let Some(row) = tables::read_link(&*self.parts.store, &LinkId::new(owner)).await? else {
+            let why = format!("it bears the marker {marker} of a mirror that this store does not know");
+            return Err(Fault::Park { why });
+        };
+        if row.link.creating.values().any(|key| key == marker) {
+            let at = self.now().plus(self.parts.config.retry_first.0);
+            return Err(Fault::Later { at, why: "its creation is not settled yet".to_owned() });
+        }
+        if !row.link.create_parked.contains_key(&observed.ticket.account) {
+            let why = format!("it bears the marker {marker}, and its conversation has another ticket here");
+            return Err(Fault::Park { why });
+        }
+        let mut link = reconcile::add_side(&row.link, &observed.ticket, policy);
+        link.create_parked.remove(&observed.ticket.account);
+        let look = Look::at(link.id.clone(), "found");
+        self.store_link(&look, Some(&row), &link, Vec::new(), Vec::new()).await?;
+        Err(Fault::Later { at: self.now(), why: "it is a side of its conversation after all".to_owned() })
+    }
+
+    /// Takes a ticket that is gone off its link, with the writes that certainly
+    /// never left: should it come back, they are decided again.
+    async fn take_off(&self, look: &Look, row: &LinkRow, ticket: &TicketKey) -> Result<(), Fault> {
+        let prefix = tables::link_prefix(&look.link);
+        let intents = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &prefix, usize::MAX).await?;
+        let unsent = intents.into_iter().filter(|(_, intent)| {
+            let intent = &intent.value;
+            intent.intent.ticket() == Some(ticket)
+                && intent.handoff.is_none()
+                && intent.sent_at.is_none()
+                && intent.run == self.parts.run
+        });
+        let writes = unsent.map(|(key, _)| Write::Delete(INTENTS, key)).collect();
+        let gone = reconcile::gone(&row.link, ticket);
+        self.store_link(look, Some(row), &gone, writes, Vec::new()).await
     }
 
     async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
@@ -187,6 +257,7 @@ impl Engine {
         };
         let ids: [RemoteId; 1] = [ticket.id.clone()];
         let fetched = desk.helpdesk.fetch_many(self.call(look.lane), &ids).await?;
+        desk.answered();
         Ok(fetched.into_iter().next().unwrap_or_else(|| Fetched::Gone(ticket.clone())))
     }
 
@@ -194,6 +265,11 @@ impl Engine {
     async fn put_off(&self, account: &AccountId, error: &Error) -> Fault {
         if let Some(desk) = self.parts.desks.get(account) {
             self.learn(desk, error, Disarms::Reads).await;
+        }
+        if let (Some(desk), Error::Transient { .. } | Error::Unknown { .. }) =
+            (self.parts.desks.get(account), error)
+        {
+            desk.failed(self.now(), self.parts.config.retry_first.0, self.parts.config.retry_max.0);
         }
         match error {
             Error::Throttled { retry_at } => Fault::Later { at: *retry_at, why: error.to_string() },
@@ -232,6 +308,9 @@ impl Engine {
     /// Carries out the stored writes that are due, in order; a side whose write
     /// has to wait waits with all of its writes.
     async fn carry_out(&self, look: &mut Look, row: &LinkRow) -> Result<Round, Fault> {
+        if self.policy(&row.link.group).is_none() {
+            return Err(no_group(&row.link));
+        }
         let prefix = tables::link_prefix(&look.link);
         let intents = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &prefix, usize::MAX).await?;
         let (handoffs, others): (Vec<_>, Vec<_>) =
@@ -258,6 +337,7 @@ impl Engine {
                     let write =
                         tables::put(INTENTS, tables::intent_key(&look.link, kept.intent.key()), &*kept);
                     self.parts.store.commit(Commit { writes: vec![write], ..Commit::default() }).await?;
+                    self.note_settled(kept.intent.key());
                     waiting.insert(account);
                 }
                 step => {
@@ -312,11 +392,17 @@ impl Engine {
             writes.push(self.park_write(&link, &intent.intent, &outcome));
         }
         if let Some(handoff) = &intent.handoff {
-            writes
-                .extend(self.settle_handoff(look, &mut link, handoff, intent.intent.key(), &outcome).await?);
+            writes.extend(
+                self.settle_handoff(look, &mut link, handoff, intent.intent.key(), &outcome, gone).await?,
+            );
+        }
+        if outcome == Outcome::NotApplied {
+            look.setbacks += 1;
         }
         self.note_views(look, ticket, &outcome);
-        self.store_link(look, Some(row), &link, writes, journal).await
+        self.store_link(look, Some(row), &link, writes, journal).await?;
+        self.note_settled(intent.intent.key());
+        Ok(())
     }
 
     /// Takes back a write that must not be sent any more, so that messages keep their order.
@@ -372,7 +458,6 @@ impl Engine {
             (None, None) => return Ok(Round::Settled),
         };
         let Some(mut policy) = self.policy(&link.group) else { return Err(no_group(&link)) };
-        let detected = self.detect(&link, &look.observed);
         let plan = loop {
             for account in look.unreachable.keys() {
                 if let Some(account) = policy.accounts.get_mut(account) {
@@ -382,7 +467,7 @@ impl Engine {
             }
             let vendors = Vendors(&self.parts.desks);
             let plan = reconcile::reconcile(&link, &look.observed, &policy, &vendors, self.now());
-            if !self.fetch_needs(look, &plan).await? {
+            if !self.fetch_needs(look, row.as_ref(), &plan).await? {
                 break plan;
             }
         };
@@ -392,6 +477,8 @@ impl Engine {
         if let Some(at) = look.unreachable.values().min() {
             look.again_by(*at);
         }
+        // Every view that the plan took in counts, those that were read meanwhile too.
+        let detected = self.detect(&link, &look.observed);
         self.commit_plan(look, row.as_ref(), &link, plan, detected).await
     }
 
@@ -407,10 +494,11 @@ impl Engine {
         for intent in &plan.intents {
             writes.push(self.intent_write(&plan.link.id, intent.clone(), None).await?);
         }
-        let journal: Vec<JournalRow> =
+        let mut journal: Vec<JournalRow> =
             plan.decisions.into_iter().map(|decision| self.decided(look, decision)).collect();
         let mut after = plan.link;
         let signs = self.take_signs(look, link, &mut after, detected).await?;
+        journal.extend(signs.journal);
         let acted = signs.acted || !plan.intents.is_empty();
         writes.extend(signs.writes);
         if row.is_some_and(|row| row.link == after) && writes.is_empty() {
@@ -423,7 +511,7 @@ impl Engine {
     }
 
     /// Reads what the plan asks for; `false` when it asks for nothing that can be had now.
-    async fn fetch_needs(&self, look: &mut Look, plan: &Plan) -> Result<bool, Fault> {
+    async fn fetch_needs(&self, look: &mut Look, row: Option<&LinkRow>, plan: &Plan) -> Result<bool, Fault> {
         let mut fetched = false;
         let needs = plan.must_read_first.iter().chain(&plan.look_at_comments);
         let needs: BTreeSet<TicketKey> =
@@ -439,6 +527,12 @@ impl Engine {
                 Ok(()) => fetched = true,
                 Err(error @ (Error::Malformed { .. } | Error::Refused { .. })) => {
                     return Err(Fault::Park { why: format!("{ticket}: {error}") });
+                }
+                Err(Error::Gone) if row.is_some_and(|row| row.link.sides.contains_key(&ticket)) => {
+                    if let Some(row) = row {
+                        self.take_off(look, row, &ticket).await?;
+                    }
+                    return Err(Fault::Later { at: self.now(), why: format!("{ticket} is gone") });
                 }
                 Err(error) => {
                     let at = match self.put_off(&ticket.account, &error).await {
@@ -466,9 +560,7 @@ impl Engine {
                     look.observed.insert(ticket.clone(), *observed);
                 }
                 Fetched::Gone(_) | Fetched::MovedTo { .. } => {
-                    // The next round reads it again and takes it off the link.
                     look.observed.remove(ticket);
-                    look.refetch.insert(ticket.clone());
                     return Err(Error::Gone);
                 }
             }
@@ -499,8 +591,7 @@ impl Engine {
                 }
                 Ok(Fetched::Gone(_)) => {
                     if let Some(row) = row {
-                        let gone = reconcile::gone(&row.link, &ticket);
-                        self.store_link(look, Some(row), &gone, Vec::new(), Vec::new()).await?;
+                        self.take_off(look, row, &ticket).await?;
                         return Err(Fault::Later { at: self.now(), why: format!("{ticket} is gone") });
                     }
                 }
@@ -563,9 +654,9 @@ impl Inner {
     }
 
     /// A key that no other journal row of this run has.
-    pub(super) fn journal_key(&self, link: &LinkId, number: usize) -> Key {
+    pub(super) fn journal_key(&self, link: &LinkId) -> Key {
         let count = self.journal_rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        tables::journal_key(link, self.now(), count.saturating_add(number))
+        tables::journal_key(link, self.now(), count)
     }
 
     /// Commits a link with whatever belongs to it. A link that changed since it
@@ -583,8 +674,8 @@ impl Inner {
         commit.guards.push(tables::link_guard(&after.id, before.map(|row| row.rev)));
         commit.writes.extend(own);
         let now = self.now();
-        for (number, row) in journal.iter().enumerate() {
-            commit.writes.push(tables::put(JOURNAL, self.journal_key(&look.link, number), row));
+        for row in &journal {
+            commit.writes.push(tables::put(JOURNAL, self.journal_key(&look.link), row));
         }
         for chunk in tables::in_chunks(commit, self.parts.store.caps().ops_max) {
             match self.parts.store.commit(chunk).await {

@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use handoffd_core::{Body, Handoff, LinkId, TicketKey};
+use handoffd_connectors::contract::{Disarms, Lane};
+use handoffd_core::{Body, Fetched, Handoff, LinkId, RemoteId, TicketKey};
 
 use super::{Desk, Engine, bodies::body_of, poller::account_prefix};
 use crate::store::{
@@ -50,15 +51,18 @@ impl Engine {
             let page = self.parts.store.page(TICKETS, &prefix, after.as_ref(), limit).await?;
             after = page.rows.last().map(|(key, _)| key.clone());
             let mut commit = Commit::default();
+            let mut tickets = Vec::new();
             for (key, row) in &page.rows {
                 let link: LinkId = tables::record(TICKETS, key, &row.value)?;
                 let Some(id) = key.parts().get(1).cloned() else { continue };
+                tickets.push(RemoteId::new(id.as_str()));
                 let wake = Wake::Ticket {
                     ticket: TicketKey::new(desk.id.clone(), id.as_str()),
                     cause: "resync".to_owned(),
                 };
                 commit.jobs.push(wake.job(link.as_str(), self.now()));
             }
+            self.read_ahead(desk, &tickets).await;
             if !commit.jobs.is_empty() {
                 self.parts
                     .store
@@ -72,10 +76,30 @@ impl Engine {
         }
     }
 
+    /// Reads a batch in as few requests as the vendor allows. What cannot be read
+    /// now is read when its ticket is looked at.
+    async fn read_ahead(&self, desk: &Desk, tickets: &[RemoteId]) {
+        if desk.is_paused() || tickets.is_empty() {
+            return;
+        }
+        match desk.helpdesk.fetch_many(self.call(Lane::Refresh), tickets).await {
+            Ok(views) => {
+                for view in views {
+                    let ticket = match &view {
+                        Fetched::Shown(observed) => observed.ticket.clone(),
+                        Fetched::Gone(ticket) | Fetched::MovedTo { from: ticket, .. } => ticket.clone(),
+                    };
+                    self.views.keep(ticket, view);
+                }
+            }
+            Err(error) => self.learn(desk, &error, Disarms::Reads).await,
+        }
+    }
+
     pub(super) async fn run_sweeps(&self) {
         while self.rest_until(self.now().plus(SWEEP_EVERY)).await {
             let old = self.now().minus(self.parts.config.journal_keep.0);
-            for table in [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS] {
+            for table in [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS, tables::HANDOFFS] {
                 if let Err(error) = self.drop_older(table, old).await {
                     tracing::warn!(table = table.0, %error, "Old rows could not be dropped; it is tried again.");
                 }

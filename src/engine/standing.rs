@@ -14,18 +14,15 @@ impl Engine {
     pub(super) async fn run_probes(&self, desk: &Desk) {
         loop {
             self.probe(desk).await;
-            let wait = self.now().plus(self.parts.config.paused_recheck.0);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return,
-                () = self.parts.clock.sleep_until(wait) => {}
-            }
-            while !self.needs_probe(desk) {
-                let wait = self.now().plus(self.parts.config.paused_recheck.0);
+            loop {
+                let wait = self.now().plus(desk.recheck_wait(self.parts.config.paused_recheck.0));
                 tokio::select! {
                     biased;
                     () = self.stop.cancelled() => return,
                     () = self.parts.clock.sleep_until(wait) => {}
+                }
+                if self.needs_probe(desk) {
+                    break;
                 }
             }
         }
@@ -113,12 +110,14 @@ impl Engine {
 
     /// What was left undone while an account did not work is looked for at once.
     fn catch_up(&self, mended: &Desk) {
-        for desk in self.parts.desks.values().filter(|desk| desk.group == mended.group) {
+        let group = self.parts.desks.values().filter(|desk| desk.group == mended.group);
+        for desk in group.filter(|desk| desk.begin_catching_up()) {
             let (engine, desk) = (self.clone(), desk.clone());
             self.tasks.spawn(async move {
                 if let Err(error) = engine.resync(&desk).await {
                     tracing::warn!(account = %desk.id, %error, "What was left undone is looked for at the next resync.");
                 }
+                desk.end_catching_up();
             });
         }
     }
@@ -136,6 +135,7 @@ impl Inner {
                     tracing::warn!(account = %desk.id, why, "The account is paused: its credential is refused.");
                 }
                 accounts::StandingChange::Disarmed(_, why) => {
+                    desk.refused();
                     tracing::warn!(account = %desk.id, why, "A permission is missing; what needs it is switched off.");
                 }
             }

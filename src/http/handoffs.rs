@@ -131,10 +131,14 @@ pub(super) async fn create(
     store(&site, row, digest).await
 }
 
-/// The header's key; else the signed id; else the body's own digest.
+/// The signed id; else the header's key; else the body's own digest. What is
+/// signed wins, so that a captured request cannot be told again under a new key.
 fn idempotency_key(headers: &HeaderMap, signed: Option<&str>, digest: &str) -> Result<String, &'static str> {
+    if let Some(signed) = signed {
+        return Ok(signed.to_owned());
+    }
     let given = match headers.get("idempotency-key") {
-        None => return Ok(signed.unwrap_or(digest).to_owned()),
+        None => return Ok(digest.to_owned()),
         Some(value) => value.to_str().map_err(|_| "the key is plain text")?.trim(),
     };
     match given.len() {
@@ -276,6 +280,7 @@ fn told(site: &Site, request: Request) -> Told {
 
 async fn store(site: &Site, row: IntakeRow, digest: String) -> Response {
     let key = answer_key(&row.agent, &row.key);
+    let digest_again = digest.clone();
     let answered = Answered { at: row.at, digest, id: row.id.clone() };
     let mut commit = Commit {
         guards: vec![Guard::Absent(ANSWERS, key.clone())],
@@ -285,8 +290,10 @@ async fn store(site: &Site, row: IntakeRow, digest: String) -> Response {
     site.engine.intake(&row, &mut commit);
     match site.engine.wake_ticket(&row.ticket, "api", commit).await {
         Ok(_) => accepted(&row.id, false),
-        // The same request was in hand twice at once: the other one stored it.
-        Err(CommitError::Conflict { .. }) => accepted(&row.id, true),
+        // The key was in hand twice at once: the other request was first.
+        Err(CommitError::Conflict { .. }) => {
+            repeated(site, &row.agent, &row.key, &digest_again).await.unwrap_or_else(unavailable)
+        }
         Err(CommitError::TooLarge { .. }) => reply::error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the handoff is too large to be kept; send less of the transcript",

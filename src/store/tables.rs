@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Cursor, Disarms};
 use handoffd_core::{
-    AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
+    AccountId, Handoff, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
     intent::Intent,
-    link::{CommentCopy, Link, Place},
+    link::{CommentCopy, Link, Origin, Place},
     reconcile::Decision,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -360,7 +360,10 @@ pub async fn read_link(store: &dyn Store, id: &LinkId) -> Result<Option<LinkRow>
 }
 
 fn without_unknown_writes(link: &Link, mut copy: CommentCopy) -> CommentCopy {
+    let origin = copy.origin.clone();
     copy.places.retain(|ticket, place| match place {
+        // Notes of ours are announced with their write and are on no side's list.
+        Place::Sending(key) if origin == Origin::Ours(key.clone()) => true,
         Place::Sending(key) => link.sides.get(ticket).is_some_and(|side| side.outstanding.contains(key)),
         Place::Here(_) | Place::Parked(_) => true,
     });
@@ -382,6 +385,11 @@ pub fn link_writes(before: Option<&Link>, after: &Link) -> Vec<Write> {
     for (number, copy) in &after.copies {
         if before.and_then(|link| link.copies.get(number)) != Some(copy) {
             writes.push(put(COPIES, copy_key(&after.id, *number), copy));
+        }
+    }
+    for number in before.into_iter().flat_map(|link| link.copies.keys()) {
+        if !after.copies.contains_key(number) {
+            writes.push(Write::Delete(COPIES, copy_key(&after.id, *number)));
         }
     }
     let known: BTreeSet<&TicketKey> =
@@ -441,6 +449,10 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Dated {
         at: Timestamp,
+    }
+    if table == HANDOFFS {
+        let handoff: Handoff = record(table, key, value).ok()?;
+        return (!handoffd_core::handoff::is_open(&handoff)).then_some(handoff.detected_at);
     }
     if table == JOURNAL {
         let parts = key.parts();
