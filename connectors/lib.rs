@@ -1,6 +1,7 @@
 //! The vendors of handoffd.
 
 pub mod client;
+#[cfg(test)]
 pub mod conformance;
 pub mod contract;
 pub mod sim;

@@ -164,3 +164,34 @@ fn tags(tags: &[&str]) -> Value {
 fn id(text: &str) -> RemoteId {
     RemoteId::from(text)
 }
+
+crate::conformance::helpdesk!(crate::conformance::Terms {
+    name: "freshdesk",
+    small_pages: "{}",
+    page_rows: 100,
+    lacking: r#"{"marker_field": "cf_not_there"}"#,
+    creates_once: false,
+    requests: crate::conformance::Requests {
+        // The list, the trash and the spam folder.
+        feed_of_50: 3,
+        feed_of_none: 3,
+        fetch_1: 1,
+        // There is no request for several tickets by id.
+        fetch_50: 50,
+        comments_3: 1,
+        // The ticket with its opening, and two pages.
+        comments_120: 3,
+        fields: 1,
+        // There is no request for both.
+        fields_and_reply: 2,
+        fields_and_silent: 2,
+        customers_words: 1,
+        note: 1,
+        create: 1,
+        // The ticket, and once who we are.
+        find_reply: 2,
+        find_create: 1,
+        known_person: 1,
+        new_person: 2,
+    },
+});

@@ -633,3 +633,24 @@ fn keys_of_facts_are_those_of_a_billing_source() {
         facts_of(SUBSCRIPTIONS, INVOICES, Ok(CHARGES)).iter().map(|fact| fact.key).collect();
     assert_eq!(keys.len(), 5);
 }
+
+crate::conformance::context_source!(crate::conformance::shop::Goods {
+    name: "stripe",
+    media: "application/x-www-form-urlencoded",
+    customer: &[("POST", "/v1/customers", "email={email}&name=Mia")],
+    debtor: &[
+        ("POST", "/v1/customers", "email={email}&name=Mia&metadata[sim_card]=declined"),
+        ("POST", "/v1/products", "name=Gold"),
+        ("POST", "/v1/prices", "product={1}&currency=EUR&unit_amount=4900&recurring[interval]=month"),
+        (
+            "POST",
+            "/v1/subscriptions",
+            "customer={0}&items[0][price]={2}&items[0][quantity]=2&payment_behavior=allow_incomplete",
+        ),
+    ],
+    delete: ("DELETE", "/v1/customers/{id}", ""),
+    shapes: &[r#"{"api_version": "2026-06-24.dahlia"}"#, r#"{"api_version": "2024-06-20"}"#],
+    restricted: ("restricted_key", "rak_invoice_read"),
+    plan: "Gold",
+    owed: (9_800, "EUR"),
+});

@@ -179,3 +179,33 @@ fn wrote(updated_at: &str, tags: &[&str]) -> serde_json::Value {
 fn settings() -> Settings {
     Settings::default()
 }
+
+crate::conformance::helpdesk!(crate::conformance::Terms {
+    name: "zendesk",
+    small_pages: r#"{"export_page_rows": 10}"#,
+    page_rows: 10,
+    lacking: r#"{"quiet_tag": "hush"}"#,
+    creates_once: true,
+    requests: crate::conformance::Requests {
+        feed_of_50: 1,
+        feed_of_none: 1,
+        fetch_1: 1,
+        fetch_50: 1,
+        comments_3: 1,
+        comments_120: 2,
+        fields: 1,
+        fields_and_reply: 1,
+        // The quiet tag comes off again.
+        fields_and_silent: 2,
+        customers_words: 1,
+        note: 1,
+        // The quiet tag comes off again.
+        create: 2,
+        // The audits, and the ticket.
+        find_reply: 2,
+        // The ticket, and its first comment.
+        find_create: 2,
+        known_person: 1,
+        new_person: 2,
+    },
+});

@@ -2,6 +2,8 @@
 //!
 //! Reading is lenient throughout: a `null` may stand anywhere, an id is a
 //! number or a text, an unknown word is kept as text, an unknown key is ignored.
+//! Only the list that a page is about must be there: a page without it would
+//! read as "nothing is there".
 
 use handoffd_core::RemoteId;
 use serde::Deserialize;
@@ -139,59 +141,55 @@ pub struct Event {
 }
 
 /// A page of the cursor export.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub struct ExportPage {
     /// Rows, to be read one by one.
     #[serde(deserialize_with = "or_default")]
     pub tickets: Vec<Box<RawValue>>,
     /// The requesters and others, if side-loaded.
-    #[serde(deserialize_with = "list")]
+    #[serde(default, deserialize_with = "list")]
     pub users: Vec<User>,
     /// Where to go on.
-    #[serde(deserialize_with = "text")]
+    #[serde(default, deserialize_with = "text")]
     pub after_cursor: Option<String>,
     /// Whether this was the last page for now.
-    #[serde(deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "flag")]
     pub end_of_stream: Option<bool>,
 }
 
 /// Several tickets.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub struct TicketsPage {
     /// The tickets.
     #[serde(deserialize_with = "list")]
     pub tickets: Vec<Ticket>,
     /// The people, if side-loaded.
-    #[serde(deserialize_with = "list")]
+    #[serde(default, deserialize_with = "list")]
     pub users: Vec<User>,
 }
 
 /// A page of comments.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub struct CommentsPage {
     /// The comments.
     #[serde(deserialize_with = "list")]
     pub comments: Vec<Comment>,
     /// The people, if side-loaded.
-    #[serde(deserialize_with = "list")]
+    #[serde(default, deserialize_with = "list")]
     pub users: Vec<User>,
     /// How to go on.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub meta: Meta,
 }
 
 /// A page of audits.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub struct AuditsPage {
     /// The audits.
     #[serde(deserialize_with = "list")]
     pub audits: Vec<Audit>,
     /// How to go on.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub meta: Meta,
 }
 
@@ -228,8 +226,7 @@ pub struct Written {
 }
 
 /// People found.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub struct UsersPage {
     /// The people.
     #[serde(deserialize_with = "list")]
@@ -246,14 +243,13 @@ pub struct OneUser {
 }
 
 /// A page of triggers.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub struct TriggersPage {
     /// The triggers.
     #[serde(deserialize_with = "list")]
     pub triggers: Vec<Trigger>,
     /// How to go on.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     pub meta: Meta,
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::PoisonError};
 use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
-    intent::{Applied, Intent, Outcome},
+    intent::{Applied, Intent, Outcome, Update},
     link::{Link, Place},
     retry::{self, Failure, Next, RetryRules},
 };
@@ -16,6 +16,9 @@ use crate::store::{
     Commit, Key,
     tables::{self, IntentRow, PEOPLE},
 };
+
+/// How often a ticket whose marker shows that it was not made is sent again.
+const MARKED_TRIES_MAX: u32 = 4;
 
 /// What one try came to.
 #[derive(Debug)]
@@ -118,7 +121,8 @@ impl Inner {
 
     /// Not found. Another run of the daemon may have stopped before it sent
     /// anything: once the vendor had time to finish what it might have had in
-    /// hand, the write is sent. A write that was sent is given up instead.
+    /// hand, the write is sent. A write that was sent is given up instead, unless
+    /// its marker shows for certain that it is not there.
     async fn after_fruitless_look(
         &self,
         desk: &Desk,
@@ -134,6 +138,10 @@ impl Inner {
             return self.send(desk, call, &row, intent, author).await;
         }
         if row.sent_at.is_some() && lookups >= desk.capabilities.lookups_max {
+            let again = IntentRow { lookups: 0, attempts: row.attempts + 1, ..row.clone() };
+            if marked(intent) && again.attempts < MARKED_TRIES_MAX {
+                return self.send(desk, call, &again, intent, author).await;
+            }
             self.parts.metrics.wrote(&desk.id, "lost");
             let outcome = if repeatable(intent) { Outcome::NotApplied } else { Outcome::Lost };
             return Ok(Step::Settle(outcome));
@@ -260,6 +268,17 @@ fn customer_who_speaks<'a>(desk: &Desk, intent: &'a Intent) -> Option<&'a Person
             .filter(|author| author.role == Role::Customer),
         Intent::Update(update) => update.message.as_ref().and_then(customer_of),
         Intent::Create(_) | Intent::EditNote(_) => None,
+    }
+}
+
+/// Whether a look for the write cannot overlook it: a ticket that we make, and a
+/// note in our own words, bear the write's own key. It is sent again under the
+/// same key, so that the next look finds the one or the other; and it mails nobody.
+fn marked(intent: &Intent) -> bool {
+    match intent {
+        Intent::Create(_) => true,
+        Intent::Update(Update { message: Some(Message::Private(note)), .. }) => note.author.is_none(),
+        Intent::Update(_) | Intent::EditNote(_) => false,
     }
 }
 

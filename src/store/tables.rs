@@ -461,3 +461,47 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
     }
     record::<Dated>(table, key, value).ok().map(|dated| dated.at)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use handoffd_connectors::client::clock::SystemClock;
+    use handoffd_core::{
+        Body, Fields, GroupId, Message, PrivateMessage, PrivateText, intent::Update, link::Side,
+        settle::note_leaves,
+    };
+
+    use super::*;
+    use crate::store::mem::MemStore;
+
+    fn link_of(ticket: &TicketKey) -> Link {
+        let none = serde_json::json!({
+            "id": Link::id_for(ticket), "group": GroupId::new("support"), "base": {}, "sides": {},
+            "former": [], "creating": {}, "create_parked": {}, "requester": null, "handoff": null,
+            "next_op": 0, "next_copy": 0,
+        });
+        let link: Link = serde_json::from_value(none).expect("a link");
+        Link { sides: BTreeMap::from([(ticket.clone(), Side::default())]), ..link }
+    }
+
+    #[tokio::test]
+    async fn a_note_on_its_way_is_still_on_its_way_when_it_is_read_again() {
+        let store = MemStore::new(Arc::new(SystemClock));
+        let ticket = TicketKey::new("zendesk", "1");
+        let text = PrivateText::new(Body::inline("for agents only"));
+        let briefing = Update {
+            at: ticket.clone(),
+            set: Fields::new(),
+            message: Some(Message::Private(PrivateMessage { author: None, text })),
+            if_version: None,
+            key: OpKey::new("h1-briefing"),
+        };
+        let link = note_leaves(&link_of(&ticket), &briefing, Timestamp(7));
+        let commit = Commit { writes: link_writes(None, &link), ..Commit::default() };
+        store.commit(commit).await.expect("stored");
+        let read = read_link(&store, &link.id).await.expect("readable").expect("there");
+        assert_eq!(read.link.copies.len(), 1);
+        assert_eq!(read.link, link, "else a look takes the note for somebody's words and mirrors it");
+    }
+}

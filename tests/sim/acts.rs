@@ -202,15 +202,19 @@ impl Playwright {
         let agent = Who::Agent(["Mara", "Tom"][self.random.random_range(0..2)].to_owned());
         let assign = Deed::Assign { talk: number, to: agent };
         let soon = Duration::from_millis(self.random.random_range(0..90_000));
-        let rested = talk.handoffs.last().is_none_or(|last| now.since(last.ended) > SETTLED * 2);
+        let rested = now.since(talk.owner_since) > SETTLED;
+        let stretch_over = talk.handoffs.last().is_none_or(|last| last.over);
         if !talk.bot_owns {
-            // People pass it on among themselves; that gets no briefing.
+            // People pass it on among themselves, which gets no briefing, or give it back.
+            let was_the_bots = talk.handoffs.last().is_some_and(|last| last.native);
+            let back = was_the_bots && rested && self.random.random_range(0..2) == 0;
+            let assign = if back { Deed::Assign { talk: number, to: Who::Bot } } else { assign };
             return vec![(Duration::ZERO, assign)];
         }
-        if !rested || !talk.handoffs.is_empty() {
+        if !stretch_over || (!talk.handoffs.is_empty() && !rested) {
             return vec![(Duration::ZERO, self.say(number))];
         }
-        let seen = now.since(talk.opened_at) > SETTLED;
+        let seen = rested;
         match self.random.random_range(0..4) {
             0 if seen => vec![(Duration::ZERO, assign)],
             1 if seen => {

@@ -10,7 +10,9 @@ use handoffd::store::{
     tables::{self, HANDOFFS, INTENTS, IntentRow, LINKS, PARKED, ParkedRow},
 };
 use handoffd_connectors::sim::{ShownTicket, Who};
-use handoffd_core::{AccountId, Field, Fields, Handoff, Value, briefing::TITLE, fold_text, link::Link};
+use handoffd_core::{
+    AccountId, Field, Fields, Handoff, TicketKey, Value, briefing::TITLE, fold_text, link::Link,
+};
 
 use crate::{
     oracle::{Edit, Said, Talk, What, folded_tag},
@@ -147,7 +149,7 @@ impl Judge<'_> {
     /// Each message exactly once on each side, as public as it was, in the order of its origin.
     fn messages(&mut self, mark: &str, talk: &Talk, desk: &str, ticket: &ShownTicket) {
         let mut at: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut known = 0;
+        let (mut known, mut lost) = (0, 0);
         for said in &talk.said {
             let text = fold_text(&said.text);
             let places: Vec<usize> = (0..ticket.comments.len())
@@ -171,7 +173,10 @@ impl Judge<'_> {
                     at.entry(said.account).or_default().push(place);
                 }
                 [] if excused => {}
-                [] if self.is_parked(mark) => self.excuse("a message that is parked"),
+                [] if lost < self.parked_of(talk) => {
+                    lost += 1;
+                    self.excuse("a message that was sent, not answered and not found");
+                }
                 _ => {
                     let (who, from) = (&said.who, said.account);
                     let count = places.len();
@@ -201,9 +206,10 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether a write of this conversation is parked.
-    fn is_parked(&self, _mark: &str) -> bool {
-        self.parked.iter().any(|row| row.kind == "write")
+    /// How many writes of this conversation are parked.
+    fn parked_of(&self, talk: &Talk) -> usize {
+        let link = Link::id_for(&TicketKey::new(talk.home, talk.id.clone()));
+        self.parked.iter().filter(|row| row.kind == "write" && row.link.as_ref() == Some(&link)).count()
     }
 
     fn briefings(&mut self, mark: &str, talk: &Talk, desk: &str, ticket: &ShownTicket) {
@@ -217,7 +223,7 @@ impl Judge<'_> {
         if late.len() > wanted || late.iter().any(|note| note.public) {
             self.breaks(format!("{mark} at {desk} has {} follow-ups to {wanted} briefings", late.len()));
         }
-        let fewer = notes.len() < wanted && (talk.is_deleted() || self.is_parked(mark));
+        let fewer = notes.len() < wanted && (talk.is_deleted() || self.parked_of(talk) > 0);
         if notes.len() != wanted && !fewer {
             let signs = &talk.handoffs;
             self.breaks(format!(
@@ -304,7 +310,9 @@ impl Judge<'_> {
         for (number, said) in said {
             let mails = mailed.remove(&fold_text(&said.text)).unwrap_or_default();
             let wanted = usize::from(said.public && said.who != Who::Customer);
-            if mails.len() != wanted {
+            if mails.is_empty() && wanted == 1 && said.hushed {
+                self.excuse("an agent's reply in the moment when the quiet tag was on");
+            } else if mails.len() != wanted {
                 self.breaks(format!(
                     "[c{number}] {:.12?} of {:?} from {} (public: {}) was mailed {} times: {mails:?}",
                     said.text,
@@ -385,7 +393,7 @@ impl Judge<'_> {
 /// Whether a comment is of our own words.
 fn is_ours(text: &str) -> bool {
     text.starts_with(TITLE)
-        || text.contains("arrived late")
+        || text.starts_with(LATE)
         || fold_text(text) == "This conversation began with internal notes only."
 }
 

@@ -16,6 +16,10 @@ use std::{
     time::Duration,
 };
 
+use handoffd::store::{
+    Key,
+    tables::{self, JOURNAL, JournalRow},
+};
 use handoffd_connectors::sim::faults::Faults;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -113,7 +117,7 @@ fn live(seed: u64, verbose: bool) -> End {
                 String::from_utf8_lossy(&lines.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
             let verdict = invariants::judge(&life, &log).await;
             if verbose {
-                tell(&life, &log);
+                tell(&life, &log).await;
             }
             End {
                 trace_hash: life.world.trace_hash(),
@@ -128,12 +132,20 @@ fn live(seed: u64, verbose: bool) -> End {
     end
 }
 
-fn tell(life: &Life, log: &str) {
+/// What went over the net, what was logged, and why each link did what it did.
+async fn tell(life: &Life, log: &str) {
+    let start = life.world.log().first().map_or(0, |line| line.at.0);
     for line in life.world.log().iter().filter(|line| line.method != "GET") {
-        eprintln!("net  {line}");
+        eprintln!("net  {:>9} {line}", line.at.0 - start);
     }
     for line in log.lines().filter(|line| !line.contains("DEBUG")) {
         eprintln!("log  {line}");
+    }
+    let store = &*life.engine().parts().store;
+    let rows = tables::read_all::<JournalRow>(store, JOURNAL, &Key(Vec::new()), 100_000).await;
+    for (key, row) in rows.expect("readable rows") {
+        let at = key.parts().get(1).and_then(|at| at.get(..13)?.parse::<i64>().ok()).unwrap_or_default();
+        eprintln!("why  {} {:>9} {:?}", key.parts()[0], at - start, row.value);
     }
 }
 
@@ -165,7 +177,7 @@ fn range() -> Option<Range<u64>> {
 
 /// The seeds of one of four chunks: a range that was asked for, or those of every run.
 fn chunk(number: u64) -> impl Iterator<Item = u64> {
-    range().unwrap_or(0..3).filter(move |seed| seed % 4 == number)
+    range().unwrap_or(0..50).filter(move |seed| seed % 4 == number)
 }
 
 #[test]

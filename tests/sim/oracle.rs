@@ -22,8 +22,8 @@ pub struct Talk {
     pub opened_at: Timestamp,
     /// Whether the AI agent owns it at home now.
     pub bot_owns: bool,
-    /// Whether the AI agent owned it from the start.
-    pub to_bot: bool,
+    /// Since when it is as it is.
+    pub owner_since: Timestamp,
     /// What was said, in the order of saying; the opening first.
     pub said: Vec<Said>,
     /// What was edited, in order.
@@ -39,27 +39,27 @@ pub struct Talk {
 /// One handoff from the AI agent to a person.
 #[derive(Clone, Debug)]
 pub struct Handover {
-    /// When its first sign was given.
-    pub began: Timestamp,
-    /// The last sign.
-    pub ended: Timestamp,
+    /// When its last sign was given.
+    pub at: Timestamp,
     /// Whether the AI agent announced it and was answered 202.
     pub announced: bool,
     /// Whether the ticket changed hands.
     pub native: bool,
+    /// Whether the AI agent got the conversation back.
+    pub over: bool,
 }
 
 /// Something said.
 #[derive(Clone, Debug)]
 pub struct Said {
-    /// When.
-    pub at: Timestamp,
     /// At which account.
     pub account: &'static str,
     /// By whom.
     pub who: Who,
     /// Whether the customer can read it.
     pub public: bool,
+    /// Whether the ticket bore our quiet tag at that moment, so that its helpdesk mailed nobody.
+    pub hushed: bool,
     /// Unlike any other text.
     pub text: String,
 }

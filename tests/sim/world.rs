@@ -330,6 +330,11 @@ impl Life {
         found.map(|ticket| ticket.id)
     }
 
+    fn shown(&self, number: u32, account: &str) -> Option<ShownTicket> {
+        let id = self.ticket_of(number, account)?;
+        self.tickets(account).into_iter().find(|ticket| ticket.id == id)
+    }
+
     fn open(&mut self, number: u32, account: &'static str, customer: usize, to_bot: bool, text: String) {
         let (name, email) = CUSTOMERS[customer];
         let act = HumanAct::Open {
@@ -341,13 +346,13 @@ impl Life {
         };
         let Some(id) = self.human(account, act) else { return };
         let at = self.now();
-        let opening = Said { at, account, who: Who::Customer, public: true, text };
+        let opening = Said { account, who: Who::Customer, public: true, hushed: false, text };
         let talk = Talk {
             home: account,
             id,
             opened_at: at,
             bot_owns: to_bot,
-            to_bot,
+            owner_since: at,
             said: vec![opening],
             edits: Vec::new(),
             touched: vec![at],
@@ -359,12 +364,15 @@ impl Life {
 
     fn speak(&mut self, number: u32, account: &'static str, who: Who, public: bool, text: String) {
         let Some(ticket) = self.ticket_of(number, account) else { return };
+        let bears_quiet = |shown: &ShownTicket| shown.tags.iter().any(|tag| tag == "handoffd_quiet");
+        let shown = self.shown(number, account);
+        let hushed = shown.as_ref().is_some_and(bears_quiet);
         let act = HumanAct::Say { ticket, who: who.clone(), text: text.clone(), public };
         if self.human(account, act).is_some() {
             let at = self.now();
             let talk = self.talk(number);
             talk.touched.push(at);
-            talk.said.push(Said { at, account, who, public, text });
+            talk.said.push(Said { account, who, public, hushed, text });
         }
     }
 
@@ -377,7 +385,9 @@ impl Life {
             What::Tagged(tag) => HumanAct::Tag { ticket, add: vec![tag], remove: Vec::new() },
             What::Untagged(tag) => HumanAct::Tag { ticket, add: Vec::new(), remove: vec![tag] },
         };
-        if self.human(account, act).is_some() {
+        let before = self.shown(number, account);
+        // What was so already is no edit.
+        if self.human(account, act).is_some() && self.shown(number, account) != before {
             let at = self.now();
             self.talk(number).edits.push(Edit { at, account, what });
         }
@@ -392,14 +402,16 @@ impl Life {
         let at = self.now();
         let talk = self.talk(number);
         talk.touched.push(at);
-        if talk.bot_owns && !to_bot {
-            match talk.handoffs.last_mut().filter(|last| !last.native) {
-                Some(last) => {
-                    last.native = true;
-                    last.ended = at;
-                }
-                None => talk.handoffs.push(Handover { began: at, ended: at, announced: false, native: true }),
+        if talk.bot_owns != to_bot {
+            talk.owner_since = at;
+        }
+        match talk.handoffs.last_mut().filter(|last| !last.over) {
+            Some(last) if to_bot => last.over = true,
+            Some(last) if talk.bot_owns => (last.native, last.at) = (true, at),
+            None if talk.bot_owns && !to_bot => {
+                talk.handoffs.push(Handover { at, announced: false, native: true, over: false });
             }
+            _ => {}
         }
         talk.bot_owns = to_bot;
     }
@@ -431,12 +443,9 @@ impl Life {
         }
         let at = self.now();
         let talk = self.talk(number);
-        match talk.handoffs.last_mut() {
-            Some(last) => {
-                last.announced = true;
-                last.ended = at;
-            }
-            None => talk.handoffs.push(Handover { began: at, ended: at, announced: true, native: false }),
+        match talk.handoffs.last_mut().filter(|last| !last.over) {
+            Some(last) => (last.announced, last.at) = (true, at),
+            None => talk.handoffs.push(Handover { at, announced: true, native: false, over: false }),
         }
         true
     }

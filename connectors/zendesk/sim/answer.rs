@@ -19,6 +19,8 @@ pub(super) enum Content {
     Nothing,
     Json(Value),
     Text(String),
+    /// A file and its media type.
+    Bytes(String, Bytes),
 }
 
 /// `Err` is an answer that says no.
@@ -34,7 +36,12 @@ impl Reply {
     }
 
     pub(super) fn nothing() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Content::Nothing }
+        Self::empty(204)
+    }
+
+    /// A status and no body at all.
+    pub(super) fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Content::Nothing }
     }
 
     pub(super) fn text(status: u16, text: &str) -> Self {
@@ -99,13 +106,16 @@ impl Reply {
     pub(super) fn write(self) -> Response<Bytes> {
         let (kind, bytes) = match self.body {
             Content::Nothing => (None, Bytes::new()),
-            Content::Json(value) => (Some("application/json; charset=utf-8"), Bytes::from(value.to_string())),
-            Content::Text(text) => (Some("text/plain; charset=utf-8"), Bytes::from(text)),
+            Content::Json(value) => {
+                (Some("application/json; charset=utf-8".to_owned()), Bytes::from(value.to_string()))
+            }
+            Content::Text(text) => (Some("text/plain; charset=utf-8".to_owned()), Bytes::from(text)),
+            Content::Bytes(kind, bytes) => (Some(kind), bytes),
         };
         let mut response = Response::new(bytes);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let kind = kind.map(|kind| ("content-type", kind.to_owned()));
+        let kind = kind.map(|kind| ("content-type", kind));
         for (name, value) in kind.into_iter().chain(self.headers) {
             if let Ok(value) = value.parse() {
                 response.headers_mut().insert(name, value);
@@ -166,6 +176,12 @@ impl Call {
     /// The ids of a comma-separated parameter; parts that are no numbers are passed over.
     pub(super) fn ids(&self, name: &str) -> Vec<i64> {
         self.param(name).unwrap_or_default().split(',').filter_map(|id| id.trim().parse().ok()).collect()
+    }
+
+    /// The words of a comma-separated parameter.
+    pub(super) fn words(&self, name: &str) -> Vec<&str> {
+        let list = self.param(name).unwrap_or_default().split(',').map(str::trim);
+        list.filter(|word| !word.is_empty()).collect()
     }
 
     /// Whether a side-load was asked for.

@@ -37,16 +37,27 @@ impl Sim {
     pub(super) fn memberships(&self, call: &Call, user: Option<i64>, group: Option<i64>) -> Answer {
         let wanted = |one: &&super::state::User| {
             one.group.is_some()
+                && !one.deleted
                 && user.is_none_or(|id| one.id == id)
                 && group.is_none_or(|id| one.group == Some(id))
         };
         let ids = self.world.users.values().filter(wanted).map(|user| user.id).collect();
-        listed(call, "group_memberships", ids, |id| {
-            let group = self.world.users.get(&id).and_then(|user| user.group);
-            json!({"id": id, "url": call.url(&format!("group_memberships/{id}.json")), "user_id": id,
-                "group_id": group, "default": true, "created_at": time(self.world.started_at),
-                "updated_at": time(self.world.started_at)})
-        })
+        listed(call, "group_memberships", ids, |id| self.membership_json(id, call))
+    }
+
+    pub(super) fn membership(&self, user: i64, call: &Call) -> Answer {
+        let known = self.world.users.get(&user).is_some_and(|user| user.group.is_some() && !user.deleted);
+        if !known {
+            return Err(Reply::no_record());
+        }
+        Ok(Reply::ok(json!({"group_membership": self.membership_json(user, call)})))
+    }
+
+    fn membership_json(&self, id: i64, call: &Call) -> Value {
+        let group = self.world.users.get(&id).and_then(|user| user.group);
+        json!({"id": id, "url": call.url(&format!("group_memberships/{id}.json")), "user_id": id,
+            "group_id": group, "default": true, "created_at": time(self.world.started_at),
+            "updated_at": time(self.world.started_at)})
     }
 
     pub(super) fn ticket_fields(&self, call: &Call) -> Answer {
@@ -99,9 +110,11 @@ impl Sim {
             self.world.triggers.values().filter(|one| one.active || !only_active).collect();
         all.sort_by_key(|trigger| (trigger.position, trigger.id));
         let wanted = call.param("active");
+        let titled = call.param("query").unwrap_or_default().to_lowercase();
         let ids: Vec<i64> = all
             .iter()
             .filter(|trigger| wanted.is_none_or(|word| word == trigger.active.to_string()))
+            .filter(|trigger| trigger.title.to_lowercase().contains(&titled))
             .map(|trigger| trigger.id)
             .collect();
         listed(call, "triggers", ids, |id| {
@@ -190,6 +203,22 @@ impl Sim {
         Ok(Reply::json(201, json!({"webhook": shown})))
     }
 
+    /// `PUT` and `PATCH` set what is named.
+    pub(super) fn put_webhook(&mut self, id: &str, call: &Call) -> Answer {
+        let sent = call.object("webhook")?;
+        let hook = self.hooks.all.get_mut(id).ok_or_else(Reply::no_record)?;
+        let field = |name: &str| read::text(&sent, name).map(Option::flatten);
+        hook.name = field("name")?.unwrap_or_else(|| hook.name.clone());
+        hook.endpoint = field("endpoint")?.unwrap_or_else(|| hook.endpoint.clone());
+        if let Some(status) = field("status")? {
+            hook.active = status != "inactive";
+        }
+        if let Some(Value::Array(names)) = sent.get("subscriptions") {
+            hook.subscriptions = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        }
+        Ok(Reply::nothing())
+    }
+
     pub(super) fn delete_webhook(&mut self, id: &str) -> Answer {
         self.hooks.all.remove(id).map(|_| Reply::nothing()).ok_or_else(Reply::no_record)
     }
@@ -212,8 +241,10 @@ impl Sim {
         Ok(Reply::ok(json!({"job_status": job})))
     }
 
-    pub(super) fn jobs(&self) -> Answer {
-        let all: Vec<&Value> = self.jobs.iter().map(|(_, job)| job).collect();
+    /// Every job that is kept, or those of these ids.
+    pub(super) fn jobs(&self, ids: Option<&[&str]>) -> Answer {
+        let wanted = self.jobs.iter().filter(|(id, _)| ids.is_none_or(|ids| ids.contains(&id.as_str())));
+        let all: Vec<&Value> = wanted.map(|(_, job)| job).collect();
         Ok(Reply::ok(
             json!({"job_statuses": all, "count": all.len(), "next_page": null, "previous_page": null}),
         ))
@@ -221,7 +252,7 @@ impl Sim {
 }
 
 /// A list in the order given: the place in it is the sort key.
-fn listed(call: &Call, name: &'static str, ids: Vec<i64>, draw: impl Fn(i64) -> Value) -> Answer {
+pub(super) fn listed(call: &Call, name: &'static str, ids: Vec<i64>, draw: impl Fn(i64) -> Value) -> Answer {
     let places = (0..).zip(ids).collect();
     let body: Map<String, Value> = page::listed(call, Rows { name, places, descending: false }, draw)?;
     Ok(Reply::ok(Value::Object(body)))

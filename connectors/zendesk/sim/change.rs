@@ -38,6 +38,8 @@ pub(super) struct Note {
     pub(super) html: String,
     /// `None`: as the ticket is.
     pub(super) public: Option<bool>,
+    /// Uploaded files.
+    pub(super) files: Vec<i64>,
 }
 
 /// What is to be set; a field left `None` stays.
@@ -57,6 +59,10 @@ pub(super) struct Change {
     pub(super) problem_id: Option<Option<i64>>,
     pub(super) custom_fields: BTreeMap<i64, Value>,
     pub(super) note: Option<Note>,
+    /// Copied on mails, and whether each is added or taken off.
+    pub(super) email_ccs: Option<Vec<(i64, bool)>>,
+    /// Agents who follow, and whether each is added or taken off.
+    pub(super) followers: Option<Vec<(i64, bool)>>,
 }
 
 /// Why a change is refused.
@@ -194,6 +200,8 @@ impl Sim {
         set(&mut head.external_id, change.external_id.as_ref());
         set(&mut head.due_at, change.due_at.as_ref());
         set(&mut head.problem_id, change.problem_id.as_ref());
+        add_people(&mut head.email_ccs, change.email_ccs.as_deref());
+        add_people(&mut head.followers, change.followers.as_deref());
         self.fill_custom_fields(head, change)?;
         self.fill_owner(head, change)?;
         fill_status(head, before, change)
@@ -264,6 +272,7 @@ impl Sim {
             author: note.author.unwrap_or(act.user),
             body: note.body.clone(),
             html: note.html.clone(),
+            files: note.files.clone(),
             public: note.public.unwrap_or(inherited),
             channel: act.channel,
             created_at: act.now.as_secs(),
@@ -271,12 +280,22 @@ impl Sim {
     }
 
     fn change_events(&mut self, before: &Head, after: &Head) -> Vec<Value> {
+        let (cc_before, cc_after) = (listed(&before.email_ccs), listed(&after.email_ccs));
+        let (follow_before, follow_after) = (listed(&before.followers), listed(&after.followers));
         let (before, after) = (audited(before), audited(after));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let mut events = Vec::new();
         for name in names.into_iter().filter(|name| before.get(*name) != after.get(*name)) {
             events.push(json!({"id": self.world.ids.large(), "type": "Change", "field_name": name,
                 "value": after.get(name), "previous_value": before.get(name)}));
+        }
+        for (kind, was, is) in
+            [("EmailCcChange", cc_before, cc_after), ("FollowerChange", follow_before, follow_after)]
+                .into_iter()
+                .filter(|(_, was, is)| was != is)
+        {
+            events.push(json!({"id": self.world.ids.large(), "type": kind, "field_name": "collaborator_ids",
+                "previous_value": was, "value": is}));
         }
         events
     }
@@ -310,6 +329,16 @@ fn set<T: Clone>(field: &mut T, to: Option<&T>) {
     }
 }
 
+fn add_people(people: &mut BTreeSet<i64>, edits: Option<&[(i64, bool)]>) {
+    for (id, is_added) in edits.unwrap_or_default() {
+        if *is_added {
+            people.insert(*id);
+        } else {
+            people.remove(id);
+        }
+    }
+}
+
 fn blank_head(requester: i64) -> Head {
     Head {
         subject: String::new(),
@@ -318,6 +347,8 @@ fn blank_head(requester: i64) -> Head {
         priority: None,
         kind: None,
         tags: BTreeSet::new(),
+        email_ccs: BTreeSet::new(),
+        followers: BTreeSet::new(),
         assignee: None,
         group: None,
         requester,
@@ -355,6 +386,10 @@ fn comment_event(comment: &Comment) -> Value {
         "audit_id": comment.audit_id})
 }
 
+fn listed(ids: &BTreeSet<i64>) -> String {
+    ids.iter().map(i64::to_string).collect::<Vec<_>>().join(" ")
+}
+
 fn is_empty(value: &Value) -> bool {
-    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+    value.is_null() || value == ""
 }

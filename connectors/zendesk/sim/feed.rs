@@ -68,6 +68,30 @@ impl Sim {
         Ok(Reply::ok(self.with_side_loads(around, "tickets", &ids, call)))
     }
 
+    /// `GET /incremental/ticket_events`: one event for each audit.
+    pub(super) fn export_events(&self, call: &Call) -> Answer {
+        self.admin_only(call)?;
+        let Some(start) = self.start_time(call)? else {
+            return Err(Reply::bad_parameter("start_time", "It must be present"));
+        };
+        let newest = call.now.as_secs() - WITHHELD_SECS;
+        let audits = self.world.tickets.values().flat_map(|ticket| {
+            ticket.audits.iter().map(move |audit| (audit.created_at, audit.id, ticket.id, audit))
+        });
+        let mut rows: Vec<_> = audits.filter(|(at, ..)| (start..=newest).contains(at)).collect();
+        rows.sort_by_key(|(at, id, ..)| (*at, *id));
+        let end_time = rows.last().map_or(start, |(at, ..)| *at);
+        let events = rows.iter().map(|(at, id, ticket, audit)| {
+            json!({"id": id, "ticket_id": ticket, "timestamp": at, "updater_id": audit.author,
+                "created_at": super::view::time(*at), "event_type": "Audit", "via": audit.channel,
+                "system": {"client": audit.client}, "metadata": {}, "child_events": audit.events})
+        });
+        let events: Vec<Value> = events.collect();
+        let next = call.url_with(&[], &[("start_time", end_time.to_string())]);
+        Ok(Reply::ok(json!({"count": events.len(), "end_time": end_time, "next_page": next,
+            "end_of_stream": true, "ticket_events": events})))
+    }
+
     /// Every row that may be seen by now, by time of generation and id.
     fn exported(&self, call: &Call) -> Vec<Place> {
         let newest = call.now.as_secs() - WITHHELD_SECS;

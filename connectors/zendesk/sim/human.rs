@@ -178,5 +178,5 @@ fn note(text: &str, author: i64, public: bool) -> Result<Note, String> {
     if body.is_empty() {
         return Err("the message is empty".to_owned());
     }
-    Ok(Note { author: Some(author), html: html_of(&body), body, public: Some(public) })
+    Ok(Note { author: Some(author), html: html_of(&body), body, public: Some(public), files: Vec::new() })
 }

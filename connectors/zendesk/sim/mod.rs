@@ -6,16 +6,21 @@
 //! What follows a save (triggers, mails, webhooks) is the same for API calls
 //! and for people.
 
+mod account;
 mod answer;
 mod catalog;
 mod change;
+mod chores;
 mod events;
 mod feed;
 mod human;
 mod limits;
 mod oauth;
+mod orgs;
 mod page;
+mod people;
 mod read;
+mod requests;
 mod route;
 mod search;
 mod state;
@@ -24,6 +29,7 @@ mod tests;
 mod text;
 mod tickets;
 mod triggers;
+mod uploads;
 mod users;
 mod view;
 mod webhooks;

@@ -43,6 +43,11 @@ pub(super) fn id(object: &Object, key: &str) -> Result<Option<Option<i64>>, Repl
     }
 }
 
+/// An id in a path.
+pub(super) fn number(id: &str) -> Result<i64, Reply> {
+    id.parse().map_err(|_| Reply::bad_parameter("id", "Invalid parameter: id must be an integer"))
+}
+
 /// Tags as a list of texts or as one text.
 pub(super) fn tags(value: &Value) -> Result<std::collections::BTreeSet<String>, Reply> {
     match value {
@@ -103,6 +108,9 @@ impl Sim {
                 Some(Some(user.ok_or_else(|| Reply::invalid("assignee", "Assignee: is not an agent"))?));
         }
         change.note = self.note(ticket.get("comment"))?;
+        change.email_ccs =
+            self.people(ticket, &["email_ccs", "email_cc_ids", "collaborators", "collaborator_ids"], call)?;
+        change.followers = self.people(ticket, &["followers", "follower_ids"], call)?;
         change.requester = self.requester(ticket, call)?;
         Ok(change)
     }
@@ -129,6 +137,43 @@ impl Sim {
         let email = Some(email.trim()).filter(|email| !email.is_empty());
         let role = super::state::Role::EndUser;
         Ok(Some(self.world.add_user(name.trim(), email, role, None, call.now.as_secs())))
+    }
+
+    /// Users named by id, by address, or as `{user_id | user_email | email, action}`. `None` if nobody spoke of them.
+    fn people(
+        &mut self,
+        ticket: &Object,
+        keys: &[&str],
+        call: &Call,
+    ) -> Result<Option<Vec<(i64, bool)>>, Reply> {
+        let mut out = None;
+        for key in keys {
+            let Some(value) = ticket.get(*key) else { continue };
+            let Value::Array(list) = value else {
+                return Err(Reply::bad_parameter(key, "It must be an array"));
+            };
+            let out = out.get_or_insert_with(Vec::new);
+            for one in list {
+                let is_added = one.get("action").and_then(Value::as_str) != Some("delete");
+                let id = one.get("user_id").unwrap_or(one);
+                let id = id.as_i64().or_else(|| id.as_str()?.parse().ok());
+                let address = one.get("user_email").or_else(|| one.get("email")).unwrap_or(one).as_str();
+                match (id.filter(|id| self.world.users.contains_key(id)), address) {
+                    (Some(id), _) => out.push((id, is_added)),
+                    (None, Some(email)) if looks_like_email(email) => {
+                        let name = email.split('@').next().unwrap_or(email).to_owned();
+                        let name = one
+                            .get("name")
+                            .or_else(|| one.get("user_name"))
+                            .and_then(Value::as_str)
+                            .unwrap_or(&name);
+                        out.push((self.world.customer(name, email, call.now.as_secs()), is_added));
+                    }
+                    _ => return Err(Reply::invalid(key, &format!("{key}: is not a user of this account"))),
+                }
+            }
+        }
+        Ok(out)
     }
 
     /// A comment; one without any text is no comment.
@@ -162,7 +207,8 @@ impl Sim {
             Some(Value::String(word)) => Some(word == "true"),
             _ => None,
         };
-        Ok(Some(Note { author, body, html, public }))
+        let files = self.uploaded(comment.get("uploads"));
+        Ok(Some(Note { author, body, html, public, files }))
     }
 }
 

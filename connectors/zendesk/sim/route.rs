@@ -8,6 +8,7 @@ use super::{
     Sim,
     answer::{Answer, Call, Reply},
     oauth::{Caller, is_covered, missing_scope},
+    read::number,
     users::counted,
     view::anonymous_json,
 };
@@ -31,7 +32,11 @@ impl Sim {
     fn guarded(&mut self, call: &mut Call) -> Answer {
         if !call.is_api {
             let is_token = call.path == ["oauth", "tokens"] && call.method == http::Method::POST;
-            return if is_token { self.token(call) } else { Err(Reply::no_endpoint()) };
+            return match call.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                _ if is_token => self.token(call),
+                ["attachments", "token", token] if call.method == http::Method::GET => self.download(token),
+                _ => Err(Reply::no_endpoint()),
+            };
         }
         match self.caller(call)? {
             Caller::Anonymous if call.path == ["users", "me"] && call.method == http::Method::GET => {
@@ -59,6 +64,8 @@ impl Sim {
             Some((&"triggers", rest)) => self.below_triggers(rest, call),
             Some((&"webhooks", rest)) => self.below_webhooks(rest, call),
             Some((&"groups", rest)) => self.below_groups(rest, call),
+            Some((&"organizations", rest)) => self.below_organizations(rest, call),
+            Some((&"requests", rest)) => self.below_requests(rest, call),
             _ => self.elsewhere(&path, call),
         }
     }
@@ -74,6 +81,9 @@ impl Sim {
             ("GET", ["show_many"]) => self.show_many(call),
             ("PUT", ["update_many"]) => self.update_many(call),
             ("POST", ["create_many"]) => self.create_many(call),
+            ("GET", ["recent"]) | ("DELETE", ["destroy_many"]) | ("PUT", ["mark_many_as_spam"]) => {
+                self.ticket_chores(path, call)
+            }
             ("GET", [id]) => self.show_ticket(number(id)?, call),
             ("PUT", [id]) => self.put_ticket(number(id)?, call),
             ("DELETE", [id]) => self.delete_ticket(number(id)?, call),
@@ -84,8 +94,9 @@ impl Sim {
                 Ok(Reply::ok(counted(count, call)))
             }
             ("GET", [id, "audits"]) => self.audits(number(id)?, call),
+            ("GET", [_, "audits", "count"]) => self.ticket_chores(path, call),
             ("GET", [id, "audits", audit]) => self.audit(number(id)?, number(audit)?),
-            _ => Err(Reply::no_endpoint()),
+            _ => self.ticket_chores(path, call),
         }
     }
 
@@ -98,10 +109,13 @@ impl Sim {
             ("GET", ["count"]) => self.count_users(call),
             ("GET", ["show_many"]) => self.show_many_users(call),
             ("GET", ["search"]) => self.search_users(call),
+            ("GET", ["autocomplete"]) | ("PUT", ["update_many"]) | ("DELETE", ["destroy_many"]) => {
+                self.user_chores(path, call)
+            }
             ("GET", [id]) => self.show_user(number(id)?, call),
             ("PUT", [id]) => self.put_user(number(id)?, call),
             ("GET", [id, "group_memberships"]) => self.memberships(call, Some(number(id)?), None),
-            _ => Err(Reply::no_endpoint()),
+            _ => self.user_chores(path, call),
         }
     }
 
@@ -109,6 +123,7 @@ impl Sim {
         match (call.method.as_str(), path) {
             ("GET", []) => self.triggers(call, false),
             ("GET", ["active"]) => self.triggers(call, true),
+            ("GET", ["search"]) => self.triggers(call, false),
             ("POST", []) => self.post_trigger(call),
             ("GET", [id]) => self.trigger(number(id)?, call),
             ("PUT", [id]) => self.put_trigger(number(id)?, call),
@@ -123,6 +138,7 @@ impl Sim {
             ("POST", []) => self.post_webhook(call),
             ("GET", [id]) => self.webhook(id),
             ("GET", [id, "signing_secret"]) => self.signing_secret(id),
+            ("PUT" | "PATCH", [id]) => self.put_webhook(id, call),
             ("DELETE", [id]) => self.delete_webhook(id),
             _ => Err(Reply::no_endpoint()),
         }
@@ -135,7 +151,7 @@ impl Sim {
             ("GET", [id]) => self.group(number(id)?, call),
             ("GET", [id, "users"]) => self.users_of_group(number(id)?, call),
             ("GET", [id, "memberships"]) => self.memberships(call, None, Some(number(id)?)),
-            _ => Err(Reply::no_endpoint()),
+            _ => self.group_chores(path, call),
         }
     }
 
@@ -146,23 +162,37 @@ impl Sim {
             ("GET", ["deleted_tickets"]) => self.deleted_tickets(call),
             ("GET", ["search"]) => self.search(call),
             ("GET", ["search", "count"]) => self.search_count(call),
-            ("GET", ["organizations"]) => self.empty("organizations", call),
-            ("GET", ["satisfaction_ratings"]) => self.empty("satisfaction_ratings", call),
+            ("GET", ["incremental", "users", "cursor"]) => self.export_users(call, true),
+            ("GET", ["incremental", "users"]) => self.export_users(call, false),
+            ("GET", ["incremental", "organizations"]) => self.export_organizations(call),
+            ("GET", ["incremental", "ticket_events"]) => self.export_events(call),
+            ("DELETE", ["deleted_tickets", "destroy_many"]) => self.erase(&call.ids("ids"), call),
+            ("PUT", ["deleted_tickets", "restore_many"]) => self.restore(&call.ids("ids"), call),
+            ("DELETE", ["deleted_tickets", id]) => self.erase(&[number(id)?], call),
+            ("PUT", ["deleted_tickets", id, "restore"]) => self.restore(&[number(id)?], call),
+            ("GET", ["search", "export"]) => self.search_export(call),
+            ("GET", ["ticket_metrics"]) => self.ticket_metrics(call),
+            ("GET", ["ticket_metrics", id]) => self.ticket_chores(&[id, "metrics"], call),
+            ("GET", ["ticket_audits"]) => self.all_audits(call),
+            ("POST", ["uploads"]) => self.post_upload(call),
+            ("DELETE", ["uploads", token]) => self.delete_upload(token),
+            ("GET", ["attachments", id]) => self.attachment(number(id)?, call),
+            ("GET", ["organization_memberships"]) => self.organization_memberships(call, None, None),
+            ("GET", ["job_statuses", "show_many"]) => self.jobs(Some(&call.words("ids"))),
+            ("GET", ["group_memberships", "assignable"]) => self.memberships(call, None, None),
+            ("GET", ["group_memberships", user]) => self.membership(number(user)?, call),
+            ("GET", ["organization_memberships", user]) => self.organization_membership(number(user)?, call),
             ("GET", ["group_memberships"]) => self.memberships(call, None, None),
             ("GET", ["ticket_fields"]) => self.ticket_fields(call),
             ("GET", ["ticket_fields", id]) => self.ticket_field(number(id)?, call),
             ("GET", ["custom_statuses"]) => self.custom_statuses(),
             ("GET", ["custom_statuses", id]) => self.custom_status(number(id)?),
             ("GET", ["tags"]) => self.tags(call),
-            ("GET", ["job_statuses"]) => self.jobs(),
+            ("GET", ["job_statuses"]) => self.jobs(None),
             ("GET", ["job_statuses", id]) => self.job(id),
-            _ => Err(Reply::no_endpoint()),
+            _ => self.account(path, call),
         }
     }
-}
-
-fn number(id: &str) -> Result<i64, Reply> {
-    id.parse().map_err(|_| Reply::bad_parameter("id", "Invalid parameter: id must be an integer"))
 }
 
 /// `PUT /tickets/{id}`: the method, and the path with ids taken out.

@@ -48,6 +48,27 @@ impl Sim {
         Ok(Reply::ok(Value::Object(body)))
     }
 
+    /// `GET /search/export`: by cursor, of one type.
+    pub(super) fn search_export(&self, call: &Call) -> Answer {
+        let Some(kind) = call.param("filter[type]") else {
+            return Err(Reply::bad_parameter("filter[type]", "It must be present"));
+        };
+        let size = call.number("page[size]")?.unwrap_or(100).clamp(1, 1_000);
+        let size = usize::try_from(size).unwrap_or(1);
+        let after = call.param("page[after]").unwrap_or("0");
+        let start: usize =
+            after.parse().map_err(|_| Reply::bad_parameter("page[after]", "It is not a cursor"))?;
+        let found: Vec<Value> =
+            self.found(call).into_iter().filter(|row| row["result_type"] == kind).collect();
+        let end = start.saturating_add(size).min(found.len());
+        let has_more = end < found.len();
+        let cursor = has_more.then(|| end.to_string());
+        let next = cursor.as_ref().map(|cursor| call.url_with(&[], &[("page[after]", cursor.clone())]));
+        let rows: Vec<Value> = found.into_iter().skip(start).take(size).collect();
+        Ok(Reply::ok(json!({"results": rows, "facets": null, "links": {"next": next, "prev": null},
+            "meta": {"has_more": has_more, "after_cursor": cursor, "before_cursor": null}})))
+    }
+
     pub(super) fn search_count(&self, call: &Call) -> Answer {
         Ok(Reply::ok(json!({"count": self.found(call).len()})))
     }

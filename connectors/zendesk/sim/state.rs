@@ -40,6 +40,11 @@ pub(super) struct User {
     pub(super) phone: Option<String>,
     pub(super) tags: BTreeSet<String>,
     pub(super) suspended: bool,
+    /// Soft: read back as not active.
+    pub(super) deleted: bool,
+    pub(super) org: Option<i64>,
+    /// Addresses beside the main one.
+    pub(super) more_emails: Vec<String>,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
 }
@@ -60,6 +65,8 @@ pub(super) struct Head {
     pub(super) priority: Option<Priority>,
     pub(super) kind: Option<String>,
     pub(super) tags: BTreeSet<String>,
+    pub(super) email_ccs: BTreeSet<i64>,
+    pub(super) followers: BTreeSet<i64>,
     pub(super) assignee: Option<i64>,
     pub(super) group: Option<i64>,
     pub(super) requester: i64,
@@ -67,6 +74,13 @@ pub(super) struct Head {
     pub(super) due_at: Option<String>,
     pub(super) problem_id: Option<i64>,
     pub(super) custom_fields: BTreeMap<i64, Value>,
+}
+
+impl Head {
+    /// Who is copied or follows.
+    pub(super) fn collaborators(&self) -> BTreeSet<i64> {
+        self.email_ccs.union(&self.followers).copied().collect()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +117,8 @@ pub(super) struct Comment {
     pub(super) public: bool,
     pub(super) channel: &'static str,
     pub(super) created_at: i64,
+    /// Uploaded files, by id.
+    pub(super) files: Vec<i64>,
 }
 
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ mod access;
 mod delivery;
 mod export;
 mod fuzz;
+mod neighbours;
 mod people;
 mod writing;
 

@@ -123,8 +123,7 @@ impl Sim {
         let (shown, audit) = (self.world.ticket_json(ticket, call), ticket.audits.last());
         let audit = audit.map(|audit| self.world.audit_json(id, audit));
         if call.param("async") == Some("true") {
-            let result =
-                json!({"id": id, "action": "create", "index": 0, "status": "Created", "success": true});
+            let result = json!({"id": id, "index": 0, "status": "Created"});
             let job = self.finish_job(vec![result], "Bulk Create Ticket", call);
             return Ok(Reply::json(202, json!({"ticket": {"id": id}, "job_status": job})));
         }
@@ -233,7 +232,7 @@ impl Sim {
             .collect();
         let draw = |comment: &&super::state::Comment| {
             let audit = ticket.audits.iter().find(|audit| audit.id == comment.audit_id);
-            self.world.comment_json(comment, audit)
+            self.world.comment_json(comment, audit, call)
         };
         let mut body = page.around;
         body.insert("comments".to_owned(), shown.iter().map(draw).collect());
@@ -298,13 +297,13 @@ impl Sim {
             return Err(Reply::bad_parameter("tickets", "It must have at most 100 tickets"));
         }
         let mut results = Vec::new();
-        for (index, (id, fields)) in work.into_iter().enumerate() {
+        for (id, fields) in work {
             let fields = self.with_tag_edits(id, fields);
             results.push(match self.update_from(id, &fields, call) {
                 Ok(_) => {
-                    json!({"id": id, "action": "update", "index": index, "status": "Updated", "success": true})
+                    json!({"id": id, "action": "update", "status": "Updated", "success": true})
                 }
-                Err(refused) => json!({"id": id, "action": "update", "index": index, "status": "Failed",
+                Err(refused) => json!({"id": id, "action": "update", "status": "Failed",
                     "success": false, "error": error_word(&refused)}),
             });
         }
@@ -339,10 +338,10 @@ impl Sim {
             let made = self.create_from(&one.as_object().cloned().unwrap_or_default(), call);
             results.push(match made {
                 Ok(id) => {
-                    json!({"id": id, "action": "create", "index": index, "status": "Created", "success": true})
+                    json!({"id": id, "index": index, "status": "Created"})
                 }
-                Err(refused) => json!({"id": 0, "action": "create", "index": index, "status": "Failed",
-                    "success": false, "error": error_word(&refused)}),
+                Err(refused) => json!({"id": 0, "index": index, "status": "Failed",
+                    "error": error_word(&refused)}),
             });
         }
         let job = self.finish_job(results, "Bulk Create Ticket", call);

@@ -43,9 +43,14 @@ impl Sim {
         self.listed_users(call, |user| user.group == Some(group))
     }
 
-    fn listed_users(&self, call: &Call, wanted: impl Fn(&User) -> bool) -> Answer {
-        let places =
-            self.world.users.values().filter(|user| wanted(user)).map(|user| (user.id, user.id)).collect();
+    pub(super) fn listed_users(&self, call: &Call, wanted: impl Fn(&User) -> bool) -> Answer {
+        let places = self
+            .world
+            .users
+            .values()
+            .filter(|user| !user.deleted && wanted(user))
+            .map(|user| (user.id, user.id))
+            .collect();
         let draw =
             |id: i64| self.world.users.get(&id).map_or(Value::Null, |user| self.world.user_json(user, call));
         let rows = Rows { name: "users", places, descending: false };
@@ -72,28 +77,41 @@ impl Sim {
 
     pub(super) fn count_users(&self, call: &Call) -> Answer {
         let role = call.param("role");
-        let users = self.world.users.values().filter(|user| role.is_none_or(|role| role == user.role.word()));
+        let users = self
+            .world
+            .users
+            .values()
+            .filter(|user| !user.deleted && role.is_none_or(|role| role == user.role.word()));
         Ok(Reply::ok(counted(users.count(), call)))
     }
 
     pub(super) fn post_user(&mut self, call: &Call, may_exist: bool) -> Answer {
-        let sent = call.object("user")?;
-        if may_exist && let Some(id) = self.known_user(&sent)? {
-            self.save_user(id, &sent, call)?;
-            let shown = self.show_user(id, call)?;
-            return Ok(shown.with("location", call.url(&format!("users/{id}.json"))));
+        let (id, is_new) = self.keep_user(&call.object("user")?, may_exist, call)?;
+        let shown = Reply { status: if is_new { 201 } else { 200 }, ..self.show_user(id, call)? };
+        Ok(shown.with("location", call.url(&format!("users/{id}.json"))))
+    }
+
+    /// Makes a user, or changes the one who is known already; whether they are new.
+    pub(super) fn keep_user(
+        &mut self,
+        sent: &Map<String, Value>,
+        may_exist: bool,
+        call: &Call,
+    ) -> Result<(i64, bool), Reply> {
+        if may_exist && let Some(id) = self.known_user(sent)? {
+            self.save_user(id, sent, call)?;
+            return Ok((id, false));
         }
-        let name = read::text(&sent, "name")?.flatten().unwrap_or_default();
+        let name = read::text(sent, "name")?.flatten().unwrap_or_default();
         if name.trim().is_empty() {
             return Err(Reply::invalid("name", "Name: is too short (minimum one character)"));
         }
-        self.check_email(&sent, None)?;
-        let role = role_of(&sent)?.unwrap_or(Role::EndUser);
+        self.check_email(sent, None)?;
+        let role = role_of(sent)?.unwrap_or(Role::EndUser);
         let group = role.is_staff().then_some(self.world.support_group);
         let id = self.world.add_user(name.trim(), None, role, group, call.now.as_secs());
-        self.save_user(id, &sent, call)?;
-        let shown = Reply { status: 201, ..self.show_user(id, call)? };
-        Ok(shown.with("location", call.url(&format!("users/{id}.json"))))
+        self.save_user(id, sent, call)?;
+        Ok((id, true))
     }
 
     pub(super) fn put_user(&mut self, id: i64, call: &Call) -> Answer {
@@ -127,11 +145,18 @@ impl Sim {
         }
     }
 
-    fn save_user(&mut self, id: i64, sent: &Map<String, Value>, call: &Call) -> Result<(), Reply> {
+    pub(super) fn save_user(&mut self, id: i64, sent: &Map<String, Value>, call: &Call) -> Result<(), Reply> {
         self.check_email(sent, Some(id))?;
         let (name, email) = (read::text(sent, "name")?, read::text(sent, "email")?);
         let (external, phone) = (read::text(sent, "external_id")?, read::text(sent, "phone")?);
         let role = role_of(sent)?;
+        let org = read::id(sent, "organization_id")?;
+        if org.flatten().is_some_and(|org| !self.world.orgs.contains_key(&org)) {
+            return Err(Reply::invalid(
+                "organization",
+                "Organization: is not an organization of this account",
+            ));
+        }
         let tags = sent.get("tags").map(read::tags).transpose()?;
         let Some(user) = self.world.users.get_mut(&id) else { return Err(Reply::no_record()) };
         if let Some(name) = name.flatten().filter(|name| !name.trim().is_empty()) {
@@ -141,6 +166,7 @@ impl Sim {
             user.email = Some(email.trim().to_lowercase());
         }
         user.external_id = external.unwrap_or(user.external_id.take());
+        user.org = org.unwrap_or(user.org);
         user.phone = phone.unwrap_or(user.phone.take());
         user.role = role.unwrap_or(user.role);
         user.tags = tags.unwrap_or(std::mem::take(&mut user.tags));

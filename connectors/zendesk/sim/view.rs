@@ -50,13 +50,13 @@ impl World {
             "requester_id": head.requester,
             "submitter_id": ticket.submitter,
             "assignee_id": head.assignee,
-            "organization_id": null,
+            "organization_id": self.org_of(head.requester),
             "group_id": head.group,
         });
         let more = json!({
-            "collaborator_ids": [],
-            "follower_ids": [],
-            "email_cc_ids": [],
+            "collaborator_ids": head.collaborators(),
+            "follower_ids": head.followers,
+            "email_cc_ids": head.email_ccs,
             "forum_topic_id": null,
             "problem_id": head.problem_id,
             "has_incidents": false,
@@ -94,7 +94,7 @@ impl World {
             .collect()
     }
 
-    pub(super) fn comment_json(&self, comment: &Comment, audit: Option<&Audit>) -> Value {
+    pub(super) fn comment_json(&self, comment: &Comment, audit: Option<&Audit>, call: &Call) -> Value {
         json!({
             "id": comment.id,
             "type": "Comment",
@@ -103,7 +103,7 @@ impl World {
             "html_body": comment.html,
             "plain_body": comment.body,
             "public": comment.public,
-            "attachments": [],
+            "attachments": self.files_json(&comment.files, call),
             "audit_id": comment.audit_id,
             "via": via(comment.channel, self.users.get(&comment.author)),
             "created_at": time(comment.created_at),
@@ -138,7 +138,7 @@ impl World {
             "photo": null,
             "locale_id": 1,
             "locale": "en-US",
-            "organization_id": null,
+            "organization_id": user.org,
             "role": user.role.word(),
             "verified": true,
             "external_id": user.external_id,
@@ -146,7 +146,7 @@ impl World {
         });
         let more = json!({
             "alias": "",
-            "active": true,
+            "active": !user.deleted,
             "shared": false,
             "shared_agent": false,
             "last_login_at": null,
@@ -200,6 +200,19 @@ fn metadata_json(audit: &Audit) -> Value {
         "latitude": 64.1355, "longitude": -21.8954}, "custom": audit.custom})
 }
 
+/// A value as audits show it: a text, a whole number, or null.
+fn scalar(value: &Value) -> Value {
+    match value {
+        Value::Null | Value::String(_) => value.clone(),
+        Value::Number(number) if number.is_i64() => value.clone(),
+        Value::Array(list) => {
+            let words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            json!(words.join(" "))
+        }
+        other => json!(other.to_string()),
+    }
+}
+
 /// The fields of a ticket as audits name them, for telling two states apart.
 pub(super) fn audited(head: &Head) -> Map<String, Value> {
     let id = |id: Option<i64>| id.map(|id| id.to_string());
@@ -209,7 +222,7 @@ pub(super) fn audited(head: &Head) -> Map<String, Value> {
         "custom_status_id": head.custom_status,
         "priority": head.priority.map(priority_word),
         "type": head.kind,
-        "tags": head.tags,
+        "tags": head.tags.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
         "assignee_id": id(head.assignee),
         "group_id": id(head.group),
         "requester_id": head.requester.to_string(),
@@ -221,6 +234,6 @@ pub(super) fn audited(head: &Head) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     };
-    out.extend(head.custom_fields.iter().map(|(id, value)| (id.to_string(), value.clone())));
+    out.extend(head.custom_fields.iter().map(|(id, value)| (id.to_string(), scalar(value))));
     out
 }

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Call, Reply},
+    orgs::Org,
     state::{Group, Ids, Role, Ticket, User, status_word},
     triggers::{Trigger, standard_triggers},
+    uploads::File,
     view::time,
 };
 use crate::sim::MailSent;
@@ -39,6 +41,8 @@ pub(super) struct World {
     pub(super) tickets: BTreeMap<i64, Ticket>,
     pub(super) triggers: BTreeMap<i64, Trigger>,
     pub(super) fields: Vec<TicketField>,
+    pub(super) orgs: BTreeMap<i64, Org>,
+    pub(super) files: BTreeMap<i64, File>,
     /// The user for whom the OAuth client acts.
     pub(super) integration: i64,
     pub(super) bot: i64,
@@ -64,6 +68,8 @@ impl World {
             tickets: BTreeMap::new(),
             triggers: standard_triggers(&mut ids, now_secs),
             fields: standard_fields(),
+            orgs: BTreeMap::new(),
+            files: BTreeMap::new(),
             integration: 0,
             bot: 0,
             support_group: 0,
@@ -80,7 +86,7 @@ impl World {
         world
     }
 
-    fn add_group(&mut self, name: &str, now_secs: i64) -> i64 {
+    pub(super) fn add_group(&mut self, name: &str, now_secs: i64) -> i64 {
         let id = self.ids.large();
         self.groups.insert(id, Group { id, name: name.to_owned(), created_at: now_secs });
         id
@@ -105,6 +111,9 @@ impl World {
             phone: None,
             tags: BTreeSet::new(),
             suspended: false,
+            deleted: false,
+            org: None,
+            more_emails: Vec::new(),
             created_at: now_secs,
             updated_at: now_secs,
         };
@@ -114,7 +123,9 @@ impl World {
 
     pub(super) fn user_by_email(&self, email: &str) -> Option<&User> {
         let email = email.trim().to_lowercase();
-        self.users.values().find(|user| user.email.as_deref() == Some(email.as_str()))
+        self.users
+            .values()
+            .find(|user| user.email.as_deref() == Some(email.as_str()) || user.more_emails.contains(&email))
     }
 
     /// The user with this address, made if there is none.

@@ -138,11 +138,15 @@ async fn tickets_come_in_the_order_asked_a_hundred_at_a_time() {
 async fn missing_and_deleted_tickets_are_gone() {
     let deleted =
         ok_json(&json!({"tickets": [{"id": 1, "status": "deleted", "updated_at": "2026-11-22T07:00:00Z"}]}));
-    for reply in [deleted, status(404, r#"{"error":"RecordNotFound"}"#), ok("{}")] {
+    for reply in [deleted, status(404, r#"{"error":"RecordNotFound"}"#), ok(r#"{"tickets": []}"#)] {
         let script = Script::new(vec![(SHOW, reply)]);
         let fetched = adapter(&script).fetch_many(call(), &ids([1])).await.unwrap();
         assert_eq!(fetched, [Fetched::Gone(TicketKey::new("zd", "1"))]);
     }
+    // An answer about something else does not say that a ticket is gone.
+    let script = Script::new(vec![(SHOW, ok("{}"))]);
+    let strange = adapter(&script).fetch_many(call(), &ids([1])).await.unwrap_err();
+    assert!(matches!(strange, Error::Malformed { .. }), "{strange}");
     let script = Script::new(vec![(SHOW, ok_json(&json!({"tickets": [{"id": 1, "updated_at": "s3cret"}]})))]);
     let unreadable = adapter(&script).fetch_many(call(), &ids([1])).await.unwrap_err();
     assert_eq!(unreadable, Error::Malformed { what: "tickets[0].updated_at: not a time".to_owned() });

@@ -248,7 +248,7 @@ fn errors_come_in_four_envelopes() {
         (not_found.status, not_found.body),
         (404, json!({"error": "RecordNotFound", "description": "Not found"}))
     );
-    assert_eq!(desk.get("views").body["error"], "InvalidEndpoint");
+    assert_eq!(desk.get("no_such_things").body["error"], "InvalidEndpoint");
     assert_eq!(desk.get("tickets/abc").body["error"]["title"], "Invalid attribute");
     let blank = desk.post("tickets", json!({"ticket": {"subject": "no words"}}));
     assert_eq!((blank.status, blank.body["details"].as_object().unwrap().len()), (422, 1));
