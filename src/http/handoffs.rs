@@ -262,7 +262,7 @@ fn told(site: &Site, request: Request) -> Told {
             .filter(|text| !text.is_empty())
     };
     let given = request.attempts.into_iter().enumerate().map(|(at, attempt)| Attempt {
-        action: text::shortened(&text::one_line(&attempt.action), 80),
+        action: text::shortened(&text::one_line(&attempt.action.replace('_', " ")), 80),
         inputs: text::shortened(&text::one_line(&attempt.inputs), 160),
         outcome: text::shortened(&text::one_line(&attempt.outcome), 200),
         failed: attempt.failed,
