@@ -104,7 +104,8 @@ fn a_wrong_configuration_is_named_by_file_line_and_key() {
     for (config, place, advice) in rows {
         std::fs::write(&file, &config).unwrap();
         for command in ["run", "check"] {
-            let ended = Process::run(&[command, "-c", name], &set).with_code(3).without(&[token.clone()]);
+            let ended =
+                Process::run(&[command, "-c", name], &set).with_code(3).without(std::slice::from_ref(&token));
             let line = ended.stderr.lines().last().unwrap_or_default();
             assert!(line.contains(&place) && line.contains(advice), "{place:?} {advice:?} in {line:?}");
         }
