@@ -226,7 +226,11 @@ async fn answer(State(served): State<Served>, request: Request) -> Response<Body
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
     };
-    let request = http::Request::from_parts(parts, body);
+    let mut request = http::Request::from_parts(parts, body);
+    // The server leaves the body of the answer out by itself.
+    if request.method() == http::Method::HEAD {
+        *request.method_mut() = http::Method::GET;
+    }
     let fate = {
         let mut random = served.random.lock().unwrap_or_else(PoisonError::into_inner);
         served.faults.draw_request(&mut *random)

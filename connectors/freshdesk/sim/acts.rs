@@ -108,6 +108,7 @@ fn say(
         body: html::from_plain(text),
         cc_emails: Vec::new(),
         bcc_emails: Vec::new(),
+        attachments: Vec::new(),
     };
     world.say(id, draft, now);
     Ok(id)

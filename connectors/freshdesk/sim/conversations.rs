@@ -43,6 +43,7 @@ pub(super) fn note(world: &mut World, call: &Call) -> Result<Answer, Answer> {
 
 fn say(world: &mut World, call: &Call, draft: Draft) -> Result<Answer, Answer> {
     let reply = draft.source == 0;
+    let draft = Draft { attachments: world.keep_files(call), ..draft };
     let said = world.say(call.id, draft, call.now).ok_or_else(Answer::not_found)?;
     let mut shown = shape::conversation(call.id, &said);
     if reply {
@@ -70,6 +71,7 @@ impl Form {
             body: html::sanitise(&self.body),
             cc_emails: self.cc_emails,
             bcc_emails: self.bcc_emails,
+            attachments: Vec::new(),
         }
     }
 }

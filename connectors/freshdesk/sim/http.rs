@@ -7,7 +7,13 @@ use bytes::Bytes;
 use handoffd_core::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::{
+    fields::CustomField,
+    multipart::{self, Upload},
+};
+
 /// One request, taken apart.
+#[derive(Clone)]
 pub(super) struct Call {
     /// The method in capitals.
     pub method: String,
@@ -21,6 +27,8 @@ pub(super) struct Call {
     pub path: String,
     /// The JSON object that was sent; empty without one.
     pub body: Map<String, Value>,
+    /// The files of a form.
+    pub files: Vec<Upload>,
     /// The number in the path, of a route that has one.
     pub id: i64,
     /// Now, in whole seconds as the vendor keeps time.
@@ -48,6 +56,7 @@ impl Call {
             base: base(request),
             path,
             body: Map::new(),
+            files: Vec::new(),
             id: 0,
             now: Timestamp::from_secs(now.as_secs()),
         }
@@ -95,22 +104,31 @@ pub(super) fn basic_user(request: &http::Request<Bytes>) -> Option<String> {
     pair.split_once(':').map(|(user, _)| user.to_owned())
 }
 
-/// The JSON object of a write.
-pub(super) fn read_body(request: &http::Request<Bytes>) -> Result<Map<String, Value>, Answer> {
+/// The JSON object of a write, and the files that came with it.
+pub(super) fn read_body(
+    request: &http::Request<Bytes>,
+    custom: &[CustomField],
+) -> Result<(Map<String, Value>, Vec<Upload>), Answer> {
     let bytes = request.body();
     if bytes.is_empty() || request.method() == http::Method::GET || request.method() == http::Method::DELETE {
-        return Ok(Map::new());
+        return Ok((Map::new(), Vec::new()));
     }
     let kind = request.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if essence == "multipart/form-data" {
+        let read = multipart::read(kind.unwrap_or_default(), bytes, custom);
+        return read.ok_or_else(|| {
+            let message = "Request body has invalid multipart format";
+            Answer::json(400, json!({"code": "invalid_form", "message": message}))
+        });
+    }
     if essence != "application/json" {
-        let message = format!(
-            "Content-Type header is set to {essence}. It should have the value application/json (this simulator takes no multipart/form-data)"
-        );
+        let message =
+            format!("Content-Type header is set to {essence}. It should have the value application/json");
         return Err(Answer::json(415, json!({"code": "invalid_content_type", "message": message})));
     }
     match serde_json::from_slice::<Value>(bytes) {
-        Ok(Value::Object(map)) => Ok(map),
+        Ok(Value::Object(map)) => Ok((map, Vec::new())),
         _ => Err(Answer::json(
             400,
             json!({"code": "invalid_json", "message": "Request body has invalid json format"}),
@@ -127,11 +145,18 @@ pub(super) struct Answer {
     pub body: Option<Value>,
     /// Headers of this answer alone.
     pub headers: Vec<(&'static str, String)>,
+    /// A file and its media type, in place of JSON.
+    pub file: Option<(String, Bytes)>,
 }
 
 impl Answer {
+    /// An attachment.
+    pub fn file(kind: String, bytes: Bytes) -> Self {
+        Self { file: Some((kind, bytes)), ..Self::empty(200) }
+    }
+
     pub fn json(status: u16, body: Value) -> Self {
-        Self { status, body: Some(body), headers: Vec::new() }
+        Self { status, body: Some(body), headers: Vec::new(), file: None }
     }
 
     pub fn ok(body: Value) -> Self {
@@ -139,7 +164,7 @@ impl Answer {
     }
 
     pub fn empty(status: u16) -> Self {
-        Self { status, body: None, headers: Vec::new() }
+        Self { status, body: None, headers: Vec::new(), file: None }
     }
 
     /// 404, whose body is empty.
@@ -160,15 +185,16 @@ impl Answer {
     /// As an HTTP answer.
     pub fn into_http(self) -> http::Response<Bytes> {
         let bytes = self.body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let (kind, bytes) =
+            self.file.unwrap_or_else(|| ("application/json; charset=utf-8".to_owned(), bytes));
         let mut response = http::Response::new(bytes);
         *response.status_mut() =
             http::StatusCode::from_u16(self.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        if self.status != 204 {
-            headers.insert(
-                http::header::CONTENT_TYPE,
-                http::HeaderValue::from_static("application/json; charset=utf-8"),
-            );
+        if let Ok(kind) = http::HeaderValue::from_str(&kind)
+            && self.status != 204
+        {
+            headers.insert(http::header::CONTENT_TYPE, kind);
         }
         headers.insert("x-freshdesk-api-version", http::HeaderValue::from_static("latest=v2; requested=v2"));
         for (name, value) in self.headers {

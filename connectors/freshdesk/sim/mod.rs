@@ -4,15 +4,20 @@
 //! customer, public note marked `incoming` included, reopens a pending,
 //! resolved or closed ticket. Nobody is mailed that a ticket was received.
 //! Writes on a ticket in the trash answer 404. A list asked for an unknown
-//! contact answers 400. Multipart bodies are refused with 415.
+//! contact answers 400.
 
+mod account;
 mod acts;
+mod bulk;
+mod companies;
 mod conversations;
 mod fields;
+mod files;
 mod hooks;
 mod html;
 mod http;
 mod limits;
+mod multipart;
 mod people;
 mod query;
 mod routes;
@@ -84,6 +89,9 @@ impl FreshdeskSim {
         let route = routes::find(&call.segments).filter(|_| call.path.starts_with("/api/v2/"));
         let pattern = route.as_ref().map_or("other", |route| route.pattern);
         *self.served.entry(format!("{} /api/v2/{pattern}", call.method)).or_default() += 1;
+        if let Some((kind, bytes)) = self.world.file_at(&call.path).filter(|_| call.method == "GET") {
+            return Answer::file(kind, bytes);
+        }
         if http::basic_user(request).as_deref() != Some(self.world.api_key.as_str()) {
             let message = "You have to be logged in to perform this action.";
             return Answer::json(401, json!({"code": "invalid_credentials", "message": message}));
@@ -119,7 +127,7 @@ impl FreshdeskSim {
             let allowed: Vec<&str> = route.methods.iter().map(|(method, _)| *method).collect();
             return Err(Answer::no_method(&call.method, &allowed));
         };
-        call.body = http::read_body(request)?;
+        (call.body, call.files) = http::read_body(request, &self.world.custom_fields)?;
         handler(&mut self.world, call)
     }
 }

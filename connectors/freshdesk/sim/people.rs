@@ -30,11 +30,14 @@ pub(super) fn contacts(world: &mut World, call: &Call) -> Result<Answer, Answer>
     let is = |name: &str, held: Option<&str>| {
         call.param(name).is_none_or(|want| held.is_some_and(|held| held.eq_ignore_ascii_case(want)))
     };
+    let company = call.param("company_id").map(|text| text.parse::<i64>().unwrap_or(0));
     let deleted = call.param("state") == Some("deleted");
     let found: Vec<&Contact> = world
         .contacts
         .values()
-        .filter(|contact| contact.deleted == deleted && call.param("company_id").is_none())
+        .filter(|contact| {
+            contact.deleted == deleted && company.is_none_or(|id| contact.company_id == Some(id))
+        })
         .filter(|contact| is("email", contact.email.as_deref()))
         .filter(|contact| is("mobile", contact.mobile.as_deref()))
         .filter(|contact| is("phone", contact.phone.as_deref()))
@@ -51,7 +54,7 @@ pub(super) fn contact(world: &mut World, call: &Call) -> Result<Answer, Answer> 
 
 /// `POST /contacts`. An address, telephone number or outside id that somebody has is a 409.
 pub(super) fn create_contact(world: &mut World, call: &Call) -> Result<Answer, Answer> {
-    let wanted = read(call, Contact::default())?;
+    let wanted = read(world, call, Contact::default())?;
     let mut checks = Checks::default();
     if wanted.name.is_empty() {
         checks.missing("name", "It should be a/an String");
@@ -76,7 +79,7 @@ pub(super) fn update_contact(world: &mut World, call: &Call) -> Result<Answer, A
     if old.deleted {
         return Err(Answer::no_method("PUT", &["GET"]));
     }
-    let wanted = read(call, old.clone())?;
+    let wanted = read(world, call, old.clone())?;
     refuse_duplicate(world, &wanted)?;
     let shown = shape::contact(&wanted);
     if shown == shape::contact(&old) {
@@ -127,10 +130,9 @@ fn refuse_duplicate(world: &World, wanted: &Contact) -> Result<(), Answer> {
     Ok(())
 }
 
-const IGNORED: &[&str] =
-    &["avatar", "company_id", "custom_fields", "other_companies", "other_emails", "lookup_parameter"];
+const IGNORED: &[&str] = &["avatar", "custom_fields", "other_companies", "other_emails", "lookup_parameter"];
 
-fn read(call: &Call, old: Contact) -> Result<Contact, Answer> {
+fn read(world: &World, call: &Call, old: Contact) -> Result<Contact, Answer> {
     let mut contact = old;
     let mut checks = Checks::default();
     for (name, value) in &call.body {
@@ -147,6 +149,12 @@ fn read(call: &Call, old: Contact) -> Result<Contact, Answer> {
             ("name", other) => checks.mismatch("name", other, "String"),
             ("view_all_tickets", Value::Bool(all)) => contact.view_all_tickets = *all,
             ("view_all_tickets", other) => checks.mismatch("view_all_tickets", other, "Boolean"),
+            ("company_id", Value::Null) => contact.company_id = None,
+            ("company_id", value) => match value.as_i64() {
+                Some(id) if world.companies.contains_key(&id) => contact.company_id = Some(id),
+                Some(_) => checks.invalid("company_id", "There is no company matching the given company_id"),
+                None => checks.mismatch("company_id", value, "Integer"),
+            },
             ("tags", Value::Array(tags)) => {
                 contact.tags = tags.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             }
@@ -212,9 +220,4 @@ pub(super) fn group(world: &mut World, call: &Call) -> Result<Answer, Answer> {
 /// Lists of things that this account has none of.
 pub(super) fn none(_world: &mut World, _call: &Call) -> Result<Answer, Answer> {
     Ok(Answer::ok(json!([])))
-}
-
-/// One of those things.
-pub(super) fn nobody(_world: &mut World, _call: &Call) -> Result<Answer, Answer> {
-    Err(Answer::not_found())
 }

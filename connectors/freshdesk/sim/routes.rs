@@ -1,7 +1,7 @@
 //! Which path is answered by what, and what it costs.
 
 use super::{
-    conversations, fields,
+    account, bulk, companies, conversations, fields,
     http::{Answer, Call},
     limits::Class,
     people, search, ticket_write, tickets,
@@ -13,7 +13,7 @@ pub(super) type Handler = fn(&mut World, &Call) -> Result<Answer, Answer>;
 
 /// A path that exists.
 pub(super) struct Route {
-    /// The path with `{id}` for its number.
+    /// The path with `{id}` for its number, `{word}` for any name.
     pub pattern: &'static str,
     /// The number.
     pub id: i64,
@@ -26,15 +26,22 @@ type Entry = (&'static str, &'static [(&'static str, Handler)]);
 /// Every path below `/api/v2`. The first that fits counts.
 const ROUTES: &[Entry] = &[
     ("tickets", &[("GET", tickets::list), ("POST", ticket_write::create)]),
+    ("tickets/bulk_update", &[("POST", bulk::update)]),
+    ("tickets/bulk_delete", &[("POST", bulk::delete)]),
+    ("tickets/merge", &[("PUT", bulk::merge)]),
+    ("tickets/outbound_email", &[("POST", bulk::outbound)]),
     ("tickets/{id}", &[("GET", tickets::view), ("PUT", ticket_write::update), ("DELETE", tickets::delete)]),
     ("tickets/{id}/restore", &[("PUT", tickets::restore)]),
     ("tickets/{id}/reply", &[("POST", conversations::reply)]),
     ("tickets/{id}/notes", &[("POST", conversations::note)]),
     ("tickets/{id}/conversations", &[("GET", conversations::list)]),
     ("tickets/{id}/satisfaction_ratings", &[("GET", tickets::nothing)]),
-    ("tickets/{id}/time_entries", &[("GET", tickets::nothing)]),
+    ("tickets/{id}/time_entries", &[("GET", account::time_entries), ("POST", account::keep_time)]),
     ("conversations/{id}", &[("PUT", conversations::edit), ("DELETE", conversations::delete)]),
     ("contacts", &[("GET", people::contacts), ("POST", people::create_contact)]),
+    ("contacts/autocomplete", &[("GET", account::autocomplete)]),
+    ("contacts/{id}/make_agent", &[("PUT", account::make_agent)]),
+    ("contacts/{id}/hard_delete", &[("DELETE", account::hard_delete)]),
     (
         "contacts/{id}",
         &[("GET", people::contact), ("PUT", people::update_contact), ("DELETE", people::delete_contact)],
@@ -42,12 +49,29 @@ const ROUTES: &[Entry] = &[
     ("contacts/{id}/restore", &[("PUT", people::restore_contact)]),
     ("agents", &[("GET", people::agents)]),
     ("agents/me", &[("GET", people::me)]),
-    ("agents/{id}", &[("GET", people::agent)]),
+    ("agents/{id}", &[("GET", people::agent), ("PUT", account::update_agent)]),
     ("groups", &[("GET", people::groups)]),
     ("groups/{id}", &[("GET", people::group)]),
-    ("companies", &[("GET", people::none)]),
-    ("companies/{id}", &[("GET", people::nobody)]),
-    ("roles", &[("GET", people::none)]),
+    ("companies", &[("GET", companies::list), ("POST", companies::create)]),
+    ("companies/autocomplete", &[("GET", companies::autocomplete)]),
+    (
+        "companies/{id}",
+        &[("GET", companies::view), ("PUT", companies::update), ("DELETE", companies::delete)],
+    ),
+    ("roles", &[("GET", account::roles)]),
+    ("roles/{id}", &[("GET", account::view_role)]),
+    ("email_configs", &[("GET", account::mailboxes)]),
+    ("email_configs/{id}", &[("GET", account::view_mailbox)]),
+    ("products", &[("GET", account::products)]),
+    ("products/{id}", &[("GET", account::view_product)]),
+    ("settings/helpdesk", &[("GET", account::settings)]),
+    ("account", &[("GET", account::account)]),
+    ("sla_policies", &[("GET", people::none)]),
+    ("business_hours", &[("GET", people::none)]),
+    ("scenario_automations", &[("GET", people::none)]),
+    ("canned_response_folders", &[("GET", people::none)]),
+    ("solutions/categories", &[("GET", people::none)]),
+    ("search/companies", &[("GET", search::companies)]),
     ("company_fields", &[("GET", people::none)]),
     ("contact_fields", &[("GET", people::none)]),
     ("ticket_fields", &[("GET", fields::list)]),
@@ -55,9 +79,10 @@ const ROUTES: &[Entry] = &[
     ("admin/ticket_fields/{id}", &[("GET", fields::admin_view)]),
     ("search/tickets", &[("GET", search::tickets)]),
     ("search/contacts", &[("GET", search::contacts)]),
+    ("jobs/{word}", &[("GET", bulk::job)]),
     ("surveys", &[("GET", people::none)]),
     ("surveys/satisfaction_ratings", &[("GET", people::none)]),
-    ("time_entries", &[("GET", people::none)]),
+    ("time_entries", &[("GET", account::time_entries)]),
 ];
 
 /// The route of a path, if there is one.
@@ -71,6 +96,7 @@ pub(super) fn find(segments: &[String]) -> Option<Route> {
         for (part, given) in parts.iter().zip(segments) {
             match *part {
                 "{id}" => id = given.parse().ok().filter(|id| *id > 0)?,
+                "{word}" => {}
                 part if part == given => {}
                 _ => return None,
             }

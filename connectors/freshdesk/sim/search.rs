@@ -4,6 +4,7 @@ use handoffd_core::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
+    companies::{self, Company},
     http::{Answer, Call, invalid},
     query::{How, Query, Term},
     shape,
@@ -49,6 +50,30 @@ pub(super) fn contacts(world: &mut World, call: &Call) -> Result<Answer, Answer>
         .filter(|contact| query.matches(&|term| contact_term(contact, term)) == Some(true))
         .collect();
     Ok(answer(page, &found, |contact| shape::contact(contact)))
+}
+
+/// `GET /search/companies`.
+pub(super) fn companies(world: &mut World, call: &Call) -> Result<Answer, Answer> {
+    let (query, page) = read(call)?;
+    query.matches(&|term| company_term(&Company::default(), term)).ok_or_else(bad_query)?;
+    let settled = call.now.minus(std::time::Duration::from_secs(60));
+    let found: Vec<&Company> = world
+        .companies
+        .values()
+        .filter(|company| company.updated_at <= settled)
+        .filter(|company| query.matches(&|term| company_term(company, term)) == Some(true))
+        .collect();
+    Ok(answer(page, &found, |company| companies::shape(company)))
+}
+
+fn company_term(company: &Company, term: &Term) -> Option<bool> {
+    match term.field.as_str() {
+        "domain" => Some(company.domains.iter().any(|domain| domain.eq_ignore_ascii_case(&term.value))),
+        "name" => text(Some(&company.name), term),
+        "created_at" => day(company.created_at, term),
+        "updated_at" => day(company.updated_at, term),
+        _ => None,
+    }
 }
 
 fn bad_query() -> Answer {
@@ -102,7 +127,8 @@ fn contact_term(contact: &Contact, term: &Term) -> Option<bool> {
         "tag" => Some(contact.tags.iter().any(|tag| tag.eq_ignore_ascii_case(&term.value))),
         "created_at" => day(contact.created_at, term),
         "updated_at" => day(contact.updated_at, term),
-        "active" | "company_id" | "language" | "time_zone" => Some(false),
+        "company_id" => number(contact.company_id, term),
+        "active" | "language" | "time_zone" => Some(false),
         _ => None,
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn ticket_row(ticket: &Ticket) -> Map<String, Value> {
     let row = json!({
         "id": ticket.id, "subject": fields.subject, "type": fields.kind, "status": fields.status,
         "priority": fields.priority, "source": fields.source, "requester_id": fields.requester_id,
-        "responder_id": fields.responder_id, "group_id": fields.group_id, "company_id": null,
-        "product_id": null, "email_config_id": null, "to_emails": null, "cc_emails": fields.cc_emails,
+        "responder_id": fields.responder_id, "group_id": fields.group_id, "company_id": fields.company_id,
+        "product_id": null, "email_config_id": ticket.email_config, "to_emails": null, "cc_emails": fields.cc_emails,
         "fwd_emails": [], "reply_cc_emails": fields.cc_emails, "ticket_cc_emails": fields.cc_emails,
         "spam": ticket.spam, "is_escalated": false, "fr_escalated": false, "nr_escalated": false,
         "due_by": fields.due_by.to_string(), "fr_due_by": fields.fr_due_by.to_string(),
@@ -48,7 +48,7 @@ pub(super) fn add_description(row: &mut Map<String, Value>, ticket: &Ticket) {
 pub(super) fn ticket(ticket: &Ticket) -> Map<String, Value> {
     let mut row = ticket_row(ticket);
     add_description(&mut row, ticket);
-    row.insert("attachments".to_owned(), json!([]));
+    row.insert("attachments".to_owned(), json!(ticket.attachments));
     row
 }
 
@@ -89,7 +89,7 @@ pub(super) fn conversation(ticket: i64, said: &Conversation) -> Value {
         "body": said.body, "body_text": html::to_text(&said.body), "to_emails": said.to_emails,
         "from_email": said.from_email, "cc_emails": said.cc_emails, "bcc_emails": said.bcc_emails,
         "support_email": null, "email_failure_count": null, "outgoing_failures": null,
-        "attachments": [], "source_additional_info": null,
+        "attachments": said.attachments, "source_additional_info": null,
         "created_at": said.created_at.to_string(), "updated_at": said.updated_at.to_string(),
     })
 }
@@ -100,7 +100,7 @@ pub(super) fn contact(contact: &Contact) -> Value {
         "id": contact.id, "active": false, "name": contact.name, "email": contact.email,
         "phone": contact.phone, "mobile": contact.mobile, "twitter_id": contact.twitter_id,
         "unique_external_id": contact.unique_external_id, "description": contact.description,
-        "job_title": contact.job_title, "address": contact.address, "company_id": null,
+        "job_title": contact.job_title, "address": contact.address, "company_id": contact.company_id,
         "view_all_tickets": contact.view_all_tickets,
         "language": contact.language.as_deref().unwrap_or("en"),
         "time_zone": contact.time_zone.as_deref().unwrap_or("UTC"),

@@ -28,6 +28,7 @@ const KNOWN: &[&str] = &[
     "description",
     "responder_id",
     "cc_emails",
+    "company_id",
     "custom_fields",
     "due_by",
     "fr_due_by",
@@ -38,7 +39,6 @@ const KNOWN: &[&str] = &[
 /// Taken and not kept: this world has no such thing.
 const IGNORED: &[&str] = &[
     "attachments",
-    "company_id",
     "email_config_id",
     "facebook_id",
     "internal_agent_id",
@@ -58,8 +58,11 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let fields = Reader { world, body: &call.body, checks: &mut checks }.read(blank);
     checks.done()?;
     let requester_id = requester(world, call);
-    let id = world.open(Fields { requester_id, ..fields }, call.now);
-    let ticket = world.tickets.get(&id).ok_or_else(Answer::not_found)?;
+    let company_id = fields.company_id.or_else(|| world.contacts.get(&requester_id)?.company_id);
+    let id = world.open(Fields { requester_id, company_id, ..fields }, call.now);
+    let attachments = world.keep_files(call);
+    let ticket = world.tickets.get_mut(&id).ok_or_else(Answer::not_found)?;
+    ticket.attachments = attachments;
     let mut answer = Answer::json(201, Value::Object(shape::ticket(ticket)));
     answer.headers.push(("location", format!("{}/api/v2/tickets/{id}", call.base)));
     Ok(answer)
@@ -77,6 +80,11 @@ pub(super) fn update(world: &mut World, call: &Call) -> Result<Answer, Answer> {
         fields.requester_id = requester(world, call);
     }
     world.set_fields(call.id, fields, call.now);
+    let attachments = world.keep_files(call);
+    if let Some(ticket) = world.tickets.get_mut(&call.id).filter(|_| !attachments.is_empty()) {
+        ticket.attachments.extend(attachments);
+        world.changed(call.id, call.now);
+    }
     let ticket = world.live(call.id).ok_or_else(Answer::not_found)?;
     Ok(Answer::ok(Value::Object(shape::ticket(ticket))))
 }
@@ -161,6 +169,7 @@ impl Reader<'_> {
             requester_id: old.requester_id,
             responder_id: self.person("responder_id", old.responder_id, "agent"),
             group_id: self.person("group_id", old.group_id, "group"),
+            company_id: self.person("company_id", old.company_id, "company"),
             cc_emails: self.texts("cc_emails", None).unwrap_or(old.cc_emails),
             tags: self.texts("tags", Some(32)).unwrap_or(old.tags),
             custom: self.custom(old.custom),
@@ -220,7 +229,7 @@ impl Reader<'_> {
         Some(value)
     }
 
-    /// An agent or a group; null takes it off.
+    /// An agent, a group or a company; null takes it off.
     fn person(&mut self, name: &str, old: Option<i64>, what: &str) -> Option<i64> {
         match self.body.get(name) {
             None => return old,
@@ -229,8 +238,11 @@ impl Reader<'_> {
         }
         let id = self.integer(name)?;
         let world = self.world;
-        let known =
-            if what == "agent" { world.agents.contains_key(&id) } else { world.groups.contains_key(&id) };
+        let known = match what {
+            "agent" => world.agents.contains_key(&id),
+            "company" => world.companies.contains_key(&id),
+            _ => world.groups.contains_key(&id),
+        };
         if !known {
             self.checks.invalid(name, format!("There is no {what} matching the given {name}"));
         }

@@ -6,7 +6,7 @@ use handoffd_core::{RemoteId, Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{fields::CustomField, hooks::Hooks, html};
+use super::{companies::Company, fields::CustomField, files::File, hooks::Hooks, html};
 use crate::sim::{MailSent, SimSetup};
 
 /// How long the search index stays behind.
@@ -38,6 +38,7 @@ pub(super) struct Contact {
     pub language: Option<String>,
     pub time_zone: Option<String>,
     pub view_all_tickets: bool,
+    pub company_id: Option<i64>,
     pub tags: Vec<String>,
     pub deleted: bool,
     pub created_at: Timestamp,
@@ -79,6 +80,8 @@ pub(super) struct Conversation {
     pub from_email: Option<String>,
     pub cc_emails: Vec<String>,
     pub bcc_emails: Vec<String>,
+    /// As answers list them.
+    pub attachments: Vec<Value>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -109,6 +112,7 @@ pub(super) struct Fields {
     pub requester_id: i64,
     pub responder_id: Option<i64>,
     pub group_id: Option<i64>,
+    pub company_id: Option<i64>,
     pub cc_emails: Vec<String>,
     pub tags: Vec<String>,
     pub custom: BTreeMap<String, Value>,
@@ -127,6 +131,10 @@ pub(super) struct Ticket {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub conversations: Vec<Conversation>,
+    /// As answers list them.
+    pub attachments: Vec<Value>,
+    /// The mailbox that it was sent from, of a ticket that we began.
+    pub email_config: Option<i64>,
     /// What the search index has seen, oldest first.
     pub indexed: Vec<Indexed>,
 }
@@ -148,6 +156,8 @@ pub(super) struct Draft {
     pub body: String,
     pub cc_emails: Vec<String>,
     pub bcc_emails: Vec<String>,
+    /// As answers list them.
+    pub attachments: Vec<Value>,
 }
 
 /// The account.
@@ -159,6 +169,10 @@ pub(super) struct World {
     pub contacts: BTreeMap<i64, Contact>,
     pub agents: BTreeMap<i64, Agent>,
     pub groups: BTreeMap<i64, Group>,
+    pub companies: BTreeMap<i64, Company>,
+    pub files: BTreeMap<i64, File>,
+    /// As answers list them, oldest first.
+    pub time_entries: Vec<Value>,
     pub custom_fields: Vec<CustomField>,
     /// The agent whose key the API uses.
     pub me: i64,
@@ -188,6 +202,9 @@ impl World {
             contacts: BTreeMap::new(),
             agents: BTreeMap::new(),
             groups: BTreeMap::new(),
+            companies: BTreeMap::new(),
+            files: BTreeMap::new(),
+            time_entries: Vec::new(),
             custom_fields,
             me: 0,
             bot: 0,
@@ -299,6 +316,8 @@ impl World {
             created_at: now,
             updated_at: now,
             conversations: Vec::new(),
+            attachments: Vec::new(),
+            email_config: None,
             indexed: Vec::new(),
         };
         self.tickets.insert(id, ticket);
@@ -346,6 +365,7 @@ impl World {
             from_email: mailed.then(|| "Support <support@acme.freshdesk.example>".to_owned()),
             cc_emails: draft.cc_emails,
             bcc_emails: draft.bcc_emails,
+            attachments: draft.attachments,
             created_at: now,
             updated_at: now,
         };
@@ -358,6 +378,15 @@ impl World {
         }
         self.changed(id, now);
         Some(conversation)
+    }
+
+    /// Mails the opening message of a ticket that we began.
+    pub fn mail_opening(&mut self, id: i64, now: Timestamp) {
+        let requester = self.live(id).map(|ticket| ticket.fields.requester_id);
+        if let Some(to) = requester.and_then(|id| self.email_of(id)).map(str::to_owned) {
+            let comment = Some(RemoteId::from("description"));
+            self.mails.push(MailSent { to, ticket: RemoteId::from(id), comment, at: now });
+        }
     }
 
     /// The ticket changed: its time moves, the index hears of it, the rule fires.
@@ -391,6 +420,7 @@ impl World {
             requester_id,
             responder_id: None,
             group_id: None,
+            company_id: None,
             cc_emails: Vec::new(),
             tags: Vec::new(),
             custom: self.custom_fields.iter().map(|field| (field.name.to_owned(), Value::Null)).collect(),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::form;
 
 /// One request, taken apart.
+#[derive(Clone)]
 pub(super) struct Call {
     pub method: String,
     pub path: String,

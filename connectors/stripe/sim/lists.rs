@@ -238,3 +238,26 @@ pub(super) fn none(_world: &mut World, call: &Call) -> Result<Value, Fault> {
     limit(call)?;
     Ok(json!({"object": "list", "url": call.path, "has_more": false, "data": []}))
 }
+
+/// Lists of things that a customer has none of.
+pub(super) fn none_of_customer(world: &mut World, call: &Call) -> Result<Value, Fault> {
+    world.named(Kind::Customer, call.ids.first().map_or("", String::as_str))?;
+    none(world, call)
+}
+
+/// `GET /v1/customers/{id}/subscriptions`, the old way to list them.
+pub(super) fn subscriptions_of_customer(world: &mut World, call: &Call) -> Result<Value, Fault> {
+    let id = call.ids.first().cloned().unwrap_or_default();
+    world.named(Kind::Customer, &id)?;
+    let mut narrowed = call.clone();
+    narrowed.params.insert("customer".to_owned(), Value::String(id));
+    subscriptions(world, &narrowed)
+}
+
+/// `GET /v1/payment_intents`.
+pub(super) fn payment_intents(world: &mut World, call: &Call) -> Result<Value, Fault> {
+    check_customer(world, call)?;
+    page(world, call, Kind::PaymentIntent, &["created", "customer"], |row| {
+        Ok(same(call, "customer", row, "customer") && call.within("created", row["created"].as_i64())?)
+    })
+}

@@ -1,6 +1,7 @@
 //! The simulator as a client meets it.
 
 mod api;
+mod neighbours;
 mod people;
 mod random;
 mod world;

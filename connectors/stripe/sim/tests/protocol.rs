@@ -232,3 +232,25 @@ fn requests_are_counted_and_a_person_can_do_nothing() {
     let mut again = Shop::new("unlimited");
     assert_eq!(again.customer("ada@example.com", ""), ada, "the seed decides the ids");
 }
+
+#[test]
+fn lists_of_what_nobody_has_are_empty_and_ask_for_a_customer_that_exists() {
+    let mut shop = Shop::new("unlimited");
+    let ada = shop.customer("ada@example.com", "");
+    shop.subscribe(&ada, "");
+    for path in
+        ["payment_methods?type=card".to_owned(), "coupons".to_owned(), format!("customers/{ada}/tax_ids")]
+    {
+        let got = shop.get(&path);
+        assert_eq!((got.status, &got.body["data"]), (200, &json!([])), "{path}");
+    }
+    assert_eq!(shop.get("customers/cus_none/payment_methods").status, 404);
+    let own = shop.get(&format!("customers/{ada}/subscriptions"));
+    assert_eq!(own.body["data"][0]["customer"], ada.as_str());
+    let other = shop.customer("bob@example.com", "");
+    assert_eq!(shop.get(&format!("customers/{other}/subscriptions")).body["data"], json!([]));
+    assert_eq!(
+        shop.get(&format!("payment_intents?customer={ada}")).body["data"][0]["customer"],
+        ada.as_str()
+    );
+}
