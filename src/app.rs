@@ -246,9 +246,7 @@ pub async fn engine_parts(
             Opened::Helpdesk(helpdesk) => {
                 let key = Key::of(&[name]);
                 let standing = tables::read::<AccountRow>(&*store, ACCOUNTS, &key).await?;
-                // What was wrong before may be mended: the first call tells.
-                let standing =
-                    standing.map(|row| AccountRow { paused: None, ..row.value }).unwrap_or_default();
+                let standing = standing.map(|row| row.value).unwrap_or_default();
                 let poll = account.poll.unwrap_or(config.engine.poll);
                 let resync = account.resync.unwrap_or(config.engine.resync);
                 let desk = Desk::new(id.clone(), helpdesk, group_of(config, name), poll, resync, standing);

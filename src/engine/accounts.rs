@@ -35,6 +35,8 @@ pub struct Desk {
     rest: Mutex<Rest>,
     /// Whether what was left undone is being looked for.
     catching_up: AtomicBool,
+    /// Whether it was paused when the last process ended, and has not worked since.
+    left_paused: AtomicBool,
 }
 
 /// How an account answers.
@@ -65,16 +67,18 @@ pub(super) fn change_for(error: &Error, capability: Disarms) -> Option<StandingC
 }
 
 impl Desk {
-    /// An account as it stood when it was stored last.
+    /// An account as it stood when it was stored last. A pause is not taken over:
+    /// what was wrong may be mended, and the first call tells.
     pub fn new(
         id: AccountId,
         helpdesk: Arc<dyn Helpdesk>,
         group: Option<GroupId>,
         poll: Rhythm,
         resync: Rhythm,
-        standing: AccountRow,
+        mut standing: AccountRow,
     ) -> Self {
         let capabilities = helpdesk.capabilities();
+        let left_paused = standing.paused.take().is_some();
         Self {
             id,
             helpdesk,
@@ -85,7 +89,13 @@ impl Desk {
             standing: Mutex::new(standing),
             rest: Mutex::default(),
             catching_up: AtomicBool::new(false),
+            left_paused: AtomicBool::new(left_paused),
         }
+    }
+
+    /// Whether a pause of the last process left things undone; told once.
+    pub(super) fn take_left_paused(&self) -> bool {
+        self.left_paused.swap(false, Ordering::Relaxed)
     }
 
     /// How it stands.

@@ -37,7 +37,7 @@ impl Engine {
     pub async fn probe(&self, desk: &Desk) {
         match desk.helpdesk.probe(self.call(Lane::Refresh)).await {
             Ok(probe) => {
-                let was_paused = desk.is_paused();
+                let was_paused = desk.is_paused() | desk.take_left_paused();
                 let before = desk.standing();
                 if desk.change_standing(|standing| accounts::take_probe(standing, &probe)) {
                     self.store_standing(desk).await;
