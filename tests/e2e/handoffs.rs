@@ -125,7 +125,7 @@ async fn briefed(world: &World, ticket: &str, reason: &str) {
         eventually("a briefing", || async { desk.zendesk_said(ticket).await.into_iter().find(is_briefing) });
     let note = note.await;
     assert!(!note.public, "{note:?}");
-    assert!(note.text.contains("broken lamp") && note.text.contains("find_order"), "{note:?}");
+    assert!(note.text.contains("broken lamp") && note.text.contains("find order"), "{note:?}");
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let said = desk.zendesk_said(ticket).await;
     assert_eq!(said.iter().filter(|said| is_briefing(said)).count(), 1, "{said:?}");

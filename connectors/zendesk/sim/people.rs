@@ -76,10 +76,8 @@ impl Sim {
                 })
             }
             ["identities", identity] => {
-                let found = self
-                    .identities(id, call)
-                    .into_iter()
-                    .find(|one| one["id"].as_i64() == identity.parse().ok());
+                let wanted = number(identity)?;
+                let found = self.identities(id, call).into_iter().find(|one| one["id"] == wanted);
                 Ok(Reply::ok(json!({"identity": found.ok_or_else(Reply::no_record)?})))
             }
             ["related"] => {
