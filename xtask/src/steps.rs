@@ -108,8 +108,8 @@ fn documentation_tests(root: &Path) -> Result<Came> {
 }
 
 fn demo(root: &Path) -> Result<Came> {
-    // The tests' own build: a release build would double the time and show nothing more.
-    cargo(root, &["build", "--bin", DAEMON])?;
+    // The binary that the end-to-end tests were built with: another build, with
+    // other features or in release, would double the time and show nothing more.
     daemon(root, &["demo", "--once"])
 }
 
