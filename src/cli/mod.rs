@@ -1,6 +1,8 @@
 //! The commands.
 
+mod ask;
 mod check;
+mod parked;
 mod sandbox;
 mod status;
 mod store;
@@ -14,7 +16,9 @@ use handoffd_connectors::client::{ReqwestTransport, SeededJitter, SystemClock};
 use crate::{
     app::{App, Outside, StartError},
     config::{self, Config, ConfigError},
-    demo, telemetry,
+    demo,
+    engine::parked::Order,
+    telemetry,
 };
 
 /// What each exit code means; shown by `handoffd --help`.
@@ -147,9 +151,70 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What waits for an admin: list it, look at it, try it again, put it away.
+    #[command(subcommand)]
+    Parked(ParkedCommand),
     /// Look after the store of a daemon that is stopped.
     #[command(subcommand)]
     Store(StoreCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ParkedCommand {
+    /// Everything that is parked, each with its reason and what to do.
+    #[command(
+        after_help = "Examples:\n  handoffd parked list -c handoffd.toml\n  handoffd parked list --account freshdesk-eu --json | jq '.[].reason'"
+    )]
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Only what is parked at this account.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One parked thing with its conversation's tickets and journal.
+    #[command(after_help = "Example:\n  handoffd parked show write/l1f0c9a7d2b3e4f5a6b7c-4 -c handoffd.toml")]
+    Show {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Its id, as `list` prints it.
+        id: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try it again now, after what the reason names was mended.
+    #[command(
+        after_help = "Examples:\n  handoffd parked retry work/t/zendesk-main/17\n  handoffd parked retry --all --account freshdesk-eu\n  handoffd parked retry write/l1f0c9a7d2b3e4f5a6b7c-4 --send-again   after looking that it is not there"
+    )]
+    Retry {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Its id, as `list` prints it.
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Everything that is parked.
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+        /// With --all: only what is parked at this account.
+        #[arg(long, value_name = "NAME", requires = "all")]
+        account: Option<String>,
+        /// Send messages again that may be at the vendor although no answer came: a customer
+        /// may get them twice. Look there first.
+        #[arg(long, conflicts_with = "all")]
+        send_again: bool,
+    },
+    /// Put it away: it stays undone.
+    #[command(after_help = "Example:\n  handoffd parked drop row/zendesk-main/17")]
+    Drop {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Its id, as `list` prints it.
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -279,6 +344,19 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check { config, json } => check::run(load(&config)?, json).await,
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
+        Command::Parked(ParkedCommand::List { config, account, json }) => {
+            parked::list(load(&config)?, account.as_deref(), json).await
+        }
+        Command::Parked(ParkedCommand::Show { config, id, json }) => {
+            parked::show(load(&config)?, &id, json).await
+        }
+        Command::Parked(ParkedCommand::Retry { config, id, all: _, account, send_again }) => {
+            let which = id.map_or(parked::Which::All { account }, parked::Which::One);
+            parked::order(load(&config)?, which, Order::Retry, send_again).await
+        }
+        Command::Parked(ParkedCommand::Drop { config, id }) => {
+            parked::order(load(&config)?, parked::Which::One(id), Order::Drop, false).await
+        }
         Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),
         Command::Store(StoreCommand::Import { config, from, json }) => {
             store::import(&load(&config)?, &from, json)

@@ -11,6 +11,7 @@ mod enricher;
 mod executor;
 mod handoffs;
 pub mod metrics;
+pub mod parked;
 mod poller;
 mod queue;
 mod reconciler;

@@ -43,7 +43,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn at(link: LinkId, cause: &str) -> Self {
+    pub(super) fn at(link: LinkId, cause: &str) -> Self {
         Self {
             link,
             starting: None,
