@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod parked;
+mod pull;
 mod sandbox;
 mod status;
 mod store;
@@ -151,6 +152,38 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write an account's tickets as lines of JSON: the canonical form, comments included. Reads only.
+    #[command(
+        after_help = "Examples:\n  handoffd pull --account zendesk-main --out tickets.ndjson     again: goes on where it stopped, later adds what changed\n  handoffd pull --account freshdesk-eu --since 30d --without-comments | jq .subject\n  handoffd schema pull                                          the form of the lines, as JSON Schema\n\nAll that is needed is a credential that may read. A daemon may run meanwhile, except for\naccounts that sign in by refresh token."
+    )]
+    Pull {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The account, by its name in the configuration.
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// Only tickets that changed since: a day, a moment (RFC 3339), or a span back such as 7d.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Leave comments out: far fewer requests.
+        #[arg(long)]
+        without_comments: bool,
+        /// Write into this file, and where to go on into FILE.state. Left out: standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Begin anew instead of going on.
+        #[arg(long, requires = "out")]
+        restart: bool,
+        /// Print the summary as JSON, to standard error.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON Schema of something that handoffd writes.
+    #[command(after_help = "Example:\n  handoffd schema pull > pull.schema.json")]
+    Schema {
+        /// Of what.
+        of: SchemaArg,
+    },
     /// What waits for an admin: list it, look at it, try it again, put it away.
     #[command(subcommand)]
     Parked(ParkedCommand),
@@ -257,6 +290,12 @@ enum StoreCommand {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SchemaArg {
+    /// The lines of `handoffd pull`.
+    Pull,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum FaultsArg {
     /// The vendors work.
     None,
@@ -269,6 +308,8 @@ enum FaultsArg {
 enum Failure {
     Config(ConfigError),
     Start(StartError),
+    /// The command line says something that cannot be.
+    Usage(String),
     /// Something does not work that an admin can mend.
     Problems(String),
     Other(anyhow::Error),
@@ -326,6 +367,7 @@ fn explain(failure: Failure) -> (u8, String) {
             | StartError::Settings(_)),
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),
+        Failure::Usage(message) => (2, message),
         Failure::Problems(message) => (4, message),
         Failure::Other(error) => (1, format!("{error:#}")),
     }
@@ -344,6 +386,14 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check { config, json } => check::run(load(&config)?, json).await,
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
+        Command::Pull { config, account, since, without_comments, out, restart, json } => {
+            let comments = !without_comments;
+            pull::run(load(&config)?, pull::Asked { account, since, comments, out, restart, json }).await
+        }
+        Command::Schema { of: SchemaArg::Pull } => {
+            print!("{}", crate::pull::SCHEMA);
+            Ok(())
+        }
         Command::Parked(ParkedCommand::List { config, account, json }) => {
             parked::list(load(&config)?, account.as_deref(), json).await
         }
