@@ -38,7 +38,7 @@ pub(super) enum Step {
 
 impl Inner {
     /// One try of a stored write.
-    pub(super) async fn execute(&self, link: &Link, row: &IntentRow) -> Result<Step, Fault> {
+    pub(super) async fn execute(&self, link: &Link, row: &IntentRow, lane: Lane) -> Result<Step, Fault> {
         let now = self.now();
         let Some(desk) = self.parts.desks.get(row.intent.account()) else {
             let why = format!("the account {} is not configured", row.intent.account());
@@ -48,7 +48,11 @@ impl Inner {
             let why = format!("{} is paused", desk.id);
             return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
         }
-        let lane = if row.handoff.is_some() { Lane::Handoff } else { Lane::Live };
+        let lane = match (&row.handoff, lane) {
+            (Some(_), _) => Lane::Handoff,
+            (None, Lane::Backfill) => Lane::Backfill,
+            (None, _) => Lane::Live,
+        };
         let call = self.call(lane);
         let intent = self.fetch_back(row.intent.clone()).await?;
         let author = match self.author_at(desk, call, &intent).await? {

@@ -6,16 +6,20 @@
 //! only add jobs.
 
 mod accounts;
+pub mod backfill;
 mod bodies;
 mod enricher;
 mod executor;
+mod first_look;
 mod handoffs;
+mod matches;
 pub mod metrics;
 pub mod parked;
 mod poller;
 mod queue;
 mod reconciler;
 mod resync;
+mod spool;
 mod standing;
 mod transfer;
 mod views;
@@ -138,6 +142,10 @@ pub struct Inner {
     poll_now: tokio::sync::Notify,
     /// Writes that were sent in this run and are not settled in the store yet.
     sent: Mutex<BTreeMap<OpKey, Timestamp>>,
+    /// A backfill was ordered.
+    backfill_now: tokio::sync::Notify,
+    /// How fast backfills go.
+    paces: Mutex<backfill::Paces>,
     /// Bounds how many writes fetch their files at once.
     transfers: tokio::sync::Semaphore,
     /// The files that went with writes which are not settled yet, in words for the journal.
@@ -173,6 +181,8 @@ impl Engine {
             in_hand: std::sync::atomic::AtomicUsize::new(0),
             poll_now: tokio::sync::Notify::new(),
             sent: Mutex::default(),
+            backfill_now: tokio::sync::Notify::new(),
+            paces: Mutex::default(),
             transfers,
             carried: Mutex::default(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
@@ -206,6 +216,8 @@ impl Engine {
         }
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_sweeps().await });
+        let engine = self.clone();
+        self.tasks.spawn(async move { engine.run_backfills().await });
     }
 
     /// Reads every feed as soon as possible instead of waiting for its rhythm.

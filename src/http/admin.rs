@@ -107,7 +107,7 @@ pub(super) async fn parked_order(
 
 fn order_failed(error: &OrderError) -> Response {
     let status = match error {
-        OrderError::NotThere(_) => StatusCode::NOT_FOUND,
+        OrderError::NotThere(_) | OrderError::NoSuchAccount(_) => StatusCode::NOT_FOUND,
         OrderError::MayBeThere(..) | OrderError::Busy(_) => StatusCode::CONFLICT,
         OrderError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
