@@ -348,7 +348,7 @@ fn claimed_at(link: &Link, intent: &Intent) -> BTreeSet<RemoteId> {
     places
         .filter_map(|place| match place {
             Place::Here(id) => Some(id.clone()),
-            Place::Sending(_) | Place::Parked(_) => None,
+            Place::Sending(_) | Place::Parked(_) | Place::Before(_) => None,
         })
         .collect()
 }

@@ -295,6 +295,8 @@ impl Inner {
             routes: config.route_rules(),
             private_notes: config.private_notes,
             deletions: handoffd_core::policy::Deletions::Keep,
+            agents: handoffd_core::policy::Agents::new(),
+            importing: false,
         })
     }
 }

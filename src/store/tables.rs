@@ -412,7 +412,7 @@ fn without_unknown_writes(link: &Link, mut copy: CommentCopy) -> CommentCopy {
         // Notes of ours are announced with their write and are on no side's list.
         Place::Sending(key) if origin == Origin::Ours(key.clone()) => true,
         Place::Sending(key) => link.sides.get(ticket).is_some_and(|side| side.outstanding.contains(key)),
-        Place::Here(_) | Place::Parked(_) => true,
+        Place::Here(_) | Place::Parked(_) | Place::Before(_) => true,
     });
     copy
 }

@@ -43,6 +43,10 @@ impl Story {
         if options.contains("facing b") {
             policy.customer_facing = "b".into();
         }
+        if !options.contains("strangers") {
+            let ids = ["a", "b"].map(|name| (name.into(), "5".into()));
+            policy.agents.insert("bo@example.org".to_owned(), ids.into());
+        }
         let mut link = start_link(policy.group.clone(), &view_of("a", 10, subject()), &policy);
         if options.contains("route") {
             policy.routes.push(Route { from: "a".into(), to: "b".into(), with_tags: Default::default() });
@@ -260,7 +264,7 @@ fn what_is_said_on_one_side_is_said_on_the_other() {
             &[
                 ("see a: 1 hello", "b says hello"),
                 ("settle b -> here 7", ""),
-                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("see a: 1 hello note", "alarm hide 0 b; hidden 0 a/1#1"),
                 ("see a: 1 hello note", ""),
             ],
         ),

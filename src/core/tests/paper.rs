@@ -108,6 +108,8 @@ impl World {
             account.conditional_writes = rng.random_bool(0.5);
         }
         policy.private_notes = rng.random_bool(0.7);
+        let ids = names.iter().map(|name| ((*name).into(), "5".into()));
+        policy.agents.insert("bo@example.org".to_owned(), ids.collect());
         if rng.random_bool(0.3) {
             let chosen = names[rng.random_range(0..names.len())];
             policy.fields.values_mut().for_each(|rule| rule.conflict = ConflictRule::Account(chosen.into()));

@@ -22,7 +22,7 @@ use handoffd_core::{
     decision::{Decision, DropReason, Who},
     intent::{Applied, Intent, Outcome, Update},
     link::{Link, Side, Standing},
-    policy::{AccountPolicy, ConflictRule, FieldRule, Normalize, Route, SyncPolicy},
+    policy::{AccountPolicy, Agents, Can, ConflictRule, Deletions, FieldRule, Normalize, Route, SyncPolicy},
     reconcile::{add_side, gone, moved, reconcile, settle, start_link},
 };
 
@@ -63,7 +63,7 @@ pub fn policy(accounts: &[&str]) -> SyncPolicy {
         conditional_writes: true,
         writes_armed: true,
         creates_armed: true,
-        can: handoffd_core::policy::Can::default(),
+        can: Can::default(),
     };
     let rule = FieldRule { from: ids.clone(), to: ids.clone(), conflict: ConflictRule::Newest };
     SyncPolicy {
@@ -73,7 +73,9 @@ pub fn policy(accounts: &[&str]) -> SyncPolicy {
         fields: Field::SYNCED.into_iter().map(|field| (field, rule.clone())).collect(),
         routes: Vec::new(),
         private_notes: true,
-        deletions: handoffd_core::policy::Deletions::Keep,
+        deletions: Deletions::Keep,
+        agents: Agents::new(),
+        importing: false,
     }
 }
 
@@ -383,6 +385,7 @@ fn show_side(link: &Link, ticket: &TicketKey, side: &Side) -> Option<String> {
         words.extend(values.iter().map(|value| format!("~{field}:{}", show(value))));
     }
     words.extend((side.standing == Standing::Gone).then(|| "gone".to_owned()));
+    words.extend((side.standing == Standing::Closed).then(|| "closed".to_owned()));
     words.extend(side.parked.as_ref().map(|_| "parked".to_owned()));
     (!words.is_empty()).then(|| format!("{} {}", ticket.account, words.join(" ")))
 }
@@ -427,12 +430,23 @@ pub fn show_decision(decision: &Decision) -> String {
             format!("overruled {field} {}={} by {}", ticket.account, show(value), show(kept))
         }
         Decision::Kept { field, ticket, value } => format!("kept {field} {}={}", ticket.account, show(value)),
-        Decision::TagsMerged { from, added, removed } => {
-            format!("tags {}{}{}", from.account, show_tags('+', added), show_tags('-', removed))
+        Decision::TagsMerged { field, from, added, removed } => {
+            format!("{field} {}{}{}", from.account, show_tags('+', added), show_tags('-', removed))
         }
         Decision::Comment { number, comment, .. } => format!("comment {number} {comment}"),
         Decision::Arrived { number, comment } => format!("arrived {number} {comment}"),
         Decision::Hidden { number, comment } => format!("hidden {number} {comment}"),
+        Decision::Redacted { number, comment } => format!("redacted {number} {comment}"),
+        Decision::Edited { number, comment, original } => {
+            format!("edited {number} {comment}{}", if *original { "" } else { " copy" })
+        }
+        Decision::NotAmended { number, ticket, change, .. } => {
+            format!("alarm {} {number} {}", change.name(), ticket.account)
+        }
+        Decision::United { number, comment } => format!("united {number} {comment}"),
+        Decision::Rated { ticket, percent, label } => format!("rated {} {percent} {label}", ticket.account),
+        Decision::Closed { ticket } => format!("closed {}", ticket.account),
+        Decision::Deleting { ticket } => format!("deleting {}", ticket.account),
         Decision::Create { at, .. } => format!("creating {at}"),
         Decision::Created { ticket } => format!("created {ticket}"),
         Decision::Dropped { ticket, why: DropReason::Older } => format!("dropped {}", ticket.account),
