@@ -142,6 +142,19 @@ impl Engine {
         BackfillStatus { row, requests_per_minute: per_minute, tickets_per_minute: measured, about_secs_left }
     }
 
+    /// How many conversations are known.
+    pub async fn conversations(&self) -> Result<u64, ReadError> {
+        let (mut count, mut after) = (0_u64, None);
+        loop {
+            let page = self.parts.store.page(tables::LINKS, &Key(Vec::new()), after.as_ref(), 500).await?;
+            count += page.rows.len() as u64;
+            after = page.rows.last().map(|(key, _)| key.clone());
+            if !page.more {
+                return Ok(count);
+            }
+        }
+    }
+
     async fn backfill_rows(&self) -> Result<Vec<BackfillRow>, ReadError> {
         let all = Key(Vec::new());
         let rows = tables::read_all::<BackfillRow>(&*self.parts.store, BACKFILLS, &all, usize::MAX).await?;
@@ -205,7 +218,9 @@ impl Engine {
         match row.phase {
             BackfillPhase::Index => self.index_page(desk, row).await,
             BackfillPhase::Tickets => self.tickets_page(desk, row).await,
-            BackfillPhase::Done => self.save_backfill(&BackfillRow { finished_at: Some(self.now()), ..row }).await.map(|()| None),
+            BackfillPhase::Done => {
+                self.save_backfill(&BackfillRow { finished_at: Some(self.now()), ..row }).await.map(|()| None)
+            }
         }
     }
 
@@ -309,7 +324,8 @@ impl Engine {
             }
             FeedRow::Rated { .. } => return Ok(false),
             FeedRow::Unreadable { id, what } => {
-                let write = self.park_history_row(desk, id.map(|id| TicketKey::new(desk.id.clone(), id)), &what);
+                let write =
+                    self.park_history_row(desk, id.map(|id| TicketKey::new(desk.id.clone(), id)), &what);
                 self.stored(Commit { writes: vec![write], ..Commit::default() }).await?;
                 return Ok(true);
             }
@@ -366,7 +382,12 @@ impl Engine {
     }
 
     /// What a failed page means: wait, begin the phase anew, or park.
-    async fn failed_history(&self, desk: &Desk, row: &mut BackfillRow, error: &Error) -> Result<Halt, String> {
+    async fn failed_history(
+        &self,
+        desk: &Desk,
+        row: &mut BackfillRow,
+        error: &Error,
+    ) -> Result<Halt, String> {
         self.learn(desk, error, handoffd_connectors::contract::Disarms::Nothing).await;
         match error {
             Error::Throttled { retry_at } => Ok(Halt::Until(*retry_at)),
@@ -376,7 +397,9 @@ impl Engine {
                 self.save_backfill(row).await?;
                 Ok(Halt::Until(self.now().plus(REST)))
             }
-            Error::Forbidden { missing } => Ok(Halt::Parked(format!("its history may not be read: {missing}"))),
+            Error::Forbidden { missing } => {
+                Ok(Halt::Parked(format!("its history may not be read: {missing}")))
+            }
             Error::Refused { why } => Ok(Halt::Parked(format!("its history is refused: {why}"))),
             Error::Unauthorized { .. } => {
                 Ok(Halt::Until(self.now().plus(self.parts.config.paused_recheck.0)))
@@ -450,7 +473,8 @@ impl Inner {
     pub(super) async fn is_indexing(&self, group: &GroupId) -> Result<bool, ReadError> {
         let all = Key(Vec::new());
         let rows = tables::read_all::<BackfillRow>(&*self.parts.store, BACKFILLS, &all, usize::MAX).await?;
-        let group_of = |account: &AccountId| self.parts.desks.get(account).and_then(|desk| desk.group.clone());
+        let group_of =
+            |account: &AccountId| self.parts.desks.get(account).and_then(|desk| desk.group.clone());
         Ok(rows.iter().any(|(_, row)| {
             row.value.phase == BackfillPhase::Index && group_of(&row.value.account).as_ref() == Some(group)
         }))

@@ -1,12 +1,19 @@
 //! The first view of a ticket in a look: from a feed's page or by id; a ticket that is no side of
 //! a link starts one, if its account is in a group.
 
-use handoffd_core::{};
+use handoffd_connectors::contract::Error;
+use handoffd_core::{Fetched, LinkId, Observed, OpKey, RemoteId, TicketKey, policy::SyncPolicy, reconcile};
+
+use super::{Engine, Fault, reconciler::Look};
+use crate::store::{
+    Write,
+    tables::{self, INTENTS, IntentRow, LinkRow},
+};
 
 impl Engine {
     /// Reads the ticket that the trigger named, from a feed's page or by id.
     /// `false`: there is nothing to do.
-    async fn first_view(&self, look: &mut Look, ticket: &TicketKey) -> Result<bool, Fault> {
+    pub(super) async fn first_view(&self, look: &mut Look, ticket: &TicketKey) -> Result<bool, Fault> {
         let Some(desk) = self.parts.desks.get(&ticket.account) else { return Ok(false) };
         if desk.is_paused() {
             let at = self.now().plus(self.parts.config.paused_recheck.0);
@@ -102,7 +109,7 @@ impl Engine {
 
     /// Takes a ticket that is gone off its link, with the writes that certainly
     /// never left: should it come back, they are decided again.
-    async fn take_off(&self, look: &Look, row: &LinkRow, ticket: &TicketKey) -> Result<(), Fault> {
+    pub(super) async fn take_off(&self, look: &Look, row: &LinkRow, ticket: &TicketKey) -> Result<(), Fault> {
         let prefix = tables::link_prefix(&look.link);
         let intents = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &prefix, usize::MAX).await?;
         let unsent = intents.into_iter().filter(|(_, intent)| {
@@ -117,7 +124,7 @@ impl Engine {
         self.store_link(look, Some(row), &gone, writes, Vec::new()).await
     }
 
-    async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
+    pub(super) async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
         *look.reads.entry(ticket.clone()).or_default() += 1;
         let Some(desk) = self.parts.desks.get(&ticket.account) else {
             return Ok(Fetched::Gone(ticket.clone()));

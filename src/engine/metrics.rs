@@ -61,7 +61,11 @@ impl Default for Metrics {
             webhooks.clone(),
         );
         let backfilled = Family::default();
-        registry.register("backfilled_tickets", "Tickets of the history that were looked at, by account", backfilled.clone());
+        registry.register(
+            "backfilled_tickets",
+            "Tickets of the history that were looked at, by account",
+            backfilled.clone(),
+        );
         let file_bytes = Family::default();
         registry.register(
             "attachment_bytes",

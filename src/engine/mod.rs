@@ -8,6 +8,7 @@
 mod accounts;
 pub mod backfill;
 mod bodies;
+pub mod dry;
 mod enricher;
 mod executor;
 mod first_look;
@@ -73,6 +74,8 @@ pub struct EngineParts {
     pub handoff: HandoffConfig,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Counts writes instead of sending them, in a dry run.
+    pub dry: Option<Arc<dry::DryRun>>,
     /// Names this run of the daemon: writes of another run may have been sent.
     pub run: String,
 }

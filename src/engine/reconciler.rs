@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Disarms, Error, Lane};
 use handoffd_core::{
-    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, RemoteId, TicketKey, Timestamp,
+    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, TicketKey, Timestamp,
     intent::{Intent, Outcome},
     link::Link,
-    policy::SyncPolicy,
     reconcile::{self, Decision, Plan},
 };
 
@@ -353,6 +352,10 @@ impl Engine {
             (None, None) => return Ok(Round::Settled),
         };
         let Some(mut policy) = self.policy(&link.group) else { return Err(no_group(&link)) };
+        policy.importing = look.cause == BACKFILL;
+        if self.is_indexing(&link.group).await? {
+            policy.routes.clear();
+        }
         let plan = loop {
             for account in look.unreachable.keys() {
                 if let Some(account) = policy.accounts.get_mut(account) {
@@ -513,6 +516,9 @@ impl Engine {
         if let Decision::Conflict { field, rule, .. } = &decision {
             tracing::info!(link = %look.link, %field, rule, "Several sides changed a field; one was kept and the others are in the journal.");
             self.parts.metrics.conflict();
+        }
+        if let Some(dry) = &self.parts.dry {
+            dry.decided(&decision);
         }
         JournalRow::Decided { at: self.now(), cause: look.cause.clone(), decision }
     }
