@@ -4,20 +4,24 @@
 //! agent and mailed, unless a word says `note`, `customer` or `unmailed`);
 //! `newer a`, `count a 2` and `same a` are views without comments; `again` is no
 //! view at all; `settle b -> here 7 | unknown | not_applied | lost | refused`
-//! ends the oldest write to a ticket; `brief b` sends a note of ours, `gone a`
-//! and `move a` are what they say. After each step: what was decided, in any order.
+//! ends the oldest write to a ticket, also with `closed`, and `here 7 8 9` where a
+//! ticket is made with history; `brief b` sends a note of ours, `gone a`, `move a`
+//! and `join b` are what they say. `b2` is the second ticket of `b`. A comment's
+//! text has `_` for a space and is empty as `-`; `+x.pdf:10` is a file of ten
+//! bytes, `redacted` and `at:7` (seconds) say what they say. After each step: what was decided, in any order.
 
 #![expect(clippy::too_many_lines, reason = "tables")]
 
 use std::collections::BTreeMap;
 
 use handoffd_core::{
-    Body, Comment, CommentsSeen, Field, Mail, Message, Observed, OpKey, Person, PrivateComment,
-    PrivateMessage, PrivateText, PublicComment, PublicText, RemoteId, Role, TicketKey, Timestamp, Value,
-    Version,
-    intent::{Applied, Intent, Outcome, Update},
+    Attachment, Body, Carried, Comment, CommentsSeen, Field, Mail, Message, Observed, OpKey, Person,
+    PrivateComment, PrivateMessage, PrivateText, PublicComment, PublicText, RemoteId, Role, TicketKey,
+    Timestamp, Value, Version,
+    intent::{Amend, Amendment, Applied, Create, Intent, Outcome, Update},
+    join::{JoinRules, join},
     link::{Link, Side},
-    policy::{Route, SyncPolicy},
+    policy::{Can, Deletions, Route, SyncPolicy},
     reconcile::{gone, moved, reconcile, settle, start_link},
     settle::note_leaves,
 };
@@ -32,6 +36,27 @@ struct Story {
     briefs: u32,
 }
 
+/// What `b` can do: what the options name.
+fn can(options: &str) -> Can {
+    let has = |word: &str| options.contains(word);
+    Can {
+        hide: has("hides"),
+        redact: has("redacts"),
+        rewrite: has("rewrites"),
+        import: has("imports"),
+        follow_up: has("follows"),
+        delete: has("deletes"),
+        attachment_bytes_max: if has("files") { 1_000_000 } else { 0 },
+        attachments_max: 2,
+    }
+}
+
+/// `b` is the first ticket of `b`, `b2` its second.
+fn key(name: &str) -> TicketKey {
+    let (account, id) = name.split_at(1);
+    TicketKey::new(account, if id.is_empty() { "1" } else { id })
+}
+
 fn subject() -> handoffd_core::Fields {
     handoffd_core::Fields::from([(Field::Subject, Value::subject("Hi"))])
 }
@@ -43,6 +68,12 @@ impl Story {
         if options.contains("facing b") {
             policy.customer_facing = "b".into();
         }
+        let b = policy.accounts.get_mut(&"b".into()).unwrap();
+        b.can = can(options);
+        if options.contains("propagate") {
+            policy.deletions = Deletions::Propagate;
+        }
+        policy.importing = options.contains("importing");
         if !options.contains("strangers") {
             let ids = ["a", "b"].map(|name| (name.into(), "5".into()));
             policy.agents.insert("bo@example.org".to_owned(), ids.into());
@@ -74,6 +105,14 @@ impl Story {
                 self.link = moved(&self.link, &ticket(name), &TicketKey::new(*name, "2"));
                 Vec::new()
             }
+            ["join", name] => {
+                self.link = join(&self.link, &key(name), &self.policy, &JoinRules::default());
+                Vec::new()
+            }
+            ["leave", name] => {
+                self.link.sides.remove(&key(name));
+                Vec::new()
+            }
             _ => {
                 let views = self.views(step, &words);
                 self.reconcile(&views)
@@ -88,13 +127,14 @@ impl Story {
             return BTreeMap::new();
         }
         let name = words[1].trim_end_matches(':');
-        let mut view = view_of(name, self.version, subject());
+        let mut view = view_of(&name[..1], self.version, subject());
+        view.ticket = key(name);
         view.comment_count = None;
         let age = if words[0] == "soon" { 1_000 } else { 10_000 };
         view.read_at = Timestamp(self.version + age);
         match words[0] {
             "newer" => {}
-            "same" => view.version = self.link.sides[&ticket(name)].seen,
+            "same" => view.version = self.link.sides[&key(name)].seen,
             "count" => view.comment_count = words[2].parse().ok(),
             _ => {
                 let list = step.split_once(':').expect("a list").1;
@@ -102,7 +142,7 @@ impl Story {
                 view.comments = CommentsSeen::All(comments.collect());
             }
         }
-        BTreeMap::from([(ticket(name), view)])
+        BTreeMap::from([(key(name), view)])
     }
 
     fn reconcile(&mut self, views: &BTreeMap<TicketKey, Observed>) -> Vec<String> {
@@ -125,12 +165,16 @@ impl Story {
             ["not_applied"] => Outcome::NotApplied,
             ["lost"] => Outcome::Lost,
             ["refused"] => Outcome::Refused("no".to_owned()),
+            ["closed"] => Outcome::Closed,
             _ => Outcome::Applied(Box::new(Applied {
-                ticket: ticket(name),
+                ticket: match &intent {
+                    Intent::Create(create) if create.ticket.follows.is_some() => TicketKey::new(name, "2"),
+                    _ => ticket(name),
+                },
                 version: Some(Version(self.version)),
                 shown: None,
                 comment: how.get(1).map(|id| RemoteId::from(*id)),
-                imported: Vec::new(),
+                imported: how.iter().skip(2).map(|id| RemoteId::from(*id)).collect(),
             })),
         };
         let settled = settle(&self.link, &intent, &outcome, &self.policy, &Vendors);
@@ -168,43 +212,87 @@ fn comment(item: &str) -> Comment {
     let has = |word: &str| words.contains(&word);
     let role = if has("customer") { Role::Customer } else { Role::Agent };
     let author = Person { role, ..Person::customer("Bo", "bo@example.org") };
-    let (id, body, at) = (RemoteId::from(words[0]), Body::inline(words[1]), Timestamp(0));
+    let text = if words[1] == "-" { String::new() } else { words[1].replace('_', " ") };
+    let (id, body) = (RemoteId::from(words[0]), Body::inline(&text));
+    let secs = words.iter().find_map(|word| word.strip_prefix("at:"));
+    let at = Timestamp::from_secs(secs.map_or(0, |secs| secs.parse().unwrap()));
+    let attachments = words.iter().filter_map(|word| attachment(word)).collect();
+    let redacted = has("redacted");
     if has("note") {
         return Comment::Private(PrivateComment {
             id,
             author,
             text: PrivateText::new(body),
             at,
-            attachments: Vec::new(),
-            redacted: false,
+            attachments,
+            redacted,
         });
     }
     let text = PublicText::shown_publicly(body);
     let mailed = !has("unmailed") && !has("customer");
-    Comment::Public(PublicComment { id, author, text, at, mailed, attachments: Vec::new(), redacted: false })
+    Comment::Public(PublicComment { id, author, text, at, mailed, attachments, redacted })
+}
+
+fn attachment(word: &str) -> Option<Attachment> {
+    let (name, size) = word.strip_prefix('+')?.split_once(':')?;
+    let (id, name, size) = (RemoteId::from(name), name.to_owned(), size.parse().ok());
+    Some(Attachment {
+        id,
+        name,
+        content_type: "text/plain".to_owned(),
+        size,
+        inline: false,
+        at: String::new(),
+    })
+}
+
+fn show_text(body: &Body, files: &[Carried]) -> String {
+    let text = body.text().unwrap_or("?").replace('\n', "|");
+    let files = files.iter().map(|file| format!(" +{}", file.attachment.name));
+    std::iter::once(text).chain(files).collect()
+}
+
+fn show_message(message: &Message) -> String {
+    let text = show_text(message.body(), message.attachments());
+    match message {
+        Message::Public(message) if message.mail == Mail::Send => format!("says {text} mailed"),
+        Message::Public(_) => format!("says {text}"),
+        Message::Private(_) => format!("notes {text}"),
+    }
+}
+
+fn show_create(create: &Create) -> String {
+    let ticket = &create.ticket;
+    let opening =
+        ticket.opening.iter().map(|one| format!(" with {}", show_text(one.text.body(), &one.attachments)));
+    let follows = ticket.follows.iter().map(|id| format!(" after {id}"));
+    let past = ticket.import.iter().flat_map(|import| &import.messages);
+    let past = past.map(|one| format!(" then {}", show_message(&one.message)));
+    opening.chain(follows).chain(past).fold(format!("create {}", create.at), |line, words| line + &words)
 }
 
 fn show_intent(intent: &Intent) -> String {
-    let text = |body: &Body| body.text().unwrap_or("?").to_owned();
     match intent {
-        Intent::Update(Update { at, message: Some(Message::Public(message)), .. }) => {
-            let mail = if message.mail == Mail::Send { " mailed" } else { "" };
-            format!("{} says {}{mail}", at.account, text(message.text.body()))
+        Intent::Update(Update { at, message: Some(message), .. }) => {
+            format!("{} {}", at.account, show_message(message))
         }
-        Intent::Update(Update { at, message: Some(Message::Private(message)), .. }) => {
-            format!("{} notes {}", at.account, text(message.text.body()))
+        Intent::Create(create) => show_create(create),
+        Intent::Amend(Amend { at, comment, change, .. }) => {
+            let what = match change {
+                Amendment::Hide(note) => format!("hides {comment}: {}", show_text(note.text.body(), &[])),
+                Amendment::Redact => format!("redacts {comment}"),
+                Amendment::Rewrite(message) => format!("rewrites {comment}: {}", show_message(message)),
+            };
+            format!("{} {what}", at.account)
         }
-        Intent::Create(create) => match &create.ticket.opening {
-            Some(opening) => format!("create {} with {}", create.at, text(opening.text.body())),
-            None => format!("create {}", create.at),
-        },
+        Intent::Delete(delete) => format!("delete {}", delete.at),
         other => format!("{other:?}"),
     }
 }
 
 type Steps = &'static [(&'static str, &'static str)];
 
-fn check(name: &str, options: &str, steps: Steps) {
+fn check(name: &str, options: &str, steps: &[(&str, &str)]) {
     let mut story = Story::new(options);
     for (at, (step, expected)) in steps.iter().enumerate() {
         let mut expected: Vec<_> = expected.split("; ").filter(|item| !item.is_empty()).collect();
@@ -557,6 +645,475 @@ fn a_mirror_opens_with_the_first_message() {
         ("one at a time", "route", &[("see a: 1 one", "create b with one"), ("see a: 1 one, 2 two", "")]),
     ];
     rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn files_travel_with_their_messages() {
+    let rows: &[(&str, &str, Steps)] = &[
+        ("a file", "files", &[("see a: 1 hello +x.pdf:10", "b says hello +x.pdf")]),
+        ("of unknown size", "files", &[("see a: 1 hello +x.pdf:?", "b says hello +x.pdf")]),
+        ("on a note", "files", &[("see a: 1 psst note +x.pdf:10", "b notes psst +x.pdf")]),
+        (
+            "too big",
+            "files",
+            &[(
+                "see a: 1 hello +x.pdf:1000001 +y:1",
+                "b says hello||[attachment not copied: x.pdf (1.1 MB are more than 1.0 MB)] +y",
+            )],
+        ),
+        (
+            "too many",
+            "files",
+            &[(
+                "see a: 1 hello +x:1 +y:1 +z:1",
+                "b says hello||[attachment not copied: z (more than 2 files in one message)] +x +y",
+            )],
+        ),
+        (
+            "none at all",
+            "",
+            &[(
+                "see a: 1 hello +x:1",
+                "b says hello||[attachment not copied: x (this helpdesk takes no files)]",
+            )],
+        ),
+        ("without a word", "files", &[("see a: 1 - +x:1", "b says [attachment: x] +x")]),
+        (
+            "without a word, and it does not travel",
+            "",
+            &[("see a: 1 - +x:1", "b says [attachment not copied: x (this helpdesk takes no files)]")],
+        ),
+        (
+            "lost, and there after all",
+            "",
+            &[
+                (
+                    "see a: 1 hello +x:1",
+                    "b says hello||[attachment not copied: x (this helpdesk takes no files)]",
+                ),
+                ("settle b -> lost", "parked 0 b"),
+                (
+                    "see b: 7 hello_[attachment_not_copied:_x_(this_helpdesk_takes_no_files)]",
+                    "arrived 0 b/1#7",
+                ),
+            ],
+        ),
+        (
+            "lost without a word, and there after all",
+            "files",
+            &[
+                ("see a: 1 - +x:1", "b says [attachment: x] +x"),
+                ("settle b -> lost", "parked 0 b"),
+                ("see b: 7 [attachment:_x] +x:1", "arrived 0 b/1#7"),
+            ],
+        ),
+        (
+            "on the opening of a mirror",
+            "route files",
+            &[("see a: 1 one customer +x:1", "create b with one +x")],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn who_wrote_a_note() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "an agent whom the helpdesk does not know",
+            "strangers",
+            &[("see a: 1 psst note", "b notes Bo (agent):|psst")],
+        ),
+        ("one whom it knows", "", &[("see a: 1 psst note", "b notes psst")]),
+        ("a customer", "strangers", &[("see a: 1 psst note customer", "b notes psst")]),
+        ("never in public", "strangers", &[("see a: 1 hello", "b says hello")]),
+        (
+            "lost, and there after all",
+            "strangers",
+            &[
+                ("see a: 1 psst note", "b notes Bo (agent):|psst"),
+                ("settle b -> lost", "parked 0 b"),
+                ("see b: 7 Bo_(agent):_psst note", "arrived 0 b/1#7"),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
+const HERE: (&str, &str) = ("settle b -> here 7", "");
+
+#[test]
+fn what_becomes_of_a_comment_becomes_of_its_copies() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "hidden",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("see b: 9 hello note", "requeue"),
+                ("settle b -> here 9", ""),
+                ("see b: 9 hello note", ""),
+                ("see a: 1 hello note", ""),
+            ],
+        ),
+        (
+            "hidden while it is on its way",
+            "hides",
+            &[
+                HELLO,
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello"),
+            ],
+        ),
+        (
+            "hidden after it was lost, and there after all",
+            "",
+            &[
+                HELLO,
+                ("settle b -> lost", "parked 0 b"),
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("see b: 7 hello", "alarm hide 0 b; arrived 0 b/1#7"),
+            ],
+        ),
+        (
+            "not applied: again",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("settle b -> not_applied", ""),
+                ("see a: 1 hello note", "b hides 7: hello"),
+            ],
+        ),
+        (
+            "the text is not at hand",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("settle b -> lost", ""),
+                ("again", "look a"),
+                ("see b: 9 hello note", "look a"),
+                ("see a: 1 hello note", "b hides 9: hello"),
+            ],
+        ),
+        (
+            "refused: an alarm, once",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("settle b -> refused", "alarm hide 0 b"),
+                ("see a: 1 hello note", ""),
+            ],
+        ),
+        (
+            "hidden on a mirror: nobody else is concerned",
+            "hides",
+            &[HELLO, HERE, ("see b: 7 hello note", "hidden 0 b/1#7"), ("see a: 1 hello", "")],
+        ),
+        (
+            "redacted",
+            "redacts",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 xxx redacted", "b redacts 7; redacted 0 a/1#1"),
+                ("settle b -> here", ""),
+                ("see b: 7 xxx redacted", ""),
+                ("see a: 1 xxx redacted", ""),
+            ],
+        ),
+        (
+            "redacted where nobody can",
+            "",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 xxx redacted", "alarm redact 0 b; redacted 0 a/1#1"),
+                ("see a: 1 xxx redacted", ""),
+            ],
+        ),
+        (
+            "edited",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi", "b rewrites 7: says hi; edited 0 a/1#1"),
+                ("settle b -> here", ""),
+                ("see b: 7 hi", ""),
+                ("see a: 1 hi", ""),
+            ],
+        ),
+        (
+            "edited again meanwhile",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi", "b rewrites 7: says hi; edited 0 a/1#1"),
+                ("see a: 1 hey", "edited 0 a/1#1"),
+                ("settle b -> here", ""),
+                ("see a: 1 hey", "b rewrites 7: says hey"),
+            ],
+        ),
+        (
+            "white space is no edit",
+            "rewrites",
+            &[("see a: 1 hello_you", "b says hello you"), HERE, ("see a: 1 hello__you", "")],
+        ),
+        (
+            "edited where nobody can: an alarm for each edit",
+            "",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi", "alarm rewrite 0 b; edited 0 a/1#1"),
+                ("see a: 1 hi", ""),
+                ("see a: 1 hey", "alarm rewrite 0 b; edited 0 a/1#1"),
+            ],
+        ),
+        (
+            "an edited mirror is left alone",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see b: 7 hello", ""),
+                ("see b: 7 hi", "edited 0 b/1#7 copy"),
+                ("see b: 7 hi", ""),
+            ],
+        ),
+        (
+            "edited before it travelled",
+            "",
+            &[HELLO, ("settle b -> not_applied", ""), ("see a: 1 hi", "b says hi; edited 0 a/1#1")],
+        ),
+        (
+            "messages first",
+            "rewrites",
+            &[HELLO, HERE, ("see a: 1 hi, 2 two", "b rewrites 7: says hi; b says two; edited 0 a/1#1")],
+        ),
+        (
+            "what is withdrawn is due still",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi, 2 two", "b rewrites 7: says hi; b says two; edited 0 a/1#1"),
+                ("settle b -> not_applied", "withdrawn"),
+                ("see a: 1 hi, 2 two", "b rewrites 7: says hi; b says two"),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_closed_ticket_is_followed_up() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "by what is to be said",
+            "follows",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello, 2 two, 3 three", "b says three; b says two"),
+                ("settle b -> closed", "closed b; withdrawn"),
+                ("see a: 1 hello, 2 two, 3 three", "create b with two after 1"),
+                ("see a: 1 hello, 2 two, 3 three", ""),
+                ("settle b -> here 20", "created b/2"),
+                ("see b2: 20 two", "look a"),
+                ("see a: 1 hello, 2 two, 3 three", "b says three"),
+                ("settle b -> here 21", ""),
+                ("see b2: 20 two, 21 three, 22 hello", "a says hello"),
+            ],
+        ),
+        (
+            "one that is to be mailed follows by itself",
+            "follows facing b",
+            &[
+                ("see a: 1 hello unmailed", "b says hello mailed"),
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 hello unmailed", "create b after 1"),
+                ("settle b -> here 20", "created b/2"),
+                ("see a: 1 hello unmailed", "b says hello mailed"),
+            ],
+        ),
+        (
+            "not for a note",
+            "follows",
+            &[
+                ("see a: 1 psst note", "b notes psst"),
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 psst note", ""),
+                ("see a: 1 psst note, 2 two", "create b after 1"),
+            ],
+        ),
+        (
+            "not where there are none: parked",
+            "",
+            &[
+                HELLO,
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 hello", "parked 0 b"),
+                ("see a: 1 hello, 2 two", "parked 1 b"),
+            ],
+        ),
+        (
+            "not made: never again",
+            "follows",
+            &[
+                HELLO,
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 hello", "create b with hello after 1"),
+                ("settle b -> refused", "create parked b"),
+                ("see a: 1 hello", ""),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_mirror_of_a_deleted_ticket() {
+    let made: Steps =
+        &[("see a: 1 one", "create b with one"), ("settle b -> here 7", "created b/1"), ("gone a", "")];
+    let end = |options: &str, steps: Steps| check(options, options, &[made, steps].concat());
+    end(
+        "route deletes propagate",
+        &[("see b: 7 one", "delete b/1; deleting b"), ("settle b -> refused", "parked b"), ("again", "")],
+    );
+    end(
+        "route deletes propagate ",
+        &[
+            ("again", "delete b/1; deleting b"),
+            ("settle b -> not_applied", ""),
+            ("again", "delete b/1; deleting b"),
+            ("settle b -> here", ""),
+            ("again", ""),
+        ],
+    );
+    end("route deletes", &[("see b: 7 one", "")]);
+    end("route propagate", &[("see b: 7 one", "")]);
+    check(
+        "what people made stays",
+        "deletes propagate",
+        &[HELLO, HERE, ("gone a", ""), ("see b: 7 hello", "")],
+    );
+}
+
+#[test]
+fn a_mirror_is_made_with_its_past() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "where the helpdesk can",
+            "route importing imports",
+            &[
+                (
+                    "see a: 1 one customer, 2 psst note, 3 two unmailed",
+                    "create b with one then notes psst then says two",
+                ),
+                ("settle b -> here 7 8 9", "created b/1"),
+                ("see b: 7 one, 8 psst note, 9 two", ""),
+                ("see a: 1 one customer, 2 psst note, 3 two unmailed, 4 new", "b says new"),
+            ],
+        ),
+        (
+            "the answer does not say which is which",
+            "route importing imports",
+            &[
+                ("see a: 1 one, 2 two", "create b with one then says two"),
+                ("settle b -> here 7", "created b/1"),
+                ("again", "look b"),
+                ("see b: 7 one, 8 two", "arrived 1 b/1#8"),
+                ("see a: 1 one, 2 two", ""),
+            ],
+        ),
+        (
+            "where it cannot: one by one, and nobody is mailed",
+            "route importing facing b",
+            &[
+                ("see a: 1 one, 2 two unmailed", "create b with one"),
+                ("settle b -> here 7", "created b/1"),
+                ("see a: 1 one, 2 two unmailed", "b says two"),
+            ],
+        ),
+        ("not for what is new", "route imports", &[("see a: 1 one, 2 two", "create b with one")]),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_long_past_is_cut() {
+    let mut story = Story::new("route importing imports");
+    let many: Vec<_> = (1..=500).map(|number| format!("{number} m{number}")).collect();
+    let found = story.step(&format!("see a: {}", many.join(", ")));
+    assert_eq!(found.matches(" then ").count(), 400);
+    story.step("settle b -> here 1");
+    let found = story.step(&format!("see b: {}", many[..401].join(", ")));
+    assert_eq!(found.matches("arrived").count(), 400, "{found}");
+    let found = story.step(&format!("see a: {}", many.join(", ")));
+    assert!(found.contains("b says m402") && !found.contains("m401"), "{found}");
+}
+
+#[test]
+fn comments_of_joined_tickets_are_united() {
+    let joined: Steps =
+        &[("leave b", ""), ("see a: 1 hello at:50, 2 ok at:60, 3 ok at:70", ""), ("join b", "")];
+    let end = |name: &str, steps: Steps| check(name, "facing b rewrites", &[joined, steps].concat());
+    end(
+        "the same words are one comment",
+        &[
+            ("again", "look b"),
+            ("see a: 1 hello at:50, 2 ok at:60, 3 ok at:70", "look b"),
+            (
+                "see b: 1 hello at:55, 2 ok at:66, 3 hi unmailed",
+                "a says hi; look a; united 0 b/1#1; united 2 b/1#2",
+            ),
+            ("see a: 1 hello at:50, 2 ok at:60, 3 ok at:70", "b says ok"),
+        ],
+    );
+    end("too late is another one", &[("see b: 1 hello at:3700", "a says hello; look a")]);
+    end("by another is another one", &[("see b: 1 hello customer at:50", "a says hello; look a")]);
+    end(
+        "what people wrote there is not rewritten",
+        &[
+            (
+                "see b: 1 hello at:50, 2 ok at:60, 3 ok at:70",
+                "united 0 b/1#1; united 1 b/1#2; united 2 b/1#3",
+            ),
+            ("see a: 1 hullo at:50, 2 ok at:60, 3 ok at:70", "alarm rewrite 0 b; edited 0 a/1#1"),
+        ],
+    );
+}
+
+#[test]
+fn a_merge_says_nothing_twice() {
+    check(
+        "what the survivor holds too is one comment",
+        "",
+        &[
+            HELLO,
+            HERE,
+            ("move b", ""),
+            ("see b2: 1 hello, 2 merged note", "a notes merged; united 0 b/2#1"),
+            ("see a: 1 hello, 2 more", "b says more"),
+        ],
+    );
+    check(
+        "later the same words are new",
+        "",
+        &[HELLO, HERE, ("move b", ""), ("see b2: 1 hello at:700", "a says hello")],
+    );
 }
 
 #[test]

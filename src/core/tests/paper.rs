@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use handoffd_core::{
-    Body, Comment, CommentsSeen, Field, Fields, Message, Observed, OpKey, Person, Priority, PrivateComment,
-    PrivateMessage, PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status, TicketKey,
-    Timestamp, Value, Version,
-    intent::{Applied, Intent, Outcome, Update},
+    Attachment, Body, Comment, CommentsSeen, Field, Fields, Message, Observed, OpKey, Person, Priority,
+    PrivateComment, PrivateMessage, PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status,
+    TicketKey, Timestamp, Value, Version,
+    intent::{Amend, Amendment, Applied, Intent, Outcome, Update},
     link::{Link, Standing},
-    policy::{ConflictRule, Normalize, Route, SyncPolicy},
+    policy::{Can, ConflictRule, Normalize, Route, SyncPolicy},
     reconcile::{add_side, reconcile, settle, start_link},
     settle::note_leaves,
 };
@@ -39,6 +39,8 @@ pub struct Desk {
     unread: BTreeSet<Field>,
     /// Tags that a person changed since the last fetch.
     unread_tags: BTreeSet<String>,
+    /// Whether it is closed for good and takes no writes.
+    pub closed: bool,
 }
 
 impl Desk {
@@ -66,6 +68,8 @@ pub struct Sent {
 /// Everything.
 pub struct World {
     pub rng: ChaCha8Rng,
+    /// For what came later, so that older cases stay as they are; `None` in those.
+    extra: Option<ChaCha8Rng>,
     pub now: i64,
     pub desks: BTreeMap<TicketKey, Desk>,
     pub link: Link,
@@ -84,6 +88,8 @@ pub struct World {
     /// Messages that may be missing, by ticket.
     pub given_up: BTreeSet<(TicketKey, String)>,
     pub briefed: BTreeSet<(TicketKey, String)>,
+    /// What people said and made private later.
+    pub hidden: BTreeSet<String>,
     pub trace: Vec<String>,
 }
 
@@ -100,8 +106,37 @@ fn random_fields(rng: &mut ChaCha8Rng) -> Fields {
     ])
 }
 
+/// More fields, and helpdesks that can do more or less.
+fn widen(policy: &mut SyncPolicy, extra: &mut ChaCha8Rng) {
+    let rule = policy.fields[&Field::Subject].clone();
+    policy.fields.insert(Field::Ccs, rule);
+    for account in policy.accounts.values_mut() {
+        account.can = Can {
+            hide: extra.random_bool(0.7),
+            rewrite: extra.random_bool(0.7),
+            attachment_bytes_max: 1_000,
+            attachments_max: 1,
+            ..Can::default()
+        };
+    }
+    if extra.random_bool(0.5) {
+        policy.agents.clear();
+    }
+}
+
+/// What somebody said first, of a text as it may stand at a helpdesk.
+pub fn plain(text: &str) -> &str {
+    let text = text.strip_prefix("Bo (agent):\n").unwrap_or(text);
+    let text = text.split("\n\n[attachment").next().unwrap_or(text);
+    text.split(" (edit").next().unwrap_or(text)
+}
+
 impl World {
-    pub fn new(mut rng: ChaCha8Rng) -> Self {
+    pub fn new(mut rng: ChaCha8Rng, extras: bool) -> Self {
+        let mut extra = extras.then(|| rng.clone());
+        if let Some(extra) = &mut extra {
+            extra.set_stream(1);
+        }
         let names: &[&str] = if rng.random_bool(0.5) { &["a", "b"] } else { &["a", "b", "c"] };
         let mut policy = policy(names);
         for account in policy.accounts.values_mut() {
@@ -114,11 +149,15 @@ impl World {
             let chosen = names[rng.random_range(0..names.len())];
             policy.fields.values_mut().for_each(|rule| rule.conflict = ConflictRule::Account(chosen.into()));
         }
+        if let Some(extra) = &mut extra {
+            widen(&mut policy, extra);
+        }
         let fields = random_fields(&mut rng);
         let first = view_of("a", 1_000, fields.clone());
         let link = start_link(policy.group.clone(), &first, &policy);
         let mut world = Self {
             rng,
+            extra,
             now: 1_000_000,
             desks: BTreeMap::new(),
             link,
@@ -134,6 +173,7 @@ impl World {
             said: BTreeMap::new(),
             given_up: BTreeSet::new(),
             briefed: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             trace: Vec::new(),
         };
         world.open_desk(&ticket("a"), fields.clone(), 1_000);
@@ -179,6 +219,7 @@ impl World {
             pages: Vec::new(),
             unread: BTreeSet::new(),
             unread_tags: BTreeSet::new(),
+            closed: false,
         };
         self.desks.insert(key.clone(), desk);
         self.dirty.insert(key.clone());
@@ -220,6 +261,9 @@ impl World {
 
     pub fn human(&mut self) {
         let key = self.pick_desk();
+        if self.desks[&key].closed || self.act_extra(&key) {
+            return;
+        }
         match self.rng.random_range(0..6) {
             0 | 1 => self.edit(&key),
             2 => self.add_tag(&key),
@@ -234,6 +278,78 @@ impl World {
             1 => (Field::Status, Value::Status(Status::ALL[self.rng.random_range(0..6)])),
             _ => (Field::Priority, Value::Priority(Some(Priority::ALL[self.rng.random_range(0..4)]))),
         };
+        self.set(key, field, value);
+    }
+
+    /// What people do in the newer cases only; `false`: nothing of it.
+    fn act_extra(&mut self, key: &TicketKey) -> bool {
+        let Some(mut extra) = self.extra.take() else { return false };
+        let what = extra.random_range(0..20);
+        let pick = extra.random_range(0..1_000);
+        self.extra = Some(extra);
+        match what {
+            0 | 1 => self.add_cc(key, pick),
+            2 | 3 => {
+                let status = Status::ALL[pick % 5];
+                let detail = format!("detail {}", pick % 3);
+                self.set(key, Field::Status, Value::StatusDetail { status, detail });
+            }
+            4 => self.rewrite(key, pick),
+            5 => self.hide(key, pick),
+            6 if pick < 300 && self.desks.values().all(|desk| !desk.closed) && self.desks.len() > 1 => {
+                self.trace.push(format!("{} {key}: closed for good", self.now));
+                self.desks.get_mut(key).expect("a desk").closed = true;
+                self.changed(key);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn add_cc(&mut self, key: &TicketKey, pick: usize) {
+        let desk = self.desks.get_mut(key).expect("a desk");
+        let entry = desk.fields.entry(Field::Ccs).or_insert_with(|| Value::Tags(BTreeSet::new()));
+        let Value::Tags(all) = entry else { panic!("{entry:?} as addresses") };
+        let address = format!("p{}@example.org", pick % 4);
+        if !all.remove(&address) {
+            all.insert(address);
+        }
+        self.trace.push(format!("{} {key}: a person changes who is in copy", self.now));
+        self.changed(key);
+    }
+
+    /// Somebody's own comment of a ticket, if there is one: its place in the list.
+    fn own_comment(&self, key: &TicketKey, pick: usize) -> Option<usize> {
+        let said = self.said.get(key)?;
+        let (text, _) = said.get(pick % said.len())?;
+        self.desks[key]
+            .comments
+            .iter()
+            .position(|one| one.body().text().is_some_and(|shown| shown.split(" (edit").next() == Some(text)))
+    }
+
+    fn rewrite(&mut self, key: &TicketKey, pick: usize) {
+        let Some(at) = self.own_comment(key, pick) else { return };
+        let number = self.next();
+        let comment = &mut self.desks.get_mut(key).expect("a desk").comments[at];
+        let text = format!("{} (edit {number})", plain(comment.body().text().expect("text")));
+        *comment = with_text(comment, &text);
+        self.trace.push(format!("{} {key}: a person edits: {text}", self.now));
+        self.changed(key);
+    }
+
+    fn hide(&mut self, key: &TicketKey, pick: usize) {
+        let Some(at) = self.own_comment(key, pick) else { return };
+        let comment = &mut self.desks.get_mut(key).expect("a desk").comments[at];
+        *comment = as_private(comment, comment.id().clone());
+        let text = comment.body().text().expect("text").to_owned();
+        // Where notes do not travel, a hidden comment may be there or not.
+        self.hidden.insert(plain(&text).to_owned());
+        self.trace.push(format!("{} {key}: a person hides {text}", self.now));
+        self.changed(key);
+    }
+
+    fn set(&mut self, key: &TicketKey, field: Field, value: Value) {
         let shown = Vendors.normalize(&key.account, &Fields::from([(field, value)]));
         let value = shown[&field].clone();
         if self.desks[key].fields.get(&field) == Some(&value) {
@@ -316,11 +432,34 @@ impl World {
         self.said.entry(key.clone()).or_default().push((text.clone(), public));
         self.trace.push(format!("{} {key}: a person says {text}, public {public}", self.now));
         let author = Person { role: Role::Agent, ..Person::customer("Bo", "bo@example.org") };
-        self.put_comment(key, &text, public, author);
+        let files = self.files();
+        self.put_comment(key, &text, public, author, files);
         self.changed(key);
     }
 
-    fn put_comment(&mut self, key: &TicketKey, text: &str, public: bool, author: Person) -> RemoteId {
+    fn files(&mut self) -> Vec<Attachment> {
+        let Some(extra) = &mut self.extra else { return Vec::new() };
+        let files = extra.random_range(0..4_u64).saturating_sub(1);
+        let sizes: Vec<_> = (0..files).map(|_| extra.random_range(0..1_500)).collect();
+        let file = |size| Attachment {
+            id: "f".into(),
+            name: "file.txt".to_owned(),
+            content_type: "text/plain".to_owned(),
+            size: Some(size),
+            inline: false,
+            at: String::new(),
+        };
+        sizes.into_iter().map(file).collect()
+    }
+
+    fn put_comment(
+        &mut self,
+        key: &TicketKey,
+        text: &str,
+        public: bool,
+        author: Person,
+        attachments: Vec<Attachment>,
+    ) -> RemoteId {
         let at = Timestamp(self.now);
         let desk = self.desks.get_mut(key).expect("a desk");
         let id = RemoteId::from(desk.next_comment);
@@ -334,7 +473,7 @@ impl World {
                 text,
                 at,
                 mailed: true,
-                attachments: Vec::new(),
+                attachments,
                 redacted: false,
             })
         } else {
@@ -343,7 +482,7 @@ impl World {
                 author,
                 text: PrivateText::new(body),
                 at,
-                attachments: Vec::new(),
+                attachments,
                 redacted: false,
             })
         });
@@ -404,6 +543,10 @@ impl World {
             self.link = plan.link;
             for intent in plan.intents {
                 self.trace.push(format!("    plans {intent:?}"));
+                if let Intent::Amend(amend) = &intent {
+                    let word = if matches!(amend.change, Amendment::Hide(_)) { "hides" } else { "rewrites" };
+                    self.trace.push(format!("    {} {word} {}", amend.at, amend.comment));
+                }
                 let at = TicketKey::new(intent.account().clone(), "1");
                 self.queues.entry(at).or_default().push_back(intent);
             }
@@ -459,6 +602,9 @@ impl World {
     }
 
     fn deliver(&mut self, key: &TicketKey, intent: &Intent, may_fail: bool) -> Outcome {
+        if self.desks.get(key).is_some_and(|desk| desk.closed) && !matches!(intent, Intent::Create(_)) {
+            return Outcome::Closed;
+        }
         let luck = if may_fail { self.rng.random_range(0..100) } else { 100 };
         if luck < 10 {
             return Outcome::NotApplied;
@@ -485,7 +631,7 @@ impl World {
 
     fn give_up(&mut self, key: &TicketKey, intent: &Intent) {
         if let Intent::Update(Update { message: Some(message), .. }) = intent {
-            let text = message.body().text().expect("text").to_owned();
+            let text = plain(message.body().text().expect("text")).to_owned();
             self.given_up.insert((key.clone(), text));
         }
     }
@@ -511,7 +657,8 @@ impl World {
                 self.overwrite(key, &update.set, is_blind);
                 update.message.as_ref().map(|message| self.put_message(key, message))
             }
-            Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => None,
+            Intent::Amend(amend) => self.amend(key, amend)?,
+            Intent::EditNote(_) | Intent::Delete(_) => None,
         };
         self.changed(key);
         let desk = &self.desks[key];
@@ -530,7 +677,32 @@ impl World {
     fn put_message(&mut self, key: &TicketKey, message: &Message) -> RemoteId {
         let text = message.body().text().expect("text").to_owned();
         let author = Person { role: Role::Agent, ..Person::customer("Us", "us@example.org") };
-        self.put_comment(key, &text, matches!(message, Message::Public(_)), author)
+        let files = message.attachments().iter().map(|one| one.attachment.clone()).collect();
+        self.put_comment(key, &text, matches!(message, Message::Public(_)), author, files)
+    }
+
+    /// A message changes; some helpdesks write a hidden one anew.
+    #[expect(clippy::option_option, reason = "not there differs from the same id")]
+    fn amend(&mut self, key: &TicketKey, amend: &Amend) -> Option<Option<RemoteId>> {
+        let desk = self.desks.get_mut(key).expect("a desk");
+        let at = desk.comments.iter().position(|one| *one.id() == amend.comment)?;
+        let renews = desk.counts;
+        match &amend.change {
+            Amendment::Hide(note) => {
+                let id = if renews { RemoteId::from(desk.next_comment) } else { amend.comment.clone() };
+                desk.next_comment += i64::from(renews);
+                let old = desk.comments.remove(at);
+                let text = note.text.body().text().expect("text");
+                desk.comments.push(as_private(&with_text(&old, text), id.clone()));
+                Some(renews.then_some(id))
+            }
+            Amendment::Rewrite(message) => {
+                let text = message.body().text().expect("text");
+                desk.comments[at] = with_text(&desk.comments[at], text);
+                Some(None)
+            }
+            Amendment::Redact => panic!("nobody redacts here"),
+        }
     }
 
     /// Fields are set, over whatever a person did since we last looked.
@@ -589,7 +761,7 @@ impl World {
     /// A briefing leaves for a ticket, beside the plans.
     pub fn brief(&mut self) {
         let key = self.pick_desk();
-        if self.link.sides.get(&key).is_none_or(|side| side.standing == Standing::Gone) {
+        if self.link.sides.get(&key).is_none_or(|side| side.standing != Standing::Live) {
             return;
         }
         let op = OpKey::from(format!("h{}-0", self.next()).as_str());
@@ -606,6 +778,25 @@ impl World {
         self.trace.push(format!("{} {key}: a briefing leaves, {text}", self.now));
         self.queues.entry(key).or_default().push_front(Intent::Update(update));
     }
+}
+
+fn with_text(comment: &Comment, text: &str) -> Comment {
+    let body = Body::inline(text);
+    match comment.clone() {
+        Comment::Public(one) => Comment::Public(PublicComment { text: one.text.with_body(body), ..one }),
+        Comment::Private(one) => Comment::Private(PrivateComment { text: one.text.with_body(body), ..one }),
+    }
+}
+
+fn as_private(comment: &Comment, id: RemoteId) -> Comment {
+    Comment::Private(PrivateComment {
+        id,
+        author: comment.author().clone(),
+        text: PrivateText::new(comment.body().clone()),
+        at: comment.at(),
+        attachments: comment.attachments().to_vec(),
+        redacted: false,
+    })
 }
 
 fn show_view(view: &Observed) -> String {
