@@ -241,20 +241,22 @@ pub(crate) fn end_uniting(link: &mut Link) {
     }
 }
 
-/// The live tickets whose comments have to be looked at before it is known what
+/// The tickets whose comments have to be looked at before it is known what
 /// they hold. None where nobody would receive them.
 pub(crate) fn unlooked(link: &Link, views: &Views<'_>) -> BTreeSet<TicketKey> {
-    let live = link.sides.iter().filter(|(_, side)| side.standing == Standing::Live);
-    let is_lone = live.clone().count() < 2 && link.sides.values().all(|side| side.uniting.is_none());
+    // A ticket that is closed for good can still be read.
+    let there = link.sides.iter().filter(|(_, side)| side.standing != Standing::Gone);
+    let is_lone = there.clone().count() < 2 && link.sides.values().all(|side| side.uniting.is_none());
     if is_lone && link.creating.is_empty() && link.handoff.is_none() {
         return BTreeSet::new();
     }
-    live.filter(|(ticket, side)| {
-        let looked = views.get(ticket).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
-        side.comments_seen.is_none() && !looked && !is_sending(link, ticket)
-    })
-    .map(|(ticket, _)| ticket.clone())
-    .collect()
+    there
+        .filter(|(ticket, side)| {
+            let looked = views.get(ticket).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
+            side.comments_seen.is_none() && !looked && !is_sending(link, ticket)
+        })
+        .map(|(ticket, _)| ticket.clone())
+        .collect()
 }
 
 /// The comments that a side lacks and is to have, in order.

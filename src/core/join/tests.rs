@@ -55,7 +55,7 @@ fn rules() -> JoinRules {
 
 #[test]
 fn what_two_tickets_have_in_common() {
-    let long = "My order never arrived, please help";
+    let long = "My order never arrived please help";
     let base = format!("a/1, ann@x.org, Order 7, {long}, 0");
     let rows = [
         (

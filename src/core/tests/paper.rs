@@ -1,19 +1,24 @@
 //! Helpdesks, people and the engine on paper, for the planner's check.
 
+mod extra;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use handoffd_core::{
     Attachment, Body, Comment, CommentsSeen, Field, Fields, Message, Observed, OpKey, Person, Priority,
     PrivateComment, PrivateMessage, PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status,
     TicketKey, Timestamp, Value, Version,
-    intent::{Amend, Amendment, Applied, Intent, Outcome, Update},
+    intent::{Amendment, Applied, Intent, Outcome, Update},
     link::{Link, Standing},
-    policy::{Can, ConflictRule, Normalize, Route, SyncPolicy},
+    policy::{ConflictRule, Normalize, Route, SyncPolicy},
     reconcile::{add_side, reconcile, settle, start_link},
     settle::note_leaves,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+
+pub use extra::plain;
+use extra::widen;
 
 use crate::{
     planner_check::settle_is_idempotent,
@@ -104,31 +109,6 @@ fn random_fields(rng: &mut ChaCha8Rng) -> Fields {
         (Field::Priority, Value::Priority(Some(Priority::ALL[rng.random_range(0..4)]))),
         (Field::Tags, Value::Tags(BTreeSet::from(["Seed One".to_owned(), "seed2".to_owned()]))),
     ])
-}
-
-/// More fields, and helpdesks that can do more or less.
-fn widen(policy: &mut SyncPolicy, extra: &mut ChaCha8Rng) {
-    let rule = policy.fields[&Field::Subject].clone();
-    policy.fields.insert(Field::Ccs, rule);
-    for account in policy.accounts.values_mut() {
-        account.can = Can {
-            hide: extra.random_bool(0.7),
-            rewrite: extra.random_bool(0.7),
-            attachment_bytes_max: 1_000,
-            attachments_max: 1,
-            ..Can::default()
-        };
-    }
-    if extra.random_bool(0.5) {
-        policy.agents.clear();
-    }
-}
-
-/// What somebody said first, of a text as it may stand at a helpdesk.
-pub fn plain(text: &str) -> &str {
-    let text = text.strip_prefix("Bo (agent):\n").unwrap_or(text);
-    let text = text.split("\n\n[attachment").next().unwrap_or(text);
-    text.split(" (edit").next().unwrap_or(text)
 }
 
 impl World {
@@ -281,74 +261,6 @@ impl World {
         self.set(key, field, value);
     }
 
-    /// What people do in the newer cases only; `false`: nothing of it.
-    fn act_extra(&mut self, key: &TicketKey) -> bool {
-        let Some(mut extra) = self.extra.take() else { return false };
-        let what = extra.random_range(0..20);
-        let pick = extra.random_range(0..1_000);
-        self.extra = Some(extra);
-        match what {
-            0 | 1 => self.add_cc(key, pick),
-            2 | 3 => {
-                let status = Status::ALL[pick % 5];
-                let detail = format!("detail {}", pick % 3);
-                self.set(key, Field::Status, Value::StatusDetail { status, detail });
-            }
-            4 => self.rewrite(key, pick),
-            5 => self.hide(key, pick),
-            6 if pick < 300 && self.desks.values().all(|desk| !desk.closed) && self.desks.len() > 1 => {
-                self.trace.push(format!("{} {key}: closed for good", self.now));
-                self.desks.get_mut(key).expect("a desk").closed = true;
-                self.changed(key);
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    fn add_cc(&mut self, key: &TicketKey, pick: usize) {
-        let desk = self.desks.get_mut(key).expect("a desk");
-        let entry = desk.fields.entry(Field::Ccs).or_insert_with(|| Value::Tags(BTreeSet::new()));
-        let Value::Tags(all) = entry else { panic!("{entry:?} as addresses") };
-        let address = format!("p{}@example.org", pick % 4);
-        if !all.remove(&address) {
-            all.insert(address);
-        }
-        self.trace.push(format!("{} {key}: a person changes who is in copy", self.now));
-        self.changed(key);
-    }
-
-    /// Somebody's own comment of a ticket, if there is one: its place in the list.
-    fn own_comment(&self, key: &TicketKey, pick: usize) -> Option<usize> {
-        let said = self.said.get(key)?;
-        let (text, _) = said.get(pick % said.len())?;
-        self.desks[key]
-            .comments
-            .iter()
-            .position(|one| one.body().text().is_some_and(|shown| shown.split(" (edit").next() == Some(text)))
-    }
-
-    fn rewrite(&mut self, key: &TicketKey, pick: usize) {
-        let Some(at) = self.own_comment(key, pick) else { return };
-        let number = self.next();
-        let comment = &mut self.desks.get_mut(key).expect("a desk").comments[at];
-        let text = format!("{} (edit {number})", plain(comment.body().text().expect("text")));
-        *comment = with_text(comment, &text);
-        self.trace.push(format!("{} {key}: a person edits: {text}", self.now));
-        self.changed(key);
-    }
-
-    fn hide(&mut self, key: &TicketKey, pick: usize) {
-        let Some(at) = self.own_comment(key, pick) else { return };
-        let comment = &mut self.desks.get_mut(key).expect("a desk").comments[at];
-        *comment = as_private(comment, comment.id().clone());
-        let text = comment.body().text().expect("text").to_owned();
-        // Where notes do not travel, a hidden comment may be there or not.
-        self.hidden.insert(plain(&text).to_owned());
-        self.trace.push(format!("{} {key}: a person hides {text}", self.now));
-        self.changed(key);
-    }
-
     fn set(&mut self, key: &TicketKey, field: Field, value: Value) {
         let shown = Vendors.normalize(&key.account, &Fields::from([(field, value)]));
         let value = shown[&field].clone();
@@ -435,21 +347,6 @@ impl World {
         let files = self.files();
         self.put_comment(key, &text, public, author, files);
         self.changed(key);
-    }
-
-    fn files(&mut self) -> Vec<Attachment> {
-        let Some(extra) = &mut self.extra else { return Vec::new() };
-        let files = extra.random_range(0..4_u64).saturating_sub(1);
-        let sizes: Vec<_> = (0..files).map(|_| extra.random_range(0..1_500)).collect();
-        let file = |size| Attachment {
-            id: "f".into(),
-            name: "file.txt".to_owned(),
-            content_type: "text/plain".to_owned(),
-            size: Some(size),
-            inline: false,
-            at: String::new(),
-        };
-        sizes.into_iter().map(file).collect()
     }
 
     fn put_comment(
@@ -681,30 +578,6 @@ impl World {
         self.put_comment(key, &text, matches!(message, Message::Public(_)), author, files)
     }
 
-    /// A message changes; some helpdesks write a hidden one anew.
-    #[expect(clippy::option_option, reason = "not there differs from the same id")]
-    fn amend(&mut self, key: &TicketKey, amend: &Amend) -> Option<Option<RemoteId>> {
-        let desk = self.desks.get_mut(key).expect("a desk");
-        let at = desk.comments.iter().position(|one| *one.id() == amend.comment)?;
-        let renews = desk.counts;
-        match &amend.change {
-            Amendment::Hide(note) => {
-                let id = if renews { RemoteId::from(desk.next_comment) } else { amend.comment.clone() };
-                desk.next_comment += i64::from(renews);
-                let old = desk.comments.remove(at);
-                let text = note.text.body().text().expect("text");
-                desk.comments.push(as_private(&with_text(&old, text), id.clone()));
-                Some(renews.then_some(id))
-            }
-            Amendment::Rewrite(message) => {
-                let text = message.body().text().expect("text");
-                desk.comments[at] = with_text(&desk.comments[at], text);
-                Some(None)
-            }
-            Amendment::Redact => panic!("nobody redacts here"),
-        }
-    }
-
     /// Fields are set, over whatever a person did since we last looked.
     fn overwrite(&mut self, key: &TicketKey, set: &Fields, is_blind: bool) {
         let shown = Vendors.normalize(&key.account, set);
@@ -778,25 +651,6 @@ impl World {
         self.trace.push(format!("{} {key}: a briefing leaves, {text}", self.now));
         self.queues.entry(key).or_default().push_front(Intent::Update(update));
     }
-}
-
-fn with_text(comment: &Comment, text: &str) -> Comment {
-    let body = Body::inline(text);
-    match comment.clone() {
-        Comment::Public(one) => Comment::Public(PublicComment { text: one.text.with_body(body), ..one }),
-        Comment::Private(one) => Comment::Private(PrivateComment { text: one.text.with_body(body), ..one }),
-    }
-}
-
-fn as_private(comment: &Comment, id: RemoteId) -> Comment {
-    Comment::Private(PrivateComment {
-        id,
-        author: comment.author().clone(),
-        text: PrivateText::new(comment.body().clone()),
-        at: comment.at(),
-        attachments: comment.attachments().to_vec(),
-        redacted: false,
-    })
 }
 
 fn show_view(view: &Observed) -> String {

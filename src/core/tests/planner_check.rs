@@ -138,10 +138,15 @@ fn run(seed: u64) -> (World, Result<(), String>) {
 
 /// Lets everything come to an end, without further edits or failures.
 fn rest(world: &mut World) -> Result<(), String> {
+    let mut swept = false;
     for _ in 0..ROUNDS_MAX {
         world.now += 10_000;
         if world.is_at_rest() {
-            return Ok(());
+            if swept || !world.sweep() {
+                return Ok(());
+            }
+            swept = true;
+            continue;
         }
         world.look_at_dirty();
         while world.has_sendable() {
