@@ -147,7 +147,9 @@ fn take_unknown(
     let number = link.next_copy;
     let origin = Origin::Comment(key.clone());
     let copy = CommentCopy::new(origin, comment.is_public(), form::digest(comment.body()), comment.at());
-    let copy = CommentCopy { by: Some(comment.author().role), ..copy };
+    // What two joined tickets hold is past; a mirror that turned up is just late.
+    let past = link.sides.values().filter_map(|side| side.uniting).any(|apart| apart < u64::MAX);
+    let copy = CommentCopy { by: Some(comment.author().role), past, ..copy };
     link.next_copy += 1;
     link.copies.insert(number, copy);
     stand(link, number, comment, &key);
@@ -239,20 +241,22 @@ pub(crate) fn end_uniting(link: &mut Link) {
     }
 }
 
-/// The live tickets whose comments have to be looked at before it is known what
+/// The tickets whose comments have to be looked at before it is known what
 /// they hold. None where nobody would receive them.
 pub(crate) fn unlooked(link: &Link, views: &Views<'_>) -> BTreeSet<TicketKey> {
-    let live = link.sides.iter().filter(|(_, side)| side.standing == Standing::Live);
-    let is_lone = live.clone().count() < 2 && link.sides.values().all(|side| side.uniting.is_none());
+    // A ticket that is closed for good can still be read.
+    let there = link.sides.iter().filter(|(_, side)| side.standing != Standing::Gone);
+    let is_lone = there.clone().count() < 2 && link.sides.values().all(|side| side.uniting.is_none());
     if is_lone && link.creating.is_empty() && link.handoff.is_none() {
         return BTreeSet::new();
     }
-    live.filter(|(ticket, side)| {
-        let looked = views.get(ticket).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
-        side.comments_seen.is_none() && !looked && !is_sending(link, ticket)
-    })
-    .map(|(ticket, _)| ticket.clone())
-    .collect()
+    there
+        .filter(|(ticket, side)| {
+            let looked = views.get(ticket).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
+            side.comments_seen.is_none() && !looked && !is_sending(link, ticket)
+        })
+        .map(|(ticket, _)| ticket.clone())
+        .collect()
 }
 
 /// The comments that a side lacks and is to have, in order.

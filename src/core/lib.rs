@@ -9,6 +9,7 @@ pub mod comments;
 pub mod decision;
 pub mod handoff;
 pub mod intent;
+pub mod join;
 pub mod link;
 pub mod merge;
 pub mod model;

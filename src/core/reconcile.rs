@@ -67,7 +67,8 @@ pub struct Plan {
 pub fn start_link(group: GroupId, observed: &Observed, policy: &SyncPolicy) -> Link {
     let synced = |field: &Field| policy.fields.contains_key(field) && is_synced(*field);
     let base = observed.fields.iter().filter(|(field, _)| synced(field));
-    let side = Side { shadow: observed.fields.clone(), seen: observed.version, ..Side::default() };
+    let rating = observed.rating.clone();
+    let side = Side { shadow: observed.fields.clone(), seen: observed.version, rating, ..Side::default() };
     Link {
         id: Link::id_for(&observed.ticket),
         group,

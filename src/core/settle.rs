@@ -481,7 +481,7 @@ fn count_rewriting(side: &mut Side, field: Field, sent: &Value, shown: Option<&V
 fn place(link: &mut Link, number: u64, ticket: &TicketKey, id: Option<&RemoteId>) {
     let place = match id {
         Some(id) => Place::Here(id.clone()),
-        None => Place::Parked("it was written; its id there is not known".to_owned()),
+        None => Place::Parked("it was sent and not answered with the id that it has there".to_owned()),
     };
     let Some(copy) = link.copies.get_mut(&number) else { return };
     if copy.places.get(ticket) == Some(&place) {

@@ -38,7 +38,7 @@ pub fn unpark(link: &Link, account: &AccountId, send_again: bool) -> (Link, Unpa
     for copy in link.copies.values_mut() {
         let here = |place: &Place| match place {
             Place::Parked(reason) => Some(reason.starts_with(MAY_BE_THERE)),
-            Place::Here(_) | Place::Before(_) | Place::Sending(_) => None,
+            Place::Here(_) | Place::Sending(_) | Place::Before(_) => None,
         };
         let parked = copy.places.iter().filter(|(ticket, _)| ticket.account == *account);
         let parked: Vec<_> =

@@ -8,6 +8,7 @@ use crate::{
     model::{
         comment::{
             Attachment, Body, Carried, Comment, Mail, Message, PrivateMessage, PublicMessage, fold_text,
+            not_copied,
         },
         ids::{AccountId, TicketKey},
         person::{Person, Role},
@@ -88,7 +89,7 @@ pub fn byline(author: &Person) -> String {
 
 /// The line that says that a file does not travel.
 pub fn not_copied_line(name: &str, reason: &str) -> String {
-    format!("{NOT_COPIED}{} ({reason})]", one_line(name))
+    not_copied(&one_line(name), reason)
 }
 
 fn one_line(text: &str) -> String {
