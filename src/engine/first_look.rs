@@ -46,9 +46,7 @@ impl Engine {
                 Ok(true)
             }
             (Fetched::MovedTo { from, to }, Some(row)) => {
-                let moved = reconcile::moved(&row.link, &from, &to);
-                self.store_link(look, Some(&row), &moved, Vec::new(), Vec::new()).await?;
-                look.refetch.insert(to);
+                self.merged(look, &row, &from, &to).await?;
                 Ok(true)
             }
             (Fetched::Gone(_) | Fetched::MovedTo { .. }, None) => {
@@ -73,7 +71,13 @@ impl Engine {
         if let Some(marker) = &observed.marker {
             return self.take_marked(&observed, marker, &policy).await;
         }
-        look.starting = Some(reconcile::start_link(policy.group.clone(), &observed, &policy));
+        if self.adopt_follow_up(&observed).await? {
+            return Err(Fault::Later { at: self.now(), why: "it follows up a closed ticket".to_owned() });
+        }
+        let Some(link) = self.started(look, &policy, &observed).await? else {
+            return Err(Fault::Later { at: self.now(), why: "it joined a conversation".to_owned() });
+        };
+        look.starting = Some(link);
         look.observed.insert(observed.ticket.clone(), observed);
         Ok(true)
     }

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use handoffd_core::{GroupId, Observed, TicketKey, Timestamp};
-use serde::{Deserialize, Serialize};
+use handoffd_core::{
+    GroupId, Observed, TicketKey,
+    join::{JoinRules, match_keys},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{Engine, Inner};
@@ -13,38 +15,27 @@ use crate::store::{
     tables::{self, MATCHES},
 };
 
-/// The most tickets of one person that are remembered; the newest count.
-const CANDIDATES_MAX: usize = 100;
+/// The most tickets that are remembered under one key; the newest count.
+const CANDIDATES_MAX: usize = 50;
 /// How many rows go into one commit.
 const ROWS_PER_COMMIT: usize = 60;
 
-/// A ticket that may be a conversation of another account's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Candidate {
-    /// The ticket.
-    pub ticket: TicketKey,
-    /// When it was made, in its vendor's time.
-    pub created_at: Timestamp,
-}
-
 impl Engine {
-    /// Enters tickets under the person who asked.
+    /// Enters tickets under their match keys.
     pub(super) async fn enter_matches(&self, group: &GroupId, seen: &[Observed]) -> Result<(), String> {
-        let mut entered: BTreeMap<Key, Vec<Candidate>> = BTreeMap::new();
+        let rules = self.join_rules(group);
+        let mut entered: BTreeMap<Key, Vec<TicketKey>> = BTreeMap::new();
         for observed in seen {
-            if let Some(key) = match_key(group, observed) {
-                let candidate =
-                    Candidate { ticket: observed.ticket.clone(), created_at: observed.created_at };
-                entered.entry(key).or_default().push(candidate);
+            for key in match_keys(observed, &rules) {
+                entered.entry(row_key(group, &key)).or_default().push(observed.ticket.clone());
             }
         }
         let mut commit = Commit::default();
         for (key, new) in entered {
-            let known = tables::read::<Vec<Candidate>>(&*self.parts.store, MATCHES, &key).await;
+            let known = tables::read::<Vec<TicketKey>>(&*self.parts.store, MATCHES, &key).await;
             let mut all = known.map_err(|error| error.to_string())?.map(|row| row.value).unwrap_or_default();
-            all.retain(|one| new.iter().all(|other| other.ticket != one.ticket));
+            all.retain(|one| !new.contains(one));
             all.extend(new);
-            all.sort_by_key(|one| one.created_at);
             let spare = all.len().saturating_sub(CANDIDATES_MAX);
             commit.writes.push(tables::put(MATCHES, key, &all.split_off(spare)));
             if commit.writes.len() >= ROWS_PER_COMMIT {
@@ -78,22 +69,35 @@ impl Engine {
 }
 
 impl Inner {
+    /// By what existing tickets of a link group are joined.
+    pub(super) fn join_rules(&self, _group: &GroupId) -> JoinRules {
+        JoinRules::default()
+    }
+
     /// The tickets of other accounts that may be the same conversation.
     pub(super) async fn match_candidates(
         &self,
         group: &GroupId,
         observed: &Observed,
-    ) -> Result<Vec<Candidate>, ReadError> {
-        let Some(key) = match_key(group, observed) else { return Ok(Vec::new()) };
-        let known = tables::read::<Vec<Candidate>>(&*self.parts.store, MATCHES, &key).await?;
-        let all = known.map(|row| row.value).unwrap_or_default();
-        Ok(all.into_iter().filter(|one| one.ticket.account != observed.ticket.account).collect())
+    ) -> Result<Vec<TicketKey>, ReadError> {
+        let mut found: Vec<TicketKey> = Vec::new();
+        for key in match_keys(observed, &self.join_rules(group)) {
+            let key = row_key(group, &key);
+            let known = tables::read::<Vec<TicketKey>>(&*self.parts.store, MATCHES, &key).await?;
+            let others = known.into_iter().flat_map(|row| row.value);
+            let others = others.filter(|one| one.account != observed.ticket.account);
+            for ticket in others {
+                if !found.contains(&ticket) {
+                    found.push(ticket);
+                }
+            }
+        }
+        Ok(found)
     }
 }
 
-/// The key: link group and person. Addresses are kept as digests.
-fn match_key(group: &GroupId, observed: &Observed) -> Option<Key> {
-    let email = observed.requester.as_ref()?.email_folded()?;
-    let digest = hex::encode(&Sha256::digest(email.as_bytes())[..16]);
-    Some(Key::of(&[group.as_str(), &digest]))
+/// Keys name people: they are kept as digests.
+fn row_key(group: &GroupId, key: &str) -> Key {
+    let digest = hex::encode(&Sha256::digest(key.as_bytes())[..16]);
+    Key::of(&[group.as_str(), &digest])
 }

@@ -13,6 +13,7 @@ mod enricher;
 mod executor;
 mod first_look;
 mod handoffs;
+mod joining;
 mod matches;
 pub mod metrics;
 pub mod parked;

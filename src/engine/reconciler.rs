@@ -495,8 +495,7 @@ impl Engine {
                 }
                 Ok(Fetched::MovedTo { from, to }) => {
                     if let Some(row) = row {
-                        let moved = reconcile::moved(&row.link, &from, &to);
-                        self.store_link(look, Some(row), &moved, Vec::new(), Vec::new()).await?;
+                        self.merged(look, row, &from, &to).await?;
                         return Err(Fault::Later { at: self.now(), why: format!("{from} is {to} now") });
                     }
                 }
