@@ -9,7 +9,6 @@ mod auth;
 mod desk;
 mod errors;
 mod feed;
-mod html;
 mod map;
 mod probe;
 mod settings;
@@ -36,6 +35,7 @@ use crate::{
         AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Changes, Connector, Delivery,
         Feed, FeedStart, Helpdesk, Opened, Probe, Result, WebhookError,
     },
+    html,
     sim::{SimSetup, VendorSim},
 };
 
