@@ -9,6 +9,7 @@ mod auth;
 mod desk;
 mod errors;
 mod feed;
+mod html;
 mod map;
 mod probe;
 mod settings;
@@ -36,7 +37,6 @@ use crate::{
         Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Sink, Supply,
         WebhookError,
     },
-    html,
     sim::{SimSetup, VendorSim},
 };
 

@@ -30,6 +30,22 @@ fn text_becomes_paragraphs_and_lines() {
 }
 
 #[test]
+fn text_becomes_lines_of_one_div() {
+    let rows = [
+        ("hello", "<div>hello</div>"),
+        (
+            "a < b & \"c\"\n\ntwo\nthree\n\n\nfour",
+            "<div>a &lt; b &amp; \"c\"<br><br>two<br>three<br><br><br>four</div>",
+        ),
+        ("  in\n\tdeep  er", "<div>&nbsp;&nbsp;in<br>&nbsp;&nbsp;&nbsp;&nbsp;deep &nbsp;er</div>"),
+        ("", "<div></div>"),
+    ];
+    for (text, html) in rows {
+        assert_eq!(lines(text), html, "{text:?}");
+    }
+}
+
+#[test]
 fn html_becomes_what_a_person_reads() {
     let rows = [
         ("<div>one</div><div>two</div>", "one\ntwo"),
@@ -456,7 +472,8 @@ proptest! {
         let reading = read(&html, &foreign);
         prop_assert_eq!(&reading.text, &expected(&text));
         prop_assert_eq!(reading.html, None);
-        prop_assert_eq!(clean(&html), html);
+        prop_assert_eq!(&clean(&html), &html);
+        prop_assert_eq!(clean(&lines(&text)), html);
     }
 
     #[test]
