@@ -6,13 +6,16 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{
-    AccountId, Comment, Fact, Fetched, Fields, Match, Observed, Person, RemoteId, Resolved, Subject,
-    TicketKey, Timestamp,
+    AccountId, Attachment, Comment, Fact, Fetched, Field, FieldKind, FieldName, Fields, Match, Observed,
+    Person, Rating, RemoteId, Resolved, Status, Subject, TicketKey, Timestamp,
     intent::{Applied, Intent},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{client::ClientParts, sim::VendorSim};
+use crate::{
+    client::{ClientParts, Content, Quota},
+    sim::VendorSim,
+};
 
 /// The result of a call to a vendor.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -112,6 +115,9 @@ pub enum Error {
         /// The vendor's reason.
         why: String,
     },
+    /// The ticket is closed for good and takes no writes. Go on in a follow-up.
+    #[error("the ticket is closed and takes no writes")]
+    Closed,
     /// The vendor refuses the write for a reason that a retry does not change. Park the item.
     #[error("the vendor refuses it: {why}")]
     Refused {
@@ -209,6 +215,19 @@ pub struct AccountSetup {
     pub webhook_secret: Option<Secret>,
     /// The connector's own options: the account's `settings` table.
     pub settings: serde_json::Value,
+    /// The custom fields of the account that are kept in step.
+    pub custom: Vec<CustomField>,
+}
+
+/// A custom field of an account that is kept in step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomField {
+    /// Its name in the link group: it is shown as [`handoffd_core::Field::Custom`] of it.
+    pub name: FieldName,
+    /// The vendor's own name or id of it.
+    pub native: String,
+    /// What it holds.
+    pub kind: FieldKind,
 }
 
 /// An account's settings that the connector cannot use.
@@ -257,6 +276,24 @@ pub struct Capabilities {
     pub feed_blind_spot: Duration,
     /// The longest message in bytes; longer text is cut with a notice.
     pub message_bytes_max: usize,
+    /// The fields that are there beside custom ones; what is not among them is neither shown nor taken.
+    pub fields: &'static [Field],
+    /// The longest attachment in bytes.
+    pub attachment_bytes_max: u64,
+    /// The most attachments of one message.
+    pub attachments_max: usize,
+    /// A message can be hidden from the customer after it was written.
+    pub hides_messages: bool,
+    /// A message's content can be taken out for good.
+    pub redacts_messages: bool,
+    /// A message of ours can be rewritten.
+    pub rewrites_messages: bool,
+    /// A ticket can be made with its history and times, mailing nobody and running no rules.
+    pub imports_history: bool,
+    /// A closed ticket takes no writes and is followed up by a new one.
+    pub follows_up: bool,
+    /// Tickets can be deleted.
+    pub deletes: bool,
     /// How often a lost write is looked for before it is given up.
     pub lookups_max: u32,
     /// The wait before each look.
@@ -303,12 +340,132 @@ pub enum FeedRow {
     Changed(Box<Observed>),
     /// A ticket that is deleted or spam.
     Gone(TicketKey),
+    /// A ticket that was merged into another.
+    Moved {
+        /// The ticket that is no more.
+        from: TicketKey,
+        /// The ticket that holds the conversation.
+        to: TicketKey,
+    },
+    /// A rating that came by itself.
+    Rated {
+        /// Of which ticket.
+        ticket: TicketKey,
+        /// The rating.
+        rating: Rating,
+    },
     /// A row that cannot be read; the others can.
     Unreadable {
         /// The ticket, if the row says so much.
         id: Option<RemoteId>,
         /// Where in the row and why, without ticket text.
         what: String,
+    },
+}
+
+/// One page of an account's history: tickets, and comments where the vendor gives them in bulk.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Tickets, each decoded alone. Their comments are `NotLooked` unless the page carries them.
+    pub rows: Vec<FeedRow>,
+    /// Comments of any ticket, also of tickets on later pages, in the vendor's order per ticket.
+    pub comments: Vec<(RemoteId, Comment)>,
+    /// Where to go on. Saved only after the rows and comments are.
+    pub next: Cursor,
+    /// Whether another page is ready now.
+    pub more: bool,
+    /// How many tickets there are in all, if the vendor says so.
+    pub total: Option<u64>,
+}
+
+/// A file to be sent with a message, in the order of the message's attachments.
+#[derive(Clone, Debug)]
+pub struct Supply {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Its bytes.
+    pub content: Content,
+}
+
+/// Where a download goes, piece by piece.
+pub trait Sink: Send {
+    /// Takes the next piece. `Err` ends the download: the words say why, for an admin.
+    fn take(&mut self, piece: &[u8]) -> std::result::Result<(), String>;
+}
+
+/// What an account has that mapping may name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Catalog {
+    /// Its custom ticket fields.
+    pub fields: Vec<CatalogField>,
+    /// Its statuses, built in and custom.
+    pub statuses: Vec<CatalogStatus>,
+    /// The values of the type field, where it has a list.
+    pub types: Vec<String>,
+    /// Its agents.
+    pub agents: Vec<CatalogOwner>,
+    /// Its groups or teams.
+    pub teams: Vec<CatalogOwner>,
+}
+
+/// A custom ticket field of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CatalogField {
+    /// The vendor's name or id, as the configuration writes it.
+    pub native: String,
+    /// What people see.
+    pub title: String,
+    /// What it holds; `None` for a kind that is not kept in step.
+    pub kind: Option<FieldKind>,
+    /// Its options, as values are written.
+    pub options: Vec<String>,
+}
+
+/// A status of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CatalogStatus {
+    /// The vendor's id, as [`handoffd_core::Value::StatusDetail`] names it.
+    pub native: String,
+    /// What people see.
+    pub label: String,
+    /// Its category.
+    pub status: Status,
+    /// Whether it is what its category means without further detail.
+    pub default: bool,
+}
+
+/// An agent, group or team of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CatalogOwner {
+    /// The vendor's id.
+    pub id: RemoteId,
+    /// The name.
+    pub name: String,
+    /// An agent's address.
+    pub email: Option<String>,
+}
+
+/// Something that can be made at an account so that mapping works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provision {
+    /// A custom ticket field.
+    Field {
+        /// The vendor's name for it, where names are chosen; what people see elsewhere.
+        native: String,
+        /// What it holds.
+        kind: FieldKind,
+        /// Its options.
+        options: Vec<String>,
+    },
+    /// A custom status.
+    Status {
+        /// What people see.
+        label: String,
+        /// Its category.
+        status: Status,
     },
 }
 
@@ -400,14 +557,34 @@ pub trait Helpdesk: Send + Sync {
     fn fetch_many<'a>(&'a self, call: Call, tickets: &'a [RemoteId]) -> BoxFuture<'a, Result<Vec<Fetched>>>;
     /// Every comment of a ticket, oldest first.
     fn comments<'a>(&'a self, call: Call, ticket: &'a RemoteId) -> BoxFuture<'a, Result<Vec<Comment>>>;
-    /// Does the write. `author` is the id here of the customer who wrote the
-    /// message; `None` for our own user.
+    /// Does the write. `author` is the id here of the person who wrote the message, customer or
+    /// agent as [`handoffd_core::Person::role`] says; `None` for our own user. `files` are the message's
+    /// attachments (a creation's: the opening's), each at hand.
     fn apply<'a>(
         &'a self,
         call: Call,
         intent: &'a Intent,
         author: Option<&'a RemoteId>,
+        files: &'a [Supply],
     ) -> BoxFuture<'a, Result<Applied>>;
+    /// Reads a file of a ticket, piece by piece. Credentials go to the vendor's own origin only.
+    /// [`Error::Stale`]: its address expired; list the comments again.
+    fn download<'a>(
+        &'a self,
+        call: Call,
+        ticket: &'a RemoteId,
+        attachment: &'a Attachment,
+        into: &'a mut dyn Sink,
+    ) -> BoxFuture<'a, Result<()>>;
+    /// One page of the account's history, oldest first, in as few requests as the vendor allows.
+    fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>>;
+    /// What the account has that mapping may name. Reads only.
+    fn catalog(&self, call: Call) -> BoxFuture<'_, Result<Catalog>>;
+    /// Makes a missing field or status; answers with the vendor's own name or id of it.
+    /// [`Error::Refused`] where the vendor's API cannot.
+    fn provision<'a>(&'a self, call: Call, item: &'a Provision) -> BoxFuture<'a, Result<String>>;
+    /// The account-wide quota as it is known now.
+    fn quota(&self) -> Quota;
     /// Looks for a write whose answer was lost. `None`: not there, as far as can be seen now.
     fn find_applied<'a>(&'a self, call: Call, lost: Attempted<'a>) -> BoxFuture<'a, Result<Option<Applied>>>;
     /// The id of a person here; made by e-mail when unknown.

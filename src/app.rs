@@ -326,6 +326,7 @@ pub fn open_account(
         base_url: account.base_url.clone(),
         webhook_secret,
         settings: serde_json::to_value(&account.settings).map_err(|why| no_such(why.to_string()))?,
+        custom: Vec::new(),
     };
     let parts = ClientParts {
         transport: outside.transport.clone(),

@@ -330,7 +330,8 @@ async fn deliver_as(
 }
 
 async fn deliver(served: &Served, request: http::Request<Bytes>) -> Option<(u16, Option<u32>)> {
-    let outgoing = Outgoing { request, timeout: Duration::from_secs(10), body_bytes_max: 64 * 1024 };
+    let outgoing =
+        Outgoing { request, upload: Vec::new(), timeout: Duration::from_secs(10), body_bytes_max: 64 * 1024 };
     let response = served.transport.send(outgoing).await.ok()?;
     let retry_after =
         response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());

@@ -39,6 +39,7 @@ pub fn no_answer(error: &TransportError, kind: Kind) -> Error {
         TransportError::NotSent(why) => Error::Transient { why: why.clone() },
         TransportError::NoAnswer(why) => interrupted(kind, why.clone()),
         TransportError::TooLong { .. } if kind != Kind::Read => Error::Unknown { why: error.to_string() },
+        TransportError::SinkRefused(why) => Error::Refused { why: why.clone() },
         TransportError::TooLong { .. } => Error::Malformed { what: error.to_string() },
     }
 }

@@ -32,7 +32,7 @@ fn ask(method: Method, path: &str, body: Bytes, kind: Kind, media: Option<&'stat
     let request = builder
         .body(body)
         .map_err(|_| Error::Refused { why: "the request's path is not a URI".to_owned() })?;
-    Ok(Ask { request, kind, buckets: Vec::new(), cost: 1 })
+    Ok(Ask { request, kind, buckets: Vec::new(), cost: 1, upload: Vec::new() })
 }
 
 /// Reads a JSON answer.

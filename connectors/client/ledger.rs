@@ -70,6 +70,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// The account's quota as it is known now.
+    pub fn quota(&self) -> Quota {
+        self.account.quota
+    }
+
     /// All that is known at the start: the account's documented quota.
     pub fn new(quota: Quota) -> Self {
         let hand = Hand::default();

@@ -45,6 +45,11 @@ struct Waiting {
 }
 
 impl Limiter {
+    /// The account's quota as it is known now.
+    pub fn quota(&self) -> Quota {
+        self.desk().ledger.quota()
+    }
+
     /// A limiter that knows the documented quota.
     pub fn new(quota: Quota, clock: Arc<dyn Clock>) -> Arc<Self> {
         let desk = Desk { ledger: Ledger::new(quota), waiting: BTreeMap::new(), next: 0 };

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod classify;
 pub mod clock;
+mod download;
 pub mod json;
 pub mod ledger;
 pub mod limit;
@@ -30,7 +31,7 @@ use self::{
 use crate::contract::{Call, Error, Lane, Result, Secret};
 pub use auth::{Authorizer, StaticAuthorizer};
 pub use clock::{SeededJitter, SystemClock, TokioClock};
-pub use transport::{Outgoing, ReqwestTransport, Transport, TransportError};
+pub use transport::{Content, Outgoing, ReqwestTransport, Transport, TransportError};
 
 /// The time, as an argument: real in the daemon, virtual in tests.
 pub trait Clock: Send + Sync {
@@ -103,6 +104,8 @@ pub struct Ask {
     pub buckets: Vec<(String, Quota)>,
     /// How many units of the account's quota it costs.
     pub cost: u32,
+    /// What follows the request's body, streamed: the parts of an upload.
+    pub upload: Vec<Content>,
 }
 
 /// A vendor's answer, any status.
@@ -177,6 +180,11 @@ impl Client {
         self.limiter.waiting()
     }
 
+    /// The account-wide quota as it is known now.
+    pub fn quota(&self) -> Quota {
+        self.limiter.quota()
+    }
+
     /// Sends one request, paced and signed; reads are repeated within the
     /// call's deadline. `Ok` means 2xx.
     pub async fn send(&self, call: Call, ask: Ask) -> Result<Answer> {
@@ -237,7 +245,12 @@ impl Client {
         if timeout.is_zero() {
             return Err(Error::Transient { why: "the deadline passed before it was sent".to_owned() }.into());
         }
-        let outgoing = Outgoing { request, timeout, body_bytes_max: self.profile.body_bytes_max };
+        let outgoing = Outgoing {
+            request,
+            upload: ask.upload.clone(),
+            timeout,
+            body_bytes_max: self.profile.body_bytes_max,
+        };
         permit.sending();
         let response = match self.parts.transport.send(outgoing).await {
             Ok(response) => response,

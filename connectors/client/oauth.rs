@@ -187,8 +187,12 @@ async fn exchange(
     request: HttpRequest,
 ) -> Result<HttpResponse, NoExchange> {
     let request = if json { as_json(request) } else { request };
-    let outgoing =
-        Outgoing { request: request.map(Bytes::from), timeout: TIMEOUT, body_bytes_max: BODY_BYTES_MAX };
+    let outgoing = Outgoing {
+        request: request.map(Bytes::from),
+        upload: Vec::new(),
+        timeout: TIMEOUT,
+        body_bytes_max: BODY_BYTES_MAX,
+    };
     let mut answer = transport.send(outgoing).await.map_err(NoExchange::Transport)?;
     let status = answer.status();
     let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);

@@ -1,9 +1,11 @@
 //! How bytes travel: reqwest in the daemon, the simulated net in tests.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, path::PathBuf, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture};
+
+use crate::contract::Sink;
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,6 +19,9 @@ pub enum TransportError {
     /// It was sent, or may have been: it may have happened.
     #[error("no answer: {0}")]
     NoAnswer(String),
+    /// Whoever takes the answer's pieces wants no more of them.
+    #[error("{0}")]
+    SinkRefused(String),
     /// The answer's body is longer than the cap.
     #[error("the answer is longer than {limit} bytes")]
     TooLong {
@@ -25,11 +30,50 @@ pub enum TransportError {
     },
 }
 
+/// Bytes at hand or in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// At hand.
+    Bytes(Bytes),
+    /// A file that stays as it is while it is sent.
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: u64,
+    },
+}
+
+impl Content {
+    /// The length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            Self::File { len, .. } => *len,
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of it. For simulators and for vendors that want files inside JSON.
+    pub async fn read(&self) -> std::io::Result<Bytes> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::File { path, .. } => tokio::fs::read(path).await.map(Bytes::from),
+        }
+    }
+}
+
 /// One request with an absolute URI, with its bounds.
 #[derive(Debug)]
 pub struct Outgoing {
     /// Method, absolute URI, headers, body.
     pub request: http::Request<Bytes>,
+    /// What follows the body, streamed: the parts of an upload.
+    pub upload: Vec<Content>,
     /// The longest wait for the whole answer.
     pub timeout: std::time::Duration,
     /// The longest body that is read.
@@ -40,6 +84,35 @@ pub struct Outgoing {
 pub trait Transport: Send + Sync {
     /// Sends one request and reads the whole answer.
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>>;
+    /// Sends one request and hands a 2xx answer's body on piece by piece; any other answer's
+    /// body is read as in [`Transport::send`]. The body of a 2xx answer is then empty.
+    fn fetch<'a>(
+        &'a self,
+        outgoing: Outgoing,
+        into: &'a mut dyn Sink,
+    ) -> BoxFuture<'a, Result<http::Response<Bytes>, TransportError>> {
+        Box::pin(async move {
+            let answer = self.send(outgoing).await?;
+            if !answer.status().is_success() {
+                return Ok(answer);
+            }
+            into.take(answer.body()).map_err(TransportError::SinkRefused)?;
+            Ok(answer.map(|_| Bytes::new()))
+        })
+    }
+}
+
+impl Outgoing {
+    /// The request with all of its upload in its body, for a net that is in memory.
+    pub async fn gathered(self) -> Result<http::Request<Bytes>, TransportError> {
+        let (head, body) = self.request.into_parts();
+        let mut whole = BytesMut::from(&body[..]);
+        for part in &self.upload {
+            let part = part.read().await.map_err(|error| TransportError::NotSent(error.to_string()))?;
+            whole.extend_from_slice(&part);
+        }
+        Ok(http::Request::from_parts(head, whole.freeze()))
+    }
 }
 
 /// The net, over reqwest and rustls. Connections are kept and shared.
@@ -67,13 +140,25 @@ impl ReqwestTransport {
         Ok(Self { http })
     }
 
-    async fn exchange(&self, outgoing: Outgoing) -> Result<http::Response<Bytes>, TransportError> {
-        let Outgoing { request, timeout, body_bytes_max } = outgoing;
-        let mut request = reqwest::Request::try_from(request).map_err(failure)?;
+    async fn exchange(
+        &self,
+        outgoing: Outgoing,
+        into: Option<&mut dyn Sink>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let Outgoing { request, upload, timeout, body_bytes_max } = outgoing;
+        let request = if upload.is_empty() {
+            reqwest::Request::try_from(request)
+        } else {
+            reqwest::Request::try_from(streamed(request, upload))
+        };
+        let mut request = request.map_err(failure)?;
         *request.timeout_mut() = Some(timeout);
         let response = self.http.execute(request).await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, body_bytes_max).await?;
+        let body = match into {
+            Some(into) if status.is_success() => pour(response, into).await?,
+            _ => read_body(response, body_bytes_max).await?,
+        };
         let mut answer = http::Response::new(body);
         *answer.status_mut() = status;
         *answer.headers_mut() = headers;
@@ -81,9 +166,48 @@ impl ReqwestTransport {
     }
 }
 
+/// The request with its body and what follows it as one stream of known length.
+fn streamed(request: http::Request<Bytes>, upload: Vec<Content>) -> http::Request<reqwest::Body> {
+    let (mut head, body) = request.into_parts();
+    let first = Content::Bytes(body);
+    let len = upload.iter().fold(first.len(), |sum, part| sum.saturating_add(part.len()));
+    head.headers.insert(http::header::CONTENT_LENGTH, len.into());
+    let parts = futures_util::stream::iter([first].into_iter().chain(upload));
+    let pieces = parts.then(open_content).try_flatten();
+    http::Request::from_parts(head, reqwest::Body::wrap_stream(pieces))
+}
+
+type Pieces = futures_util::stream::BoxStream<'static, std::io::Result<Bytes>>;
+
+async fn open_content(content: Content) -> std::io::Result<Pieces> {
+    match content {
+        Content::Bytes(bytes) => Ok(futures_util::stream::once(async move { Ok(bytes) }).boxed()),
+        Content::File { path, len } => {
+            let file = tokio::fs::File::open(path).await?;
+            let file = tokio::io::AsyncReadExt::take(file, len);
+            Ok(tokio_util::io::ReaderStream::new(file).boxed())
+        }
+    }
+}
+
+async fn pour(mut response: reqwest::Response, into: &mut dyn Sink) -> Result<Bytes, TransportError> {
+    while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::NoAnswer(words(error)))? {
+        into.take(&chunk).map_err(TransportError::SinkRefused)?;
+    }
+    Ok(Bytes::new())
+}
+
 impl Transport for ReqwestTransport {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
-        Box::pin(self.exchange(outgoing))
+        Box::pin(self.exchange(outgoing, None))
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        outgoing: Outgoing,
+        into: &'a mut dyn Sink,
+    ) -> BoxFuture<'a, Result<http::Response<Bytes>, TransportError>> {
+        Box::pin(self.exchange(outgoing, Some(into)))
     }
 }
 
@@ -158,7 +282,8 @@ mod tests {
     async fn get(uri: &str) -> Result<http::Response<Bytes>, TransportError> {
         let request =
             http::Request::builder().uri(uri).header("authorization", "Bearer t").body(Bytes::new()).unwrap();
-        let outgoing = Outgoing { request, timeout: Duration::from_millis(300), body_bytes_max: 5 };
+        let outgoing =
+            Outgoing { request, upload: Vec::new(), timeout: Duration::from_millis(300), body_bytes_max: 5 };
         ReqwestTransport::new().unwrap().send(outgoing).await
     }
 

@@ -332,7 +332,10 @@ impl Bench {
 
     /// Does a write that must work.
     pub async fn apply(&self, intent: &Intent, author: Option<&RemoteId>) -> Applied {
-        self.desk.apply(self.call(), intent, author).await.unwrap_or_else(|why| panic!("{intent:?}: {why}"))
+        self.desk
+            .apply(self.call(), intent, author, &[])
+            .await
+            .unwrap_or_else(|why| panic!("{intent:?}: {why}"))
     }
 
     /// Looks for a lost write.
@@ -361,6 +364,7 @@ fn open_desk(
         base_url: net.world.base_url(&account()).unwrap(),
         webhook_secret: webhook_secret.map(Secret::new),
         settings: settings.clone(),
+        custom: Vec::new(),
     };
     match connector(name).open(setup, parts(net, clock, header)) {
         Ok(Opened::Helpdesk(desk)) => desk,
@@ -401,7 +405,12 @@ pub fn public(text: &str, mail: Mail) -> Message {
 
 /// Public words of anybody's.
 pub fn public_by(author: Person, text: &str, mail: Mail) -> PublicMessage {
-    PublicMessage { author, text: PublicText::shown_publicly(Body::inline(text)), mail }
+    PublicMessage {
+        author,
+        text: PublicText::shown_publicly(Body::inline(text)),
+        mail,
+        attachments: Vec::new(),
+    }
 }
 
 /// Public words of Ann's.
@@ -411,5 +420,9 @@ pub fn anns(text: &str) -> Message {
 
 /// A private note; `None` for our own words.
 pub fn private(text: &str, author: Option<Person>) -> Message {
-    Message::Private(PrivateMessage { author, text: PrivateText::new(Body::inline(text)) })
+    Message::Private(PrivateMessage {
+        author,
+        text: PrivateText::new(Body::inline(text)),
+        attachments: Vec::new(),
+    })
 }

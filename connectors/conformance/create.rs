@@ -19,7 +19,7 @@ pub fn mirror(name: &str, email: &str, opening: Option<&str>, op: &str) -> Inten
         (Field::Priority, Value::Priority(Some(Priority::High))),
         (Field::Tags, Value::Tags(["vip".to_owned(), "billing".to_owned()].into())),
     ]);
-    let ticket = NewTicket { requester, opening, fields };
+    let ticket = NewTicket { requester, opening, fields, follows: None, import: None };
     Intent::Create(Create { at: account(), ticket, key: OpKey::from(op) })
 }
 

@@ -30,7 +30,7 @@ pub async fn a_throttled_call_says_when(terms: &'static Terms) {
         let started = bench.now();
         bench.net.trouble(Some((Hits::Every, throttled())));
         let error = if write {
-            bench.desk.apply(bench.call_of(10), &note, None).await.unwrap_err()
+            bench.desk.apply(bench.call_of(10), &note, None, &[]).await.unwrap_err()
         } else {
             bench.desk.fetch_many(bench.call_of(10), std::slice::from_ref(&ticket)).await.unwrap_err()
         };
@@ -55,7 +55,7 @@ pub async fn a_throttled_call_waits_where_there_is_time(terms: &'static Terms) {
     bench.wait(120).await;
     let started = bench.now();
     bench.net.trouble(Some((Hits::NextWrite, throttled())));
-    bench.desk.apply(bench.call_of(200), &note, None).await.unwrap();
+    bench.desk.apply(bench.call_of(200), &note, None, &[]).await.unwrap();
     assert!(bench.now() >= started.plus(Duration::from_secs(30)));
     assert_eq!(bench.shown(&ticket).comments.len(), 2);
 }
@@ -89,7 +89,7 @@ pub async fn a_write_without_an_answer_is_unknown(terms: &'static Terms) {
         let ticket = bench.ticket("Hello");
         let note = update(&ticket, Fields::new(), Some(private("Words", None)), &format!("l{at}-1"));
         bench.net.trouble(Some((Hits::NextWrite, faults)));
-        let sent = bench.desk.apply(bench.call_of(120), &note, None).await;
+        let sent = bench.desk.apply(bench.call_of(120), &note, None, &[]).await;
         bench.net.trouble(None);
         assert!(matches!(sent, Err(Error::Unknown { .. })), "{sent:?}");
         assert_eq!(bench.shown(&ticket).comments.len(), 1 + done, "it is not sent again");
@@ -120,11 +120,11 @@ pub async fn a_refused_connection_is_no_unknown(terms: &'static Terms) {
     let note = update(&ticket, Fields::new(), Some(private("Words", None)), "l0-1");
     let refused = Faults { refused: 1_000, ..Faults::none() };
     bench.net.trouble(Some((Hits::EveryWrite, refused.clone())));
-    let sent = bench.desk.apply(bench.call_of(120), &note, None).await;
+    let sent = bench.desk.apply(bench.call_of(120), &note, None, &[]).await;
     assert!(matches!(sent, Err(Error::Transient { .. })), "{sent:?}");
     assert_eq!(bench.shown(&ticket).comments.len(), 1);
     bench.net.trouble(Some((Hits::NextWrite, refused)));
-    bench.desk.apply(bench.call_of(120), &note, None).await.unwrap();
+    bench.desk.apply(bench.call_of(120), &note, None, &[]).await.unwrap();
     assert_eq!(bench.shown(&ticket).comments.len(), 2);
 }
 
@@ -143,7 +143,7 @@ pub async fn an_unreadable_answer_is_named(terms: &'static Terms) {
         let comments = bench.desk.comments(bench.call_of(60), &ticket).await;
         assert!(matches!(comments, Err(Error::Malformed { .. })), "{body:?}: {comments:?}");
         let note = update(&ticket, Fields::new(), Some(private("Words", None)), "l0-1");
-        let sent = bench.desk.apply(bench.call_of(60), &note, None).await;
+        let sent = bench.desk.apply(bench.call_of(60), &note, None, &[]).await;
         assert!(matches!(sent, Err(Error::Unknown { .. })), "{body:?}: {sent:?}");
         bench.net.garble(None);
         bench.wait(60).await;

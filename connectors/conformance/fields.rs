@@ -162,7 +162,7 @@ pub async fn a_write_on_an_old_version_is_stale(terms: &'static Terms) {
             update.if_version = Some(version);
             Intent::Update(update)
         };
-        let old = bench.desk.apply(bench.call(), &tied(read, &format!("l{at}-1")), None).await;
+        let old = bench.desk.apply(bench.call(), &tied(read, &format!("l{at}-1")), None, &[]).await;
         let shown = bench.shown(&ticket);
         if bench.desk.capabilities().conditional_writes {
             assert_eq!(old.unwrap_err(), Error::Stale);
@@ -190,7 +190,7 @@ pub async fn a_write_on_a_deleted_ticket_fails(terms: &'static Terms) {
         update(&ticket, Fields::new(), Some(public("Words", Mail::Send)), "l0-3"),
     ];
     for write in writes {
-        let done = bench.desk.apply(bench.call(), &write, None).await;
+        let done = bench.desk.apply(bench.call(), &write, None, &[]).await;
         assert!(matches!(done, Err(Error::Gone)), "{done:?}");
     }
     assert_eq!(bench.shown(&ticket), before);

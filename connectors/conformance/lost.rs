@@ -37,7 +37,7 @@ pub async fn an_answer_to_a_creation_is_lost(terms: &'static Terms) {
             let author = creator(&bench, &intent).await;
             let sent_at = bench.now();
             bench.net.trouble(Some((hits, faults)));
-            let sent = bench.desk.apply(bench.call_of(120), &intent, author.as_ref()).await;
+            let sent = bench.desk.apply(bench.call_of(120), &intent, author.as_ref(), &[]).await;
             bench.net.trouble(None);
             bench.wait(60).await;
             assert_eq!(bench.sim(|sim| sim.tickets().len()), 1);
@@ -70,7 +70,7 @@ pub async fn an_answer_to_fields_is_lost(terms: &'static Terms) {
     let intent = update(&ticket, set.clone(), None, "l0-1");
     let sent_at = bench.now();
     bench.net.trouble(Some((Hits::EveryWrite, answers_lost())));
-    let sent = bench.desk.apply(bench.call_of(120), &intent, None).await;
+    let sent = bench.desk.apply(bench.call_of(120), &intent, None, &[]).await;
     bench.net.trouble(None);
     assert!(matches!(sent, Err(Error::Unknown { .. })), "{sent:?}");
     let found = bench.find(&intent, sent_at, &BTreeSet::new(), None).await.unwrap().expect("it is there");
@@ -101,7 +101,7 @@ async fn is_found(terms: &'static Terms, message: fn(&str) -> Message, by_ann: b
                 let intent = update(&ticket, set.clone(), Some(message(text)), &format!("l{at}-1"));
                 let sent_at = bench.now();
                 bench.net.trouble(Some((hits, faults.clone())));
-                let sent = bench.desk.apply(bench.call_of(120), &intent, author).await;
+                let sent = bench.desk.apply(bench.call_of(120), &intent, author, &[]).await;
                 bench.net.trouble(None);
                 assert!(matches!(sent, Err(Error::Unknown { .. })), "{sent:?}");
                 bench.wait(20).await;
@@ -159,7 +159,7 @@ pub async fn what_never_arrived_is_not_found(terms: &'static Terms) {
     for (intent, author) in rows {
         let sent_at = bench.now();
         bench.net.trouble(Some((Hits::EveryWrite, requests_lost())));
-        let sent = bench.desk.apply(bench.call_of(300), &intent, author).await;
+        let sent = bench.desk.apply(bench.call_of(300), &intent, author, &[]).await;
         bench.net.trouble(None);
         assert!(matches!(sent, Err(Error::Unknown { .. } | Error::Transient { .. })), "{intent:?} {sent:?}");
         let found = bench.find(&intent, sent_at, &BTreeSet::new(), author).await.unwrap();

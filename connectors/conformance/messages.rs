@@ -229,11 +229,11 @@ pub async fn a_private_note_is_rewritten(terms: &'static Terms) {
     let Message::Private(PrivateMessage { text, .. }) = private("A longer note\nof two lines", None) else {
         panic!("it is private")
     };
-    let message = PrivateMessage { author: None, text };
+    let message = PrivateMessage { author: None, text, attachments: Vec::new() };
     let edit = EditNote { at: key(&ticket), comment: comment.clone(), message, key: OpKey::from("l0-2") };
     bench.wait(2).await;
     let before = bench.shown(&ticket);
-    let edited = bench.desk.apply(bench.call(), &Intent::EditNote(edit), None).await;
+    let edited = bench.desk.apply(bench.call(), &Intent::EditNote(edit), None, &[]).await;
     let after = bench.shown(&ticket);
     if !bench.desk.capabilities().edits_private_notes {
         assert!(matches!(edited, Err(Error::Refused { .. })), "{edited:?}");

@@ -153,7 +153,13 @@ fn open_source(
     header: Secret,
 ) -> Arc<dyn ContextSource> {
     let base_url = world.base_url(&account()).unwrap();
-    let setup = AccountSetup { id: account(), base_url, webhook_secret: None, settings: settings.clone() };
+    let setup = AccountSetup {
+        id: account(),
+        base_url,
+        webhook_secret: None,
+        settings: settings.clone(),
+        custom: Vec::new(),
+    };
     match connector(name).open(setup, parts(net, clock, header)) {
         Ok(Opened::ContextSource(source)) => source,
         Ok(Opened::Helpdesk(_)) => panic!("{name} is no context source"),

@@ -183,7 +183,7 @@ fn open_with_settings(
     settings: Json,
 ) -> String {
     let base_url = "https://desk.sim".parse().unwrap();
-    let setup = AccountSetup { id: account(), base_url, webhook_secret: None, settings };
+    let setup = AccountSetup { id: account(), base_url, webhook_secret: None, settings, custom: Vec::new() };
     match connector.open(setup, parts(net, clock, Secret::new("x"))) {
         Ok(Opened::Helpdesk(_) | Opened::ContextSource(_)) => panic!("it opens"),
         Err(bad) => bad.to_string(),

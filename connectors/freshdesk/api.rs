@@ -199,6 +199,9 @@ impl Mapping {
                     ("priority", priority_id(priority.unwrap_or(self.settings.default_priority)).into())
                 }
                 (_, Value::Tags(tags)) => ("tags", serde_json::json!(tags)),
+                (_, Value::StatusDetail { .. } | Value::Choice(_) | Value::Time(_) | Value::Typed(_)) => {
+                    continue;
+                }
             };
             body.insert(key, value);
         }

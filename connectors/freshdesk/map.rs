@@ -86,6 +86,8 @@ impl Mapping {
             comment_count: None,
             marker: self.marker(ticket),
             created_at: ticket.created_at.moment().unwrap_or(updated_at),
+            follows: None,
+            rating: None,
         })))
     }
 
@@ -119,7 +121,8 @@ impl Mapping {
 
     /// What Freshdesk will show after it is sent these fields. Idempotent.
     pub fn normalize(&self, fields: &Fields) -> Fields {
-        fields.iter().map(|(field, value)| (*field, self.normal(value))).collect()
+        let held = fields.iter().filter(|(field, _)| super::FIELDS.contains(field));
+        held.map(|(field, value)| (*field, self.normal(value))).collect()
     }
 
     fn normal(&self, value: &Value) -> Value {
@@ -130,7 +133,8 @@ impl Mapping {
                 Value::Priority(Some(priority.unwrap_or(self.settings.default_priority)))
             }
             Value::Tags(tags) => Value::Tags(shown_tags(tags)),
-            Value::Owner(owner) => Value::Owner(owner.clone()),
+            Value::StatusDetail { status, .. } => Value::Status(self.shown_status(*status)),
+            Value::Owner(_) | Value::Choice(_) | Value::Time(_) | Value::Typed(_) => value.clone(),
         }
     }
 
@@ -226,6 +230,8 @@ fn description(ticket: &wire::Ticket) -> Result<Option<Comment>, String> {
         text: PublicText::shown_publicly(Body::inline(&text)),
         at: ticket.created_at.moment().ok_or("created_at: not a time")?,
         mailed: ticket.source.whole() == Some(SOURCE_OUTBOUND),
+        attachments: Vec::new(),
+        redacted: false,
     })))
 }
 
@@ -238,10 +244,25 @@ fn comment(ticket: &wire::Ticket, conversation: &wire::Conversation) -> Result<C
     let author = author(ticket, conversation);
     let source = conversation.source.whole();
     if conversation.private.flag() || source == Some(CONVERSATION_FORWARD) {
-        return Ok(Comment::Private(PrivateComment { id, author, text: PrivateText::new(body), at }));
+        return Ok(Comment::Private(PrivateComment {
+            id,
+            author,
+            text: PrivateText::new(body),
+            at,
+            attachments: Vec::new(),
+            redacted: false,
+        }));
     }
     let mailed = author.role == Role::Agent && delivered(conversation, source);
-    Ok(Comment::Public(PublicComment { id, author, text: PublicText::shown_publicly(body), at, mailed }))
+    Ok(Comment::Public(PublicComment {
+        id,
+        author,
+        text: PublicText::shown_publicly(body),
+        at,
+        mailed,
+        attachments: Vec::new(),
+        redacted: false,
+    }))
 }
 
 /// Whether Freshdesk has brought an agent's public words to the customer: it

@@ -25,16 +25,17 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{
-    Comment, Fetched, Fields, Person, RemoteId, Timestamp,
+    Attachment, Comment, Fetched, Field, Fields, Person, RemoteId, Timestamp,
     intent::{Applied, Intent},
 };
 
 use self::{desk::Desk, map::Mapping, settings::Settings};
 use crate::{
-    client::{Client, ClientParts},
+    client::{Client, ClientParts, Quota},
     contract::{
-        AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Changes, Connector, Delivery,
-        Feed, FeedStart, Helpdesk, Opened, Probe, Result, WebhookError,
+        AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Catalog, Changes, Connector,
+        Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Sink, Supply,
+        WebhookError,
     },
     sim::{SimSetup, VendorSim},
 };
@@ -44,6 +45,10 @@ pub struct Freshdesk;
 
 /// The registry's entry.
 pub static FRESHDESK: Freshdesk = Freshdesk;
+
+/// The fields that are shown and taken beside custom ones.
+const FIELDS: [Field; 6] =
+    [Field::Subject, Field::Status, Field::Priority, Field::Tags, Field::Assignee, Field::Group];
 
 impl Connector for Freshdesk {
     fn name(&self) -> &'static str {
@@ -77,6 +82,15 @@ impl Helpdesk for Desk {
             creates_as_author: false,
             feed_blind_spot: feed::BLIND_SPOT,
             message_bytes_max: self.mapping.settings.message_bytes_max,
+            fields: &FIELDS,
+            attachment_bytes_max: 0,
+            attachments_max: 0,
+            hides_messages: false,
+            redacts_messages: false,
+            rewrites_messages: false,
+            imports_history: false,
+            follows_up: false,
+            deletes: false,
             lookups_max: 3,
             lookup_wait: Duration::from_secs(10),
             // Freshdesk sends again after any failure: in 5, 30 and 60 minutes.
@@ -109,8 +123,44 @@ impl Helpdesk for Desk {
         call: Call,
         intent: &'a Intent,
         author: Option<&'a RemoteId>,
+        _files: &'a [Supply],
     ) -> BoxFuture<'a, Result<Applied>> {
         Box::pin(self.write(call, intent, author))
+    }
+
+    fn download<'a>(
+        &'a self,
+        call: Call,
+        _ticket: &'a RemoteId,
+        attachment: &'a Attachment,
+        into: &'a mut dyn Sink,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.client.download(call, &attachment.at, 20 * 1024 * 1024, into).await })
+    }
+
+    fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>> {
+        Box::pin(async move {
+            let page = self.read_feed(call, feed::TICKETS, from).await?;
+            Ok(History {
+                rows: page.rows,
+                comments: Vec::new(),
+                next: page.next,
+                more: page.more,
+                total: None,
+            })
+        })
+    }
+
+    fn catalog(&self, _call: Call) -> BoxFuture<'_, Result<Catalog>> {
+        Box::pin(async { Ok(Catalog::default()) })
+    }
+
+    fn provision<'a>(&'a self, _call: Call, _item: &'a Provision) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async { Err(Error::Refused { why: "it cannot be made by handoffd".to_owned() }) })
+    }
+
+    fn quota(&self) -> Quota {
+        self.client.quota()
     }
 
     fn find_applied<'a>(&'a self, call: Call, lost: Attempted<'a>) -> BoxFuture<'a, Result<Option<Applied>>> {

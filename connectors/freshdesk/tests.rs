@@ -105,6 +105,7 @@ fn desk_with(settings: Json) -> (Desk, Arc<Script>) {
         base_url: "https://acme.freshdesk.test".parse().unwrap(),
         webhook_secret: None,
         settings,
+        custom: Vec::new(),
     };
     (open(setup, http).unwrap(), script)
 }
@@ -133,7 +134,7 @@ fn public(text: &str, mail: Mail) -> Message {
 
 fn public_message(text: &str, mail: Mail) -> PublicMessage {
     let text = PublicText::shown_publicly(Body::inline(text));
-    PublicMessage { author: Person::customer("Ann", "ann@example.test"), text, mail }
+    PublicMessage { author: Person::customer("Ann", "ann@example.test"), text, mail, attachments: Vec::new() }
 }
 
 fn private(text: &str, author: Option<Person>) -> Message {
@@ -141,7 +142,7 @@ fn private(text: &str, author: Option<Person>) -> Message {
 }
 
 fn note(text: &str, author: Option<Person>) -> PrivateMessage {
-    PrivateMessage { author, text: PrivateText::new(Body::inline(text)) }
+    PrivateMessage { author, text: PrivateText::new(Body::inline(text)), attachments: Vec::new() }
 }
 
 fn update(set: Fields, message: Option<Message>) -> Intent {

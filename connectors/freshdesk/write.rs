@@ -37,6 +37,9 @@ impl Desk {
             Intent::Create(create) => self.create(call, create).await,
             Intent::Update(update) => self.update(call, update, author).await,
             Intent::EditNote(edit) => self.edit_note(call, edit).await,
+            Intent::Amend(_) | Intent::Delete(_) => {
+                Err(Error::Refused { why: "it is not done at Freshdesk".to_owned() })
+            }
         }
     }
 
@@ -55,6 +58,7 @@ impl Desk {
             version: shown.as_ref().map(|shown| shown.version),
             shown,
             comment: create.ticket.opening.as_ref().map(|_| RemoteId::from(DESCRIPTION)),
+            imported: Vec::new(),
         })
     }
 
@@ -76,7 +80,13 @@ impl Desk {
             // written twice: the fields stay as the vendor has them, which the next read shows.
             Err(Error::Refused { why }) => {
                 tracing::warn!(ticket = %update.at, why, "Added the message, but Freshdesk refuses the fields.");
-                Ok(Applied { ticket: update.at.clone(), version: None, shown: None, comment: Some(comment) })
+                Ok(Applied {
+                    ticket: update.at.clone(),
+                    version: None,
+                    shown: None,
+                    comment: Some(comment),
+                    imported: Vec::new(),
+                })
             }
             Err(error) => {
                 Err(Error::Unknown { why: format!("the message is there, the fields are not: {error}") })
@@ -91,7 +101,8 @@ impl Desk {
         set: &Fields,
         comment: Option<RemoteId>,
     ) -> Result<Applied> {
-        let mut applied = Applied { ticket: at.clone(), version: None, shown: None, comment };
+        let mut applied =
+            Applied { ticket: at.clone(), version: None, shown: None, comment, imported: Vec::new() };
         if set.is_empty() {
             return Ok(applied);
         }
@@ -118,6 +129,7 @@ impl Desk {
             Intent::Create(create) => self.find_created(call, create).await,
             Intent::Update(update) => self.find_update(call, update, &lost).await,
             Intent::EditNote(edit) => self.find_edit(call, edit).await,
+            Intent::Amend(_) | Intent::Delete(_) => Ok(None),
         }
     }
 
@@ -159,7 +171,7 @@ impl Desk {
         match comment {
             comment if set => {
                 let version = shown.as_ref().map(|shown| shown.version);
-                Ok(Some(Applied { ticket: update.at.clone(), version, shown, comment }))
+                Ok(Some(Applied { ticket: update.at.clone(), version, shown, comment, imported: Vec::new() }))
             }
             Some(comment) => self.set_fields_after(call, update, comment).await.map(Some),
             None => Ok(None),
@@ -209,7 +221,13 @@ impl Desk {
 }
 
 fn edited(edit: &EditNote) -> Applied {
-    Applied { ticket: edit.at.clone(), version: None, shown: None, comment: Some(edit.comment.clone()) }
+    Applied {
+        ticket: edit.at.clone(),
+        version: None,
+        shown: None,
+        comment: Some(edit.comment.clone()),
+        imported: Vec::new(),
+    }
 }
 
 /// Notes in a customer's name are theirs; where Freshdesk kept us as the

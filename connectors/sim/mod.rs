@@ -6,8 +6,10 @@
 pub mod faults;
 pub mod world;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use handoffd_core::{Priority, RemoteId, Status, Timestamp};
+use handoffd_core::{Field, FieldKind, Priority, RemoteId, Status, Timestamp, Typed, Value};
 use serde::{Deserialize, Serialize};
 
 /// What a simulator is started with.
@@ -103,6 +105,118 @@ pub enum HumanAct {
         /// The ticket.
         ticket: RemoteId,
     },
+    /// Somebody writes with markup and files.
+    SayRich {
+        /// The ticket.
+        ticket: RemoteId,
+        /// Who.
+        who: Who,
+        /// The message, HTML as that person's editor makes it. `cid:NAME` as an image's source
+        /// stands for the file of that name, shown inline.
+        html: String,
+        /// Whether the customer can read it.
+        public: bool,
+        /// The files on it.
+        files: Vec<SimFile>,
+    },
+    /// An agent sets the type, the due time, the addresses in copy or the requester
+    /// ([`Field::Type`], [`Field::DueAt`], [`Field::Ccs`], [`Field::Requester`]).
+    /// Refused where the vendor has no such field or value.
+    SetField {
+        /// The ticket.
+        ticket: RemoteId,
+        /// Which field.
+        field: Field,
+        /// The new value.
+        value: Value,
+    },
+    /// An admin makes a custom ticket field. Answers with the vendor's name or id of it.
+    MakeField {
+        /// What people see.
+        title: String,
+        /// What it holds.
+        kind: FieldKind,
+        /// Its options.
+        options: Vec<String>,
+    },
+    /// An agent fills in a custom field.
+    SetCustom {
+        /// The ticket.
+        ticket: RemoteId,
+        /// The vendor's name or id of the field.
+        native: String,
+        /// The new value; `None` empties it.
+        value: Option<Typed>,
+    },
+    /// An admin makes a custom status. Answers with the vendor's id of it. Refused where there are none.
+    MakeStatus {
+        /// What people see.
+        label: String,
+        /// Its category.
+        status: Status,
+    },
+    /// An agent sets a custom status.
+    SetStatusDetail {
+        /// The ticket.
+        ticket: RemoteId,
+        /// The vendor's id of the status.
+        native: String,
+    },
+    /// An agent hides a public comment from the customer. Refused where nobody can.
+    Hide {
+        /// The ticket.
+        ticket: RemoteId,
+        /// The comment.
+        comment: RemoteId,
+    },
+    /// An agent takes a comment's content out for good. Refused where nobody can.
+    Redact {
+        /// The ticket.
+        ticket: RemoteId,
+        /// The comment.
+        comment: RemoteId,
+    },
+    /// An agent rewrites a comment. Refused where nobody can.
+    Edit {
+        /// The ticket.
+        ticket: RemoteId,
+        /// The comment.
+        comment: RemoteId,
+        /// The new text, plain.
+        text: String,
+    },
+    /// An agent merges the ticket into another of the same requester.
+    Merge {
+        /// The ticket that ends.
+        ticket: RemoteId,
+        /// The ticket that goes on.
+        into: RemoteId,
+    },
+    /// An agent marks the ticket as spam. Refused where there is no such thing.
+    Spam {
+        /// The ticket.
+        ticket: RemoteId,
+    },
+    /// The customer says what they think of the help they got.
+    Rate {
+        /// The ticket.
+        ticket: RemoteId,
+        /// From 0, the worst on the vendor's scale, to 100, the best.
+        percent: u8,
+        /// What they write with it.
+        comment: Option<String>,
+    },
+}
+
+/// A file that a person attaches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimFile {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// One request that the vendor sends to us.
@@ -144,8 +258,24 @@ pub struct ShownTicket {
     pub requester: String,
     /// The assignee: `bot`, an agent's first name, or nothing.
     pub assignee: Option<String>,
-    /// Deleted at the vendor.
+    /// Deleted at the vendor, or spam.
     pub deleted: bool,
+    /// The type.
+    pub kind: Option<String>,
+    /// When it is due.
+    pub due_at: Option<Timestamp>,
+    /// The addresses in copy, folded, sorted.
+    pub ccs: Vec<String>,
+    /// The custom fields that are not empty, by the vendor's name or id, in words.
+    pub custom: BTreeMap<String, String>,
+    /// The vendor's id of the custom status, if it is not the category's own.
+    pub status_detail: Option<String>,
+    /// The ticket that it was merged into.
+    pub merged_into: Option<RemoteId>,
+    /// The closed ticket that it follows up.
+    pub follows: Option<RemoteId>,
+    /// When it was made, as the vendor shows it.
+    pub created_at: Timestamp,
     /// The conversation from the first message on, oldest first.
     pub comments: Vec<ShownComment>,
 }
@@ -161,6 +291,14 @@ pub struct ShownComment {
     pub by_customer: bool,
     /// The text as shown, tags of markup removed.
     pub text: String,
+    /// The HTML as shown; empty where there is none.
+    pub html: String,
+    /// Whose name stands on it.
+    pub author: String,
+    /// When, as the vendor shows it.
+    pub at: Timestamp,
+    /// The files on it.
+    pub files: Vec<SimFile>,
 }
 
 /// A vendor in memory.

@@ -342,7 +342,8 @@ impl Transport for SimNet {
 
 impl World {
     async fn send(&self, outgoing: Outgoing) -> Came {
-        let Outgoing { request, timeout, body_bytes_max } = outgoing;
+        let (timeout, body_bytes_max) = (outgoing.timeout, outgoing.body_bytes_max);
+        let request = outgoing.gathered().await?;
         let clock = &self.shared.clock;
         let deadline = clock.now().plus(timeout);
         let (account, fate) = self.draw(&request)?;

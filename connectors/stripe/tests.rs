@@ -427,6 +427,7 @@ impl World {
             base_url: "https://api.stripe.example".parse().unwrap(),
             webhook_secret: None,
             settings,
+            custom: Vec::new(),
         };
         let Ok(Opened::ContextSource(source)) = STRIPE.open(setup, parts) else {
             panic!("it opens as a source")

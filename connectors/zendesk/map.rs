@@ -65,6 +65,8 @@ pub fn row(ticket: &wire::Ticket, people: &People, reading: Reading<'_>) -> Resu
         comment_count: None,
         marker: ticket.external_id.as_deref().and_then(marker),
         created_at: moment(ticket.created_at.as_deref()).unwrap_or(updated_at),
+        follows: None,
+        rating: None,
     })))
 }
 
@@ -161,7 +163,8 @@ fn tags<'a>(texts: impl IntoIterator<Item = &'a String>, quiet: &str) -> BTreeSe
 /// new ticket is made new. Only Zendesk has `New`, and no update can bring a
 /// ticket back to it, so an update that asks for it writes `open`.
 pub fn normalize(fields: &Fields, settings: &Settings) -> Fields {
-    fields.iter().map(|(field, value)| (*field, normal(value, settings))).collect()
+    let held = fields.iter().filter(|(field, _)| super::FIELDS.contains(field));
+    held.map(|(field, value)| (*field, normal(value, settings))).collect()
 }
 
 fn normal(value: &Value, settings: &Settings) -> Value {
@@ -170,7 +173,13 @@ fn normal(value: &Value, settings: &Settings) -> Value {
         Value::Status(Status::Closed) => Value::Status(Status::Solved),
         Value::Status(Status::OnHold) if !settings.has_hold_status => Value::Status(Status::Open),
         Value::Tags(texts) => Value::Tags(tags(texts, &settings.quiet_tag)),
-        Value::Status(_) | Value::Priority(_) | Value::Owner(_) => value.clone(),
+        Value::StatusDetail { status, .. } => normal(&Value::Status(*status), settings),
+        Value::Status(_)
+        | Value::Priority(_)
+        | Value::Owner(_)
+        | Value::Choice(_)
+        | Value::Time(_)
+        | Value::Typed(_) => value.clone(),
     }
 }
 
@@ -195,9 +204,24 @@ pub fn comments(
         let body = Body::inline(&text.replace("&nbsp;", " "));
         comments.push(if comment.public == Some(true) {
             let mailed = settings.mails_public_replies && author.role == Role::Agent;
-            Comment::Public(PublicComment { id, author, text: PublicText::shown_publicly(body), at, mailed })
+            Comment::Public(PublicComment {
+                id,
+                author,
+                text: PublicText::shown_publicly(body),
+                at,
+                mailed,
+                attachments: Vec::new(),
+                redacted: false,
+            })
         } else {
-            Comment::Private(PrivateComment { id, author, text: PrivateText::new(body), at })
+            Comment::Private(PrivateComment {
+                id,
+                author,
+                text: PrivateText::new(body),
+                at,
+                attachments: Vec::new(),
+                redacted: false,
+            })
         });
     }
     comments
@@ -233,6 +257,7 @@ pub fn write_fields(write: &mut body::TicketWrite, set: &Fields, creating: bool)
             (_, Value::Tags(tags)) => write.tags = Some(tags.iter().cloned().collect()),
             (Field::Group, Value::Owner(owner)) => write.group_id = Some(owner_json(owner.as_ref())),
             (_, Value::Owner(owner)) => write.assignee_id = Some(owner_json(owner.as_ref())),
+            (_, Value::StatusDetail { .. } | Value::Choice(_) | Value::Time(_) | Value::Typed(_)) => {}
         }
     }
 }

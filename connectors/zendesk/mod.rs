@@ -24,15 +24,16 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{
-    Comment, Fetched, Fields, Person, RemoteId, Timestamp,
+    Attachment, Comment, Fetched, Field, Fields, Person, RemoteId, Timestamp,
     intent::{Applied, Intent},
 };
 
 use crate::{
-    client::{Client, ClientParts},
+    client::{Client, ClientParts, Quota},
     contract::{
-        AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Changes, Connector, Delivery,
-        Feed, FeedStart, Helpdesk, Opened, Probe, Result, Secret, WebhookError,
+        AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Catalog, Changes, Connector,
+        Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Secret, Sink,
+        Supply, WebhookError,
     },
     sim::{SimSetup, VendorSim},
 };
@@ -49,6 +50,10 @@ pub const TICKETS: Feed = Feed("tickets");
 
 /// A body holds about 64 KiB; the rest is room for what Zendesk adds.
 const MESSAGE_BYTES_MAX: usize = 60 * 1_024;
+
+/// The fields that are shown and taken beside custom ones.
+const FIELDS: [Field; 6] =
+    [Field::Subject, Field::Status, Field::Priority, Field::Tags, Field::Assignee, Field::Group];
 
 impl Connector for Zendesk {
     fn name(&self) -> &'static str {
@@ -93,6 +98,15 @@ impl Helpdesk for Adapter {
             creates_as_author: true,
             feed_blind_spot: Duration::from_secs(60),
             message_bytes_max: MESSAGE_BYTES_MAX,
+            fields: &FIELDS,
+            attachment_bytes_max: 0,
+            attachments_max: 0,
+            hides_messages: false,
+            redacts_messages: false,
+            rewrites_messages: false,
+            imports_history: false,
+            follows_up: false,
+            deletes: false,
             lookups_max: 5,
             lookup_wait: Duration::from_secs(15),
             // 409 is sent again up to three times; a 500 loses the event.
@@ -125,8 +139,44 @@ impl Helpdesk for Adapter {
         call: Call,
         intent: &'a Intent,
         author: Option<&'a RemoteId>,
+        _files: &'a [Supply],
     ) -> BoxFuture<'a, Result<Applied>> {
         Box::pin(self.write(call, intent, author))
+    }
+
+    fn download<'a>(
+        &'a self,
+        call: Call,
+        _ticket: &'a RemoteId,
+        attachment: &'a Attachment,
+        into: &'a mut dyn Sink,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.http.download(call, &attachment.at, 20 * 1024 * 1024, into).await })
+    }
+
+    fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>> {
+        Box::pin(async move {
+            let page = self.read_changes(call, from).await?;
+            Ok(History {
+                rows: page.rows,
+                comments: Vec::new(),
+                next: page.next,
+                more: page.more,
+                total: None,
+            })
+        })
+    }
+
+    fn catalog(&self, _call: Call) -> BoxFuture<'_, Result<Catalog>> {
+        Box::pin(async { Ok(Catalog::default()) })
+    }
+
+    fn provision<'a>(&'a self, _call: Call, _item: &'a Provision) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async { Err(Error::Refused { why: "it cannot be made by handoffd".to_owned() }) })
+    }
+
+    fn quota(&self) -> Quota {
+        self.http.quota()
     }
 
     fn find_applied<'a>(&'a self, call: Call, lost: Attempted<'a>) -> BoxFuture<'a, Result<Option<Applied>>> {

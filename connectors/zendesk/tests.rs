@@ -97,6 +97,7 @@ fn adapter_with(script: &Arc<Script>, settings: serde_json::Value) -> Adapter {
         base_url: "https://acme.zendesk.test".parse().unwrap(),
         webhook_secret: Some(Secret::new("hush")),
         settings,
+        custom: Vec::new(),
     };
     let parts = ClientParts {
         transport: script.clone(),
@@ -132,12 +133,12 @@ fn zoe() -> Person {
 }
 
 fn reply(author: Person, mail: Mail) -> Option<Message> {
-    Some(Message::Public(PublicMessage { author, text: text("Use water."), mail }))
+    Some(Message::Public(PublicMessage { author, text: text("Use water."), mail, attachments: Vec::new() }))
 }
 
 fn note() -> Option<Message> {
     let text = PrivateText::new(Body::inline("Handed over."));
-    Some(Message::Private(PrivateMessage { author: None, text }))
+    Some(Message::Private(PrivateMessage { author: None, text, attachments: Vec::new() }))
 }
 
 fn create() -> Create {
@@ -146,8 +147,9 @@ fn create() -> Create {
         (Field::Status, Value::Status(Status::New)),
         (Field::Tags, tags(&["fire"])),
     ]);
-    let opening = PublicMessage { author: zoe(), text: text("It burns."), mail: Mail::Silent };
-    let ticket = NewTicket { requester: zoe(), opening: Some(opening), fields };
+    let opening =
+        PublicMessage { author: zoe(), text: text("It burns."), mail: Mail::Silent, attachments: Vec::new() };
+    let ticket = NewTicket { requester: zoe(), opening: Some(opening), fields, follows: None, import: None };
     Create { at: AccountId::from("zd"), ticket, key: KEY.into() }
 }
 

@@ -43,6 +43,9 @@ impl Adapter {
             Intent::EditNote(_) => {
                 Err(Error::Refused { why: "Zendesk cannot rewrite a private note".to_owned() })
             }
+            Intent::Amend(_) | Intent::Delete(_) => {
+                Err(Error::Refused { why: "it is not done at Zendesk".to_owned() })
+            }
         }
     }
 
@@ -140,7 +143,7 @@ impl Adapter {
         match lost.intent {
             Intent::Create(create) => self.look_for_ticket(call, create).await,
             Intent::Update(update) => self.look_for_audit(call, update, lost.sent_at).await,
-            Intent::EditNote(_) => Ok(None),
+            Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => Ok(None),
         }
     }
 
@@ -205,6 +208,7 @@ fn applied(raw: RawTicket, comment: Option<RemoteId>) -> Applied {
         version: Some(observed.version),
         shown: Some(observed),
         comment,
+        imported: Vec::new(),
     }
 }
 

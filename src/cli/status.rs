@@ -49,7 +49,7 @@ async fn asked(config: &Config) -> Result<Option<StatusReport>, Failure> {
         .header("authorization", format!("Bearer {token}"))
         .body(bytes::Bytes::new())
         .map_err(|error| Failure::Other(error.into()))?;
-    let outgoing = Outgoing { request, timeout: WAIT, body_bytes_max: BODY_BYTES_MAX };
+    let outgoing = Outgoing { request, upload: Vec::new(), timeout: WAIT, body_bytes_max: BODY_BYTES_MAX };
     let Ok(response) = outside()?.transport.send(outgoing).await else { return Ok(None) };
     match response.status().as_u16() {
         200 => Ok(Some(serde_json::from_slice(response.body())?)),

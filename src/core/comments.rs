@@ -137,8 +137,8 @@ fn take_unknown(link: &mut Link, ticket: &TicketKey, comment: &Comment, decision
 /// The digest under which a body is remembered.
 pub(crate) fn digest(body: &Body) -> String {
     match body {
-        Body::Inline(text) => text_digest(text),
-        Body::Blob { hash, .. } => hash.clone(),
+        Body::Inline(text) | Body::Rich { text, .. } => text_digest(text),
+        Body::Blob { hash, .. } | Body::RichBlob { hash, .. } => hash.clone(),
     }
 }
 
@@ -228,7 +228,12 @@ pub(crate) fn message(
         Comment::Public(public) if copy.public => {
             let unheard = !public.mailed && public.author.role != Role::Customer;
             let mail = if unheard && *account == policy.customer_facing { Mail::Send } else { Mail::Silent };
-            Message::Public(PublicMessage { author: public.author.clone(), text: public.text.clone(), mail })
+            Message::Public(PublicMessage {
+                author: public.author.clone(),
+                text: public.text.clone(),
+                mail,
+                attachments: Vec::new(),
+            })
         }
         Comment::Public(public) => private(&public.author, public.text.clone().into()),
         Comment::Private(note) => private(&note.author, note.text.clone()),
@@ -236,7 +241,7 @@ pub(crate) fn message(
 }
 
 fn private(author: &crate::model::person::Person, text: PrivateText) -> Message {
-    Message::Private(PrivateMessage { author: Some(author.clone()), text })
+    Message::Private(PrivateMessage { author: Some(author.clone()), text, attachments: Vec::new() })
 }
 
 /// The number of the copy that a write carries to a ticket.
@@ -252,6 +257,7 @@ pub(crate) fn opening(comment: &Comment) -> Option<PublicMessage> {
             author: public.author.clone(),
             text: public.text.clone(),
             mail: Mail::Silent,
+            attachments: Vec::new(),
         }),
         Comment::Private(_) => None,
     }

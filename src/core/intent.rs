@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    comment::{Message, PrivateMessage, PublicMessage},
+    comment::{Body, Carried, Message, PrivateMessage, PublicMessage},
     ids::{AccountId, OpKey, RemoteId, TicketKey},
     person::Person,
     ticket::{Fields, Observed, Version},
+    time::Timestamp,
 };
 
 /// One write at one helpdesk. Committed before its first byte is sent.
@@ -19,6 +20,10 @@ pub enum Intent {
     Update(Update),
     /// Rewrite a private note of ours.
     EditNote(EditNote),
+    /// Change a mirrored message that stands there already.
+    Amend(Amend),
+    /// Delete a ticket whose original is deleted. Only where the link group says so.
+    Delete(Delete),
 }
 
 /// A ticket to be made.
@@ -39,8 +44,36 @@ pub struct NewTicket {
     pub requester: Person,
     /// The first message; `None` when the conversation has no public one yet.
     pub opening: Option<PublicMessage>,
-    /// Subject, status, priority and tags, as this vendor will show them.
+    /// Its fields, as this vendor will show them.
     pub fields: Fields,
+    /// The closed ticket there that this one follows up.
+    #[serde(default)]
+    pub follows: Option<RemoteId>,
+    /// The history that the ticket is made with, where the vendor imports history.
+    #[serde(default)]
+    pub import: Option<Import>,
+}
+
+/// A ticket's past, written with its creation: nobody is mailed, no rule runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// When the original was made.
+    pub created_at: Timestamp,
+    /// When the opening was written.
+    pub opening_at: Timestamp,
+    /// What was said after the opening, oldest first.
+    pub messages: Vec<Imported>,
+}
+
+/// One message of a ticket's past.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The message; always silent.
+    pub message: Message,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Its number in the link.
+    pub number: u64,
 }
 
 /// A change of one ticket. Only what changed is in it.
@@ -72,6 +105,40 @@ pub struct EditNote {
     pub key: OpKey,
 }
 
+/// A mirrored message is to follow what became of its original.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amend {
+    /// On which ticket.
+    pub at: TicketKey,
+    /// Which comment there.
+    pub comment: RemoteId,
+    /// What is to happen to it.
+    pub change: Amendment,
+    /// The marker.
+    pub key: OpKey,
+}
+
+/// What becomes of a mirrored message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Amendment {
+    /// The customer is to see it no more: its original was made private.
+    Hide(PrivateMessage),
+    /// Its content goes for good: its original was redacted.
+    Redact,
+    /// It says something else: its original was edited.
+    Rewrite(Message),
+}
+
+/// A ticket to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delete {
+    /// Which ticket.
+    pub at: TicketKey,
+    /// The marker.
+    pub key: OpKey,
+}
+
 impl Intent {
     /// The marker by which it is found again.
     pub fn key(&self) -> &OpKey {
@@ -79,6 +146,38 @@ impl Intent {
             Self::Create(create) => &create.key,
             Self::Update(update) => &update.key,
             Self::EditNote(edit) => &edit.key,
+            Self::Amend(amend) => &amend.key,
+            Self::Delete(delete) => &delete.key,
+        }
+    }
+
+    /// Every text that it carries, the opening first.
+    pub fn bodies_mut(&mut self) -> Vec<&mut Body> {
+        match self {
+            Self::Create(create) => {
+                let opening = create.ticket.opening.iter_mut().map(|opening| opening.text.body_mut());
+                let past = create.ticket.import.iter_mut().flat_map(|import| &mut import.messages);
+                opening.chain(past.map(|one| one.message.body_mut())).collect()
+            }
+            Self::Update(update) => update.message.iter_mut().map(Message::body_mut).collect(),
+            Self::EditNote(edit) => vec![edit.message.text.body_mut()],
+            Self::Amend(amend) => match &mut amend.change {
+                Amendment::Hide(note) => vec![note.text.body_mut()],
+                Amendment::Rewrite(message) => vec![message.body_mut()],
+                Amendment::Redact => Vec::new(),
+            },
+            Self::Delete(_) => Vec::new(),
+        }
+    }
+
+    /// The files that it carries: an update's message, a creation's opening.
+    pub fn attachments(&self) -> &[Carried] {
+        match self {
+            Self::Create(create) => {
+                create.ticket.opening.as_ref().map_or(&[], |opening| &opening.attachments)
+            }
+            Self::Update(update) => update.message.as_ref().map_or(&[], Message::attachments),
+            Self::EditNote(_) | Self::Amend(_) | Self::Delete(_) => &[],
         }
     }
 
@@ -88,6 +187,8 @@ impl Intent {
             Self::Create(create) => &create.at,
             Self::Update(update) => &update.at.account,
             Self::EditNote(edit) => &edit.at.account,
+            Self::Amend(amend) => &amend.at.account,
+            Self::Delete(delete) => &delete.at.account,
         }
     }
 
@@ -97,6 +198,8 @@ impl Intent {
             Self::Create(_) => None,
             Self::Update(update) => Some(&update.at),
             Self::EditNote(edit) => Some(&edit.at),
+            Self::Amend(amend) => Some(&amend.at),
+            Self::Delete(delete) => Some(&delete.at),
         }
     }
 }
@@ -114,6 +217,8 @@ pub enum Outcome {
     Lost,
     /// The vendor refuses it; the words are for an admin.
     Refused(String),
+    /// The ticket is closed for good and takes no writes: the conversation goes on in a follow-up.
+    Closed,
 }
 
 /// A write that is at the vendor.
@@ -125,6 +230,10 @@ pub struct Applied {
     pub version: Option<Version>,
     /// What the vendor showed in its answer, if it did.
     pub shown: Option<Observed>,
-    /// The id of the message that was added, or of the creation's opening.
+    /// The id of the message that was added, or of the creation's opening; after
+    /// an amendment the id that the message has now, if it changed.
     pub comment: Option<RemoteId>,
+    /// The ids of an import's messages, in its order; empty where the answer does not tell.
+    #[serde(default)]
+    pub imported: Vec<RemoteId>,
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{
     ids::{AccountId, CommentKey, GroupId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
     person::Person,
-    ticket::{Field, Fields, Value, Version},
+    ticket::{Field, Fields, Rating, Value, Version},
     time::Timestamp,
 };
 
@@ -80,6 +80,9 @@ pub struct Side {
     pub standing: Standing,
     /// Why nothing is written to this side, until it changes at the vendor.
     pub parked: Option<String>,
+    /// What the customer thought of the help they got there.
+    #[serde(default)]
+    pub rating: Option<Rating>,
 }
 
 /// Whether a side's ticket is still there.
@@ -89,8 +92,10 @@ pub enum Standing {
     /// It is.
     #[default]
     Live,
-    /// Deleted or spam at the vendor. Never propagated.
+    /// Deleted or spam at the vendor.
     Gone,
+    /// Closed for good: it takes no writes. Its follow-up, if there is one, is another side.
+    Closed,
 }
 
 /// Every comment of a conversation, by number, in the order in which they were taken in.

@@ -89,7 +89,7 @@ impl Ground<'_> {
 
 /// Whether a link group may keep a field in step at all.
 pub(crate) fn is_synced(field: Field) -> bool {
-    Field::SYNCED.contains(&field)
+    field.may_be_synced()
 }
 
 /// Sets or clears `behind` for one field of one side, by its shadow.

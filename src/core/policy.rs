@@ -22,6 +22,19 @@ pub struct SyncPolicy {
     pub routes: Vec<Route>,
     /// Whether private notes are mirrored (as private notes).
     pub private_notes: bool,
+    /// What becomes of a mirror whose original is deleted.
+    pub deletions: Deletions,
+}
+
+/// What becomes of a mirror whose original is deleted or spam.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deletions {
+    /// It stays, and is kept in step no more with what is gone.
+    #[default]
+    Keep,
+    /// It is deleted too, where the vendor can.
+    Propagate,
 }
 
 /// What an account can do, as far as decisions need it.
@@ -33,6 +46,29 @@ pub struct AccountPolicy {
     pub writes_armed: bool,
     /// Tickets may be made.
     pub creates_armed: bool,
+    /// What can be done to messages and tickets there.
+    pub can: Can,
+}
+
+/// What a helpdesk can do beyond fields and messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Can {
+    /// Hide a message from the customer after it was written.
+    pub hide: bool,
+    /// Take a message's content out for good.
+    pub redact: bool,
+    /// Rewrite a message of ours.
+    pub rewrite: bool,
+    /// Make a ticket with its history.
+    pub import: bool,
+    /// Follow up a closed ticket by a new one.
+    pub follow_up: bool,
+    /// Delete a ticket.
+    pub delete: bool,
+    /// The longest attachment in bytes; 0: none.
+    pub attachment_bytes_max: u64,
+    /// The most attachments of one message.
+    pub attachments_max: usize,
 }
 
 /// How one field travels in a link group.

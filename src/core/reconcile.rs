@@ -250,7 +250,7 @@ impl<'a> Planner<'a> {
             side.standing = Standing::Live;
             side.comments_seen = None;
             self.plan.decisions.push(Decision::Back { ticket: ticket.clone() });
-            for field in Field::SYNCED {
+            for (field, _) in self.ground.fields() {
                 refresh_behind(&mut self.plan.link, ticket, field, self.ground);
             }
         }
@@ -316,7 +316,7 @@ impl<'a> Planner<'a> {
             message
         });
         self.plan.decisions.push(Decision::Create { at: mirror.at.clone(), key: key.clone() });
-        let ticket = NewTicket { requester, opening, fields };
+        let ticket = NewTicket { requester, opening, fields, follows: None, import: None };
         self.plan.intents.push(Intent::Create(Create { at: mirror.at, ticket, key }));
     }
 

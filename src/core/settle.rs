@@ -58,6 +58,8 @@ pub fn settle(
         Intent::Create(create) => settling.create(create, outcome),
         Intent::Update(update) => settling.update(update, outcome),
         Intent::EditNote(edit) => settling.edit_note(&edit.at, outcome),
+        Intent::Amend(amend) => settling.edit_note(&amend.at, outcome),
+        Intent::Delete(delete) => settling.edit_note(&delete.at, outcome),
     }
     settling.out
 }
@@ -96,6 +98,8 @@ fn add_ours(link: &mut Link, update: &Update, place: Place, at: Timestamp) {
     link.next_copy += 1;
 }
 
+const CLOSED: &str = "the ticket is closed and takes no writes";
+
 struct Settling<'a> {
     out: Settled,
     ground: Ground<'a>,
@@ -123,6 +127,13 @@ impl Settling<'_> {
                 self.forget_shown(update);
                 let reason = "it was sent and not answered, and was not found when looked for";
                 self.park_message(update, reason);
+            }
+            Outcome::Closed => {
+                self.park_message(update, CLOSED);
+                if was_out && !update.set.is_empty() {
+                    self.take_back(update);
+                    self.park_side(update, CLOSED);
+                }
             }
             Outcome::Refused(reason) => {
                 self.park_message(update, reason);
@@ -290,6 +301,7 @@ impl Settling<'_> {
             Outcome::Lost => {
                 self.park_create(create, "it was sent and not answered, and was not found when looked for")
             }
+            Outcome::Closed => self.park_create(create, CLOSED),
             Outcome::Refused(reason) => self.park_create(create, reason),
         }
     }
@@ -323,7 +335,7 @@ impl Settling<'_> {
             (None, Some(comment)) => add_filler(link, create, ticket, comment),
             (None, None) => {}
         }
-        for field in Field::SYNCED {
+        for (field, _) in self.ground.fields() {
             refresh_behind(link, ticket, field, self.ground);
         }
         self.out.decisions.push(Decision::Created { ticket: ticket.clone() });

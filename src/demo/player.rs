@@ -169,7 +169,8 @@ impl Player {
     }
 
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
-        let outgoing = Outgoing { request, timeout: PATIENCE, body_bytes_max: 1024 * 1024 };
+        let outgoing =
+            Outgoing { request, upload: Vec::new(), timeout: PATIENCE, body_bytes_max: 1024 * 1024 };
         Ok(self.outside.transport.send(outgoing).await?)
     }
 }

@@ -174,6 +174,7 @@ impl Desk {
             conditional_writes: self.capabilities.conditional_writes,
             writes_armed,
             creates_armed: writes_armed && armed(Disarms::Creates),
+            can: handoffd_core::policy::Can::default(),
         }
     }
 }

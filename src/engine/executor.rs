@@ -84,7 +84,7 @@ impl Inner {
     ) -> Result<Step, Fault> {
         let sent_at = self.now();
         self.note_sent(intent.key(), sent_at);
-        match desk.helpdesk.apply(call, intent, author).await {
+        match desk.helpdesk.apply(call, intent, author, &[]).await {
             Ok(applied) => {
                 self.parts.metrics.wrote(&desk.id, "applied");
                 Ok(Step::Settle(Outcome::Applied(Box::new(applied))))
@@ -159,7 +159,7 @@ impl Inner {
     async fn after_error(&self, desk: &Desk, row: &IntentRow, error: Error, looking: bool) -> Step {
         let capability = match row.intent {
             Intent::Create(_) => Disarms::Creates,
-            Intent::Update(_) | Intent::EditNote(_) => Disarms::Writes,
+            Intent::Update(_) | Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => Disarms::Writes,
         };
         self.learn(desk, &error, capability).await;
         self.parts.metrics.wrote(&desk.id, outcome_word(&error));
@@ -181,6 +181,7 @@ impl Inner {
                 }
                 Error::Gone => return Step::Gone,
                 Error::Stale => return Step::Stale,
+                Error::Closed => return Step::Settle(Outcome::Closed),
                 _ => {}
             }
         }
@@ -253,7 +254,7 @@ fn repeatable(intent: &Intent) -> bool {
     match intent {
         Intent::Create(_) => false,
         Intent::Update(update) => update.message.is_none(),
-        Intent::EditNote(_) => true,
+        Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => true,
     }
 }
 
@@ -267,7 +268,7 @@ fn customer_who_speaks<'a>(desk: &Desk, intent: &'a Intent) -> Option<&'a Person
             .map(|opening| &opening.author)
             .filter(|author| author.role == Role::Customer),
         Intent::Update(update) => update.message.as_ref().and_then(customer_of),
-        Intent::Create(_) | Intent::EditNote(_) => None,
+        Intent::Create(_) | Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => None,
     }
 }
 
@@ -278,7 +279,7 @@ fn marked(intent: &Intent) -> bool {
     match intent {
         Intent::Create(_) => true,
         Intent::Update(Update { message: Some(Message::Private(note)), .. }) => note.author.is_none(),
-        Intent::Update(_) | Intent::EditNote(_) => false,
+        Intent::Update(_) | Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => false,
     }
 }
 
@@ -316,7 +317,7 @@ fn failure_of(error: &Error) -> Failure {
         Error::Unauthorized { .. } => Failure::Unauthorized,
         Error::Forbidden { .. } => Failure::Forbidden,
         Error::Malformed { .. } => Failure::Malformed,
-        Error::Refused { .. } | Error::CursorRefused { .. } => Failure::Refused,
+        Error::Refused { .. } | Error::CursorRefused { .. } | Error::Closed => Failure::Refused,
     }
 }
 
@@ -330,6 +331,7 @@ fn outcome_word(error: &Error) -> &'static str {
         Error::Unauthorized { .. } => "unauthorized",
         Error::Forbidden { .. } => "forbidden",
         Error::Malformed { .. } => "malformed",
+        Error::Closed => "closed",
         Error::Refused { .. } | Error::CursorRefused { .. } => "refused",
     }
 }
@@ -340,6 +342,7 @@ pub(super) fn describe(outcome: &Outcome) -> String {
         Outcome::Applied(applied) => describe_applied(applied),
         Outcome::NotApplied => "not applied; decided again".to_owned(),
         Outcome::Lost => "sent, not answered and not found; never sent again".to_owned(),
+        Outcome::Closed => "the ticket is closed".to_owned(),
         Outcome::Refused(why) => format!("refused: {why}"),
     }
 }

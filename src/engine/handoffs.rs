@@ -324,7 +324,7 @@ impl Inner {
         let can_edit = desk.is_some_and(|desk| desk.capabilities.edits_private_notes);
         if let Some(comment) = edit.filter(|_| can_edit) {
             let briefing = compose_briefing(&package, limits, self.now());
-            let message = PrivateMessage { author: None, text: briefing.text };
+            let message = PrivateMessage { author: None, text: briefing.text, attachments: Vec::new() };
             return Ok(Some(Intent::EditNote(EditNote { at: record.ticket.clone(), comment, message, key })));
         }
         let late = compose_late(&package, limits, self.now());
@@ -371,6 +371,7 @@ impl Inner {
             Outcome::NotApplied if gone => Settled::Refused("the ticket is gone".to_owned()),
             Outcome::NotApplied => Settled::NotApplied,
             Outcome::Lost => Settled::Lost,
+            Outcome::Closed => Settled::Refused("the ticket is closed and takes no writes".to_owned()),
             Outcome::Refused(why) => Settled::Refused(why.clone()),
         };
         let is_late = stored.late_key.as_ref() == Some(key);
@@ -508,7 +509,8 @@ fn name_write(sign: &Sign, record: &Handoff) -> Option<Write> {
 }
 
 fn note(at: TicketKey, briefing: Briefing, key: OpKey) -> Intent {
-    let message = Message::Private(PrivateMessage { author: None, text: briefing.text });
+    let message =
+        Message::Private(PrivateMessage { author: None, text: briefing.text, attachments: Vec::new() });
     Intent::Update(Update { at, set: BTreeMap::new(), message: Some(message), if_version: None, key })
 }
 

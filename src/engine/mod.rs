@@ -273,6 +273,7 @@ impl Inner {
             fields: config.field_rules(),
             routes: config.route_rules(),
             private_notes: config.private_notes,
+            deletions: handoffd_core::policy::Deletions::Keep,
         })
     }
 }

@@ -177,6 +177,13 @@ impl Engine {
                 commit.jobs.push(self.ticket_job(&ticket, "poll", due).await);
                 self.views.keep(ticket.clone(), Fetched::Gone(ticket));
             }
+            FeedRow::Moved { from, to } => {
+                commit.jobs.push(self.ticket_job(&from, "poll", due).await);
+                self.views.keep(from.clone(), Fetched::MovedTo { from, to });
+            }
+            FeedRow::Rated { ticket, .. } => {
+                commit.jobs.push(self.ticket_job(&ticket, "poll", due).await);
+            }
             FeedRow::Unreadable { id, what } => {
                 commit.writes.extend(self.park_row(desk, feed, id.as_ref(), &what).await);
             }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use handoffd_connectors::contract::{Disarms, Lane};
 use handoffd_core::{Body, Fetched, Handoff, LinkId, RemoteId, TicketKey};
 
-use super::{Desk, Engine, bodies::body_of, poller::account_prefix};
+use super::{Desk, Engine, poller::account_prefix};
 use crate::store::{
     Commit, Key, ReadError, Write,
     blobs::BlobHash,
@@ -115,14 +115,20 @@ impl Engine {
         let store = &*self.parts.store;
         let all = Key(Vec::new());
         let mut keep = BTreeSet::new();
-        let mut named = |body: Option<&Body>| {
-            if let Some(Body::Blob { hash, .. }) = body {
-                keep.extend(BlobHash::try_from(hash.clone()));
+        let mut named = |body: Option<&Body>| match body {
+            Some(Body::Blob { hash, .. }) => keep.extend(BlobHash::try_from(hash.clone())),
+            Some(Body::RichBlob { hash, html_hash, .. }) => {
+                keep.extend(
+                    [hash, html_hash].map(|hash| BlobHash::try_from(hash.clone())).into_iter().flatten(),
+                );
             }
+            Some(Body::Inline(_) | Body::Rich { .. }) | None => {}
         };
         let intents = tables::read_all::<tables::IntentRow>(store, tables::INTENTS, &all, usize::MAX).await;
-        for (_, row) in intents.map_err(|error| error.to_string())? {
-            named(body_of(&row.value.intent));
+        for (_, mut row) in intents.map_err(|error| error.to_string())? {
+            for body in row.value.intent.bodies_mut() {
+                named(Some(body));
+            }
         }
         let handoffs = tables::read_all::<Handoff>(store, tables::HANDOFFS, &all, usize::MAX).await;
         for (_, row) in handoffs.map_err(|error| error.to_string())? {

@@ -493,7 +493,7 @@ mod tests {
         let briefing = Update {
             at: ticket.clone(),
             set: Fields::new(),
-            message: Some(Message::Private(PrivateMessage { author: None, text })),
+            message: Some(Message::Private(PrivateMessage { author: None, text, attachments: Vec::new() })),
             if_version: None,
             key: OpKey::new("h1-briefing"),
         };

@@ -54,6 +54,18 @@ pub(super) fn act(world: &mut World, act: HumanAct, now: Timestamp) -> Result<i6
             world.set_deleted(id, true, now);
             Ok(id)
         }
+        HumanAct::SayRich { .. }
+        | HumanAct::SetField { .. }
+        | HumanAct::MakeField { .. }
+        | HumanAct::SetCustom { .. }
+        | HumanAct::MakeStatus { .. }
+        | HumanAct::SetStatusDetail { .. }
+        | HumanAct::Hide { .. }
+        | HumanAct::Redact { .. }
+        | HumanAct::Edit { .. }
+        | HumanAct::Merge { .. }
+        | HumanAct::Spam { .. }
+        | HumanAct::Rate { .. } => Err("nobody can do this here".to_owned()),
     }
 }
 
@@ -192,6 +204,14 @@ pub(super) fn shown(world: &World, ticket: &Ticket) -> ShownTicket {
         assignee,
         deleted: ticket.deleted_at.is_some(),
         comments: comments(world, ticket),
+        ccs: Vec::new(),
+        created_at: Timestamp::default(),
+        custom: std::collections::BTreeMap::new(),
+        due_at: None,
+        follows: None,
+        kind: None,
+        merged_into: None,
+        status_detail: None,
     }
 }
 
@@ -201,12 +221,20 @@ fn comments(world: &World, ticket: &Ticket) -> Vec<ShownComment> {
         public: true,
         by_customer: world.contacts.contains_key(&ticket.fields.requester_id),
         text: html::to_text(&ticket.fields.description),
+        at: Timestamp::default(),
+        author: String::new(),
+        files: Vec::new(),
+        html: String::new(),
     };
     let said = ticket.conversations.iter().map(|said| ShownComment {
         id: RemoteId::from(said.id),
         public: !said.private,
         by_customer: said.incoming && !world.agents.contains_key(&said.user_id),
         text: html::to_text(&said.body),
+        at: Timestamp::default(),
+        author: String::new(),
+        files: Vec::new(),
+        html: String::new(),
     });
     std::iter::once(opening).chain(said).collect()
 }

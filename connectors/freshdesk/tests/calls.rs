@@ -33,6 +33,8 @@ fn told(changes: &Changes) -> Vec<String> {
     let line = |row: &FeedRow| match row {
         FeedRow::Changed(observed) => observed.ticket.id.to_string(),
         FeedRow::Gone(key) => format!("{} gone", key.id),
+        FeedRow::Moved { from, to } => format!("{} is {}", from.id, to.id),
+        FeedRow::Rated { ticket, .. } => format!("{} rated", ticket.id),
         FeedRow::Unreadable { id, what } => format!("{} {what}", id.as_ref().map_or("?", RemoteId::as_str)),
     };
     changes.rows.iter().map(line).collect()
@@ -264,7 +266,7 @@ async fn the_message_goes_before_the_fields() {
     let (desk, script) = desk();
     script.expect(REPLY, 201, r#"{"id":9100}"#).expect(PUT, 200, put_answer());
     let both = update(pending(), Some(public("Hi", Mail::Send)));
-    let applied = desk.apply(call(), &both, None).await.unwrap();
+    let applied = desk.apply(call(), &both, None, &[]).await.unwrap();
     assert_eq!(applied.comment, Some(id("9100")));
     assert_eq!(applied.version, Some(Version(1_795_334_405_000)));
     assert_eq!(applied.shown.unwrap().fields[&Field::Status], Value::Status(Status::Pending));
@@ -276,19 +278,24 @@ async fn only_what_is_there_is_sent() {
     let (desk, script) = desk();
     script.expect(NOTES, 201, r#"{"id":9100}"#).expect(PUT, 200, "<html>");
     let message_only = update(Fields::new(), Some(private("psst", None)));
-    let applied = desk.apply(call(), &message_only, None).await.unwrap();
+    let applied = desk.apply(call(), &message_only, None, &[]).await.unwrap();
     assert_eq!((applied.comment, applied.version), (Some(id("9100")), None));
     let fields_only = update(subject("New"), None);
-    let applied = desk.apply(call(), &fields_only, None).await.unwrap();
+    let applied = desk.apply(call(), &fields_only, None, &[]).await.unwrap();
     assert_eq!(
         (applied.comment, applied.version, applied.shown),
         (None, None, None),
         "it was set all the same"
     );
     let nothing = update(Fields::new(), None);
-    let expected =
-        Applied { ticket: TicketKey::new("fd", "2345"), version: None, shown: None, comment: None };
-    assert_eq!(desk.apply(call(), &nothing, None).await.unwrap(), expected);
+    let expected = Applied {
+        ticket: TicketKey::new("fd", "2345"),
+        version: None,
+        shown: None,
+        comment: None,
+        imported: Vec::new(),
+    };
+    assert_eq!(desk.apply(call(), &nothing, None, &[]).await.unwrap(), expected);
     script.finish();
 }
 
@@ -307,7 +314,7 @@ async fn after_the_message_no_failure_makes_it_be_written_again() {
         let far = vec![("retry-after", "3600".to_owned())];
         script.expect(NOTES, 201, r#"{"id":9100}"#).expect_with(PUT, status, far, "");
         let both = update(pending(), Some(private("psst", None)));
-        let named = match desk.apply(call(), &both, None).await {
+        let named = match desk.apply(call(), &both, None, &[]).await {
             Ok(applied) => {
                 assert_eq!((applied.comment, applied.shown), (Some(id("9100")), None));
                 "applied".to_owned()
@@ -326,14 +333,16 @@ async fn before_the_message_failures_are_what_they_are() {
         let (desk, script) = desk();
         let far = vec![("retry-after", "3600".to_owned())];
         script.expect_with(REPLY, status, far, "");
-        let error =
-            desk.apply(call(), &update(pending(), Some(public("Hi", Mail::Send))), None).await.unwrap_err();
+        let error = desk
+            .apply(call(), &update(pending(), Some(public("Hi", Mail::Send))), None, &[])
+            .await
+            .unwrap_err();
         assert!(format!("{error:?}").starts_with(expected), "{status}: {error:?}");
         script.finish();
     }
     let (desk, script) = desk();
     script.expect(REPLY, 201, "<html>");
-    let written = desk.apply(call(), &update(pending(), Some(public("Hi", Mail::Send))), None).await;
+    let written = desk.apply(call(), &update(pending(), Some(public("Hi", Mail::Send))), None, &[]).await;
     assert!(matches!(written, Err(Error::Unknown { .. })), "it was written, nobody knows as what");
 }
 
@@ -420,6 +429,7 @@ async fn the_connector_opens_a_helpdesk() {
         base_url: "https://acme.freshdesk.test".parse().unwrap(),
         webhook_secret: None,
         settings,
+        custom: Vec::new(),
     };
     assert!(matches!(connector.open(setup(json!({})), http.clone()), Ok(Opened::Helpdesk(_))));
     let Err(error) = connector.open(setup(json!({"plan": "gold"})), http) else { panic!("opened") };

@@ -153,6 +153,8 @@ async fn a_lost_creation_is_found_by_its_marker() {
         requester: Person::customer("Ann", "ann@example.test"),
         opening: Some(opening),
         fields: Fields::new(),
+        follows: None,
+        import: None,
     };
     let create =
         |ticket| Intent::Create(Create { at: AccountId::from("fd"), ticket, key: OpKey::from("l0a1b2-0") });

@@ -59,6 +59,7 @@ fn bench() -> Bench {
         base_url: "https://acme.freshdesk.test".parse().unwrap(),
         webhook_secret: Some(Secret::new(SECRET)),
         settings,
+        custom: Vec::new(),
     };
     let Opened::Helpdesk(desk) = connector.open(setup, http).unwrap() else { panic!("it is a helpdesk") };
     Bench { desk, net }
@@ -224,10 +225,12 @@ async fn what_we_write_is_shown_as_normalized() {
             requester: Person::customer("Ann", "ann@example.test"),
             opening: Some(public_message("Hello,\n\n  it is <b>\n# broken", Mail::Silent)),
             fields: fields.clone(),
+            follows: None,
+            import: None,
         },
         key: OpKey::from("l0a1b2-0"),
     });
-    let made = bench.desk.apply(bench.call(), &create, None).await.unwrap();
+    let made = bench.desk.apply(bench.call(), &create, None, &[]).await.unwrap();
     let ticket = made.ticket.id.clone();
     let observed = bench.get(&ticket).await;
     assert_eq!(observed.marker, Some(OpKey::from("l0a1b2-0")));
@@ -242,25 +245,25 @@ async fn what_we_write_is_shown_as_normalized() {
     assert_eq!(observed.requester.unwrap().id.as_ref(), Some(&ann));
     let set = Fields::from([(Field::Status, Value::Status(Status::Solved)), (Field::Tags, tags(&["vip"]))]);
     let reply = bench.update(&ticket, set.clone(), Some(public("We fixed it", Mail::Send)));
-    let applied = bench.desk.apply(bench.call(), &reply, None).await.unwrap();
+    let applied = bench.desk.apply(bench.call(), &reply, None, &[]).await.unwrap();
     let observed = bench.get(&ticket).await;
     assert_eq!(applied.version, Some(observed.version));
     for (field, value) in set {
         assert_eq!(observed.fields.get(&field), Some(&value), "{field}");
     }
     let silent = bench.update(&ticket, Fields::new(), Some(public("From elsewhere", Mail::Silent)));
-    bench.desk.apply(bench.call(), &silent, None).await.unwrap();
+    bench.desk.apply(bench.call(), &silent, None, &[]).await.unwrap();
     let theirs = bench.update(&ticket, Fields::new(), Some(public("Thanks", Mail::Silent)));
-    bench.desk.apply(bench.call(), &theirs, Some(&ann)).await.unwrap();
+    bench.desk.apply(bench.call(), &theirs, Some(&ann), &[]).await.unwrap();
     let brief = bench.update(&ticket, Fields::new(), Some(private("Short", None)));
-    let brief = bench.desk.apply(bench.call(), &brief, None).await.unwrap();
+    let brief = bench.desk.apply(bench.call(), &brief, None, &[]).await.unwrap();
     let edit = Intent::EditNote(EditNote {
         at: brief.ticket,
         comment: brief.comment.unwrap(),
         message: note("Longer", None),
         key: OpKey::from("l0a1b2-9"),
     });
-    bench.desk.apply(bench.call(), &edit, None).await.unwrap();
+    bench.desk.apply(bench.call(), &edit, None, &[]).await.unwrap();
     assert_eq!(
         bench.told(&ticket).await,
         [
@@ -289,6 +292,8 @@ async fn lost_writes_are_found() {
             requester: Person::customer("Ann", "ann@example.test"),
             opening: None,
             fields: subject("Mirror"),
+            follows: None,
+            import: None,
         },
         key: OpKey::from("l0a1b2-0"),
     });
@@ -308,7 +313,7 @@ async fn lost_writes_are_found() {
         let before = bench.desk.find_applied(bench.call(), lost()).await.unwrap();
         assert!(before.is_none(), "it was not sent yet: {intent:?}");
         *bench.net.loses_write.lock().unwrap() = true;
-        let sent = bench.desk.apply(bench.call(), &intent, author).await;
+        let sent = bench.desk.apply(bench.call(), &intent, author, &[]).await;
         if let Err(error) = sent {
             assert!(matches!(error, crate::contract::Error::Unknown { .. }), "{error:?}");
             let found = bench.desk.find_applied(bench.call(), lost()).await.unwrap().expect("it was applied");

@@ -24,7 +24,7 @@ fn parts(ask: &Ask) -> (String, Kind, &str, u32, Json) {
 fn create(requester: Person, opening: Option<PublicMessage>, fields: Fields) -> Create {
     Create {
         at: AccountId::from("fd"),
-        ticket: NewTicket { requester, opening, fields },
+        ticket: NewTicket { requester, opening, fields, follows: None, import: None },
         key: OpKey::from("l0a1b2-0"),
     }
 }
@@ -226,6 +226,7 @@ fn text_that_was_put_aside_is_not_sent_as_nothing() {
     let aside = Message::Private(PrivateMessage {
         author: None,
         text: PrivateText::new(Body::Blob { hash: "00".to_owned(), len: 70_000 }),
+        attachments: Vec::new(),
     });
     let ask = api::message(&id("7"), &aside, None, &OpKey::from("k"));
     assert!(matches!(ask, Err(Error::Refused { .. })));

@@ -139,7 +139,8 @@ impl Bench {
 
     async fn get(&self, uri: &str) -> Came {
         let request = Request::get(uri).body(Bytes::new()).unwrap();
-        let outgoing = Outgoing { request, timeout: Duration::from_secs(10), body_bytes_max: 100 };
+        let outgoing =
+            Outgoing { request, upload: Vec::new(), timeout: Duration::from_secs(10), body_bytes_max: 100 };
         self.world.transport().send(outgoing).await
     }
 

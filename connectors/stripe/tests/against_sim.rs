@@ -52,7 +52,13 @@ impl Shop {
             authorizer: Arc::new(StaticAuthorizer(Secret::new(self.key(key)))),
         };
         let base_url = "https://api.stripe.example".parse().unwrap();
-        let setup = AccountSetup { id: "billing".into(), base_url, webhook_secret: None, settings };
+        let setup = AccountSetup {
+            id: "billing".into(),
+            base_url,
+            webhook_secret: None,
+            settings,
+            custom: Vec::new(),
+        };
         let Ok(Opened::ContextSource(source)) = STRIPE.open(setup, parts) else { panic!("it opens") };
         source
     }

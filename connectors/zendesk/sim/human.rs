@@ -44,6 +44,18 @@ impl Sim {
                 self.delete(id, &by(user, "web", now)).map_err(|refusal| refusal.text())?;
                 Ok(ticket)
             }
+            HumanAct::SayRich { .. }
+            | HumanAct::SetField { .. }
+            | HumanAct::MakeField { .. }
+            | HumanAct::SetCustom { .. }
+            | HumanAct::MakeStatus { .. }
+            | HumanAct::SetStatusDetail { .. }
+            | HumanAct::Hide { .. }
+            | HumanAct::Redact { .. }
+            | HumanAct::Edit { .. }
+            | HumanAct::Merge { .. }
+            | HumanAct::Spam { .. }
+            | HumanAct::Rate { .. } => Err("nobody can do this here".to_owned()),
         }
     }
 
@@ -154,6 +166,10 @@ impl Sim {
             public: comment.public,
             by_customer: !self.world.is_staff(comment.author),
             text: comment.body.clone(),
+            at: Timestamp::default(),
+            author: String::new(),
+            files: Vec::new(),
+            html: String::new(),
         };
         ShownTicket {
             id: RemoteId::from(ticket.id),
@@ -165,6 +181,14 @@ impl Sim {
             assignee,
             deleted: ticket.deleted.is_some(),
             comments: ticket.comments.iter().map(comment).collect(),
+            ccs: Vec::new(),
+            created_at: Timestamp::default(),
+            custom: std::collections::BTreeMap::new(),
+            due_at: None,
+            follows: None,
+            kind: None,
+            merged_into: None,
+            status_detail: None,
         }
     }
 }

@@ -32,7 +32,7 @@ fn brief(applied: handoffd_core::intent::Applied) -> (Option<String>, Option<Ver
 
 async fn apply(script: &Arc<Script>, intent: &Intent, author: Option<&str>) -> Found {
     let author = author.map(RemoteId::from);
-    let applied = adapter(script).apply(call(), intent, author.as_ref()).await;
+    let applied = adapter(script).apply(call(), intent, author.as_ref(), &[]).await;
     script.assert_done();
     applied.map(brief)
 }
@@ -167,7 +167,11 @@ async fn a_ticket_that_changed_is_stale() {
 #[tokio::test(start_paused = true)]
 async fn only_what_zendesk_would_mail_twice_is_hushed() {
     let private = || {
-        Message::Private(PrivateMessage { author: Some(agent()), text: PrivateText::new(Body::inline("n")) })
+        Message::Private(PrivateMessage {
+            author: Some(agent()),
+            text: PrivateText::new(Body::inline("n")),
+            attachments: Vec::new(),
+        })
     };
     // Who the message is by, the author's id here, the settings, and whether the tag goes along.
     let rows: Vec<(Option<Message>, Option<&str>, Json, bool)> = vec![
@@ -183,7 +187,7 @@ async fn only_what_zendesk_would_mail_twice_is_hushed() {
         let intent = Intent::Update(update(&[(Field::Tags, tags(&["fire"]))], message.clone(), None));
         let script = Script::new(vec![(PUT, gone_quiet())]);
         let author = author.map(RemoteId::from);
-        adapter_with(&script, settings).apply(call(), &intent, author.as_ref()).await.unwrap();
+        adapter_with(&script, settings).apply(call(), &intent, author.as_ref(), &[]).await.unwrap();
         let ticket = &script.bodies()[0]["ticket"];
         let carried = ticket["tags"].as_array().unwrap().contains(&json!("handoffd_quiet"));
         assert_eq!(carried, quiet, "row {index}");
@@ -198,7 +202,7 @@ async fn a_copied_in_customer_is_not_the_requester() {
     let script = Script::new(vec![(SHOW, ok_json(&shown(T0, &[]))), (PUT, gone_quiet())]);
     let adapter = adapter(&script);
     adapter.fetch_many(call(), &["155".into()]).await.unwrap();
-    adapter.apply(call(), &intent, Some(&"99".into())).await.unwrap();
+    adapter.apply(call(), &intent, Some(&"99".into()), &[]).await.unwrap();
     assert_eq!(script.bodies()[1]["ticket"]["tags"], json!(["fire", "handoffd_quiet"]));
     assert_eq!(script.bodies()[1]["ticket"]["comment"]["author_id"], 99);
 }
@@ -210,10 +214,10 @@ async fn a_quiet_tag_left_behind_goes_with_the_next_update() {
     let script = Script::new(vec![seen(), seen(), (PUT, gone_quiet()), (PUT, gone_quiet())]);
     let adapter = adapter(&script);
     adapter.fetch_many(call(), &["155".into()]).await.unwrap();
-    adapter.apply(call(), &intent, None).await.unwrap();
+    adapter.apply(call(), &intent, None, &[]).await.unwrap();
     assert_eq!(script.bodies()[2]["ticket"]["tags"], json!(["fire"]));
     assert_eq!(script.bodies()[2]["ticket"]["updated_stamp"], T0);
-    adapter.apply(call(), &intent, None).await.unwrap();
+    adapter.apply(call(), &intent, None, &[]).await.unwrap();
     assert_eq!(script.bodies()[3]["ticket"].get("tags"), None, "it is known to be off");
     script.assert_done();
 }
@@ -226,7 +230,11 @@ async fn refusals_say_why() {
     let edit = EditNote {
         at: TicketKey::new("zd", "155"),
         comment: "37".into(),
-        message: PrivateMessage { author: None, text: PrivateText::new(Body::inline("x")) },
+        message: PrivateMessage {
+            author: None,
+            text: PrivateText::new(Body::inline("x")),
+            attachments: Vec::new(),
+        },
         key: KEY.into(),
     };
     let edit = Intent::EditNote(edit);

@@ -25,6 +25,8 @@ async fn rows_are_read_one_by_one() {
     let words = |row: &FeedRow| match row {
         FeedRow::Changed(seen) => format!("changed {}", seen.ticket),
         FeedRow::Gone(ticket) => format!("gone {ticket}"),
+        FeedRow::Moved { from, to } => format!("moved {from} {to}"),
+        FeedRow::Rated { ticket, .. } => format!("rated {ticket}"),
         FeedRow::Unreadable { id, what } => {
             format!("unreadable {}: {what}", id.as_ref().map_or("?", RemoteId::as_str))
         }

@@ -136,6 +136,7 @@ fn open(name: &str, account: &AccountConfig, settings: &Table) -> Result<(), Str
         base_url: account.base_url.clone(),
         webhook_secret: None,
         settings: serde_json::to_value(settings).expect("a table is JSON"),
+        custom: Vec::new(),
     };
     let parts = ClientParts {
         transport: Arc::new(NoNet),

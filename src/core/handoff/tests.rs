@@ -61,6 +61,8 @@ fn view(fields: Fields) -> Observed {
         comment_count: None,
         marker: None,
         created_at: T0,
+        follows: None,
+        rating: None,
     }
 }
 

@@ -5,7 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ids::RemoteId, person::Person, time::Timestamp};
+use super::{
+    ids::{RemoteId, TicketKey},
+    person::Person,
+    time::Timestamp,
+};
 
 /// The text of a message: plain text, `\n` line ends.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,12 +17,30 @@ use super::{ids::RemoteId, person::Person, time::Timestamp};
 pub enum Body {
     /// The text itself.
     Inline(String),
+    /// Text with markup: what it says, and how it looks.
+    Rich {
+        /// The text alone: for digests, briefings and comparing.
+        text: String,
+        /// Canonical HTML: sanitised, links and lists kept, without images.
+        html: String,
+    },
     /// Text that was put aside because it is too long for a row.
     Blob {
         /// SHA-256 of the text, lower-case hex.
         hash: String,
         /// Length in bytes.
         len: u64,
+    },
+    /// Text with markup that was put aside.
+    RichBlob {
+        /// SHA-256 of the text, lower-case hex.
+        hash: String,
+        /// Length of the text in bytes.
+        len: u64,
+        /// SHA-256 of the HTML, lower-case hex.
+        html_hash: String,
+        /// Length of the HTML in bytes.
+        html_len: u64,
     },
 }
 
@@ -31,8 +53,24 @@ impl Body {
     /// The text if it is at hand.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Inline(text) => Some(text),
-            Self::Blob { .. } => None,
+            Self::Inline(text) | Self::Rich { text, .. } => Some(text),
+            Self::Blob { .. } | Self::RichBlob { .. } => None,
+        }
+    }
+
+    /// The canonical HTML if it has markup and is at hand.
+    pub fn html(&self) -> Option<&str> {
+        match self {
+            Self::Rich { html, .. } => Some(html),
+            Self::Inline(_) | Self::Blob { .. } | Self::RichBlob { .. } => None,
+        }
+    }
+
+    /// Text with canonical HTML beside it; plain if `html` is `None`.
+    pub fn rich(text: &str, html: Option<String>) -> Self {
+        match (Self::inline(text), html) {
+            (Self::Inline(text), Some(html)) => Self::Rich { text, html },
+            (body, _) => body,
         }
     }
 }
@@ -42,6 +80,10 @@ impl fmt::Debug for Body {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inline(text) => write!(out, "Inline({} bytes)", text.len()),
+            Self::Rich { text, html } => {
+                write!(out, "Rich({} bytes, {} bytes of HTML)", text.len(), html.len())
+            }
+            Self::RichBlob { hash, len, .. } => write!(out, "RichBlob({hash:.8}, {len} bytes)"),
             Self::Blob { hash, len } => write!(out, "Blob({hash:.8}, {len} bytes)"),
         }
     }
@@ -70,6 +112,11 @@ impl PublicText {
         &self.0
     }
 
+    /// The body, to be put aside or fetched back.
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.0
+    }
+
     /// The same message with its text put aside or fetched back.
     #[must_use]
     pub fn with_body(&self, body: Body) -> Self {
@@ -93,6 +140,11 @@ impl PrivateText {
         &self.0
     }
 
+    /// The body, to be put aside or fetched back.
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.0
+    }
+
     /// The same message with its text put aside or fetched back.
     #[must_use]
     pub fn with_body(&self, body: Body) -> Self {
@@ -104,6 +156,34 @@ impl From<PublicText> for PrivateText {
     fn from(text: PublicText) -> Self {
         Self(text.0)
     }
+}
+
+/// A file on a comment, as its helpdesk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its id at the helpdesk.
+    pub id: RemoteId,
+    /// The file's name.
+    pub name: String,
+    /// The media type that the helpdesk names; `application/octet-stream` when it names none.
+    pub content_type: String,
+    /// Its size in bytes, if told.
+    pub size: Option<u64>,
+    /// Whether it stands in the text as an image. It travels as a file all the same.
+    pub inline: bool,
+    /// Where it is to be had: an address that only the connector reads, and that may expire.
+    pub at: String,
+}
+
+/// A file that a message takes along: which one, of which ticket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Carried {
+    /// The ticket whose comment has it.
+    pub from: TicketKey,
+    /// The comment that has it.
+    pub comment: RemoteId,
+    /// The file.
+    pub attachment: Attachment,
 }
 
 /// A message that the customer can read.
@@ -119,6 +199,12 @@ pub struct PublicComment {
     pub at: Timestamp,
     /// Whether the helpdesk that shows it has mailed it to the customer itself.
     pub mailed: bool,
+    /// The files on it.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    /// Whether its content was taken out for good (redacted).
+    #[serde(default)]
+    pub redacted: bool,
 }
 
 /// A message that only agents can read.
@@ -132,6 +218,12 @@ pub struct PrivateComment {
     pub text: PrivateText,
     /// When, in the vendor's time.
     pub at: Timestamp,
+    /// The files on it.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    /// Whether its content was taken out for good (redacted).
+    #[serde(default)]
+    pub redacted: bool,
 }
 
 /// One message of a ticket, as its helpdesk shows it.
@@ -174,6 +266,22 @@ impl Comment {
         matches!(self, Self::Public(_))
     }
 
+    /// The files on it.
+    pub fn attachments(&self) -> &[Attachment] {
+        match self {
+            Self::Public(comment) => &comment.attachments,
+            Self::Private(comment) => &comment.attachments,
+        }
+    }
+
+    /// Whether its content was taken out for good.
+    pub fn is_redacted(&self) -> bool {
+        match self {
+            Self::Public(comment) => comment.redacted,
+            Self::Private(comment) => comment.redacted,
+        }
+    }
+
     /// What it says.
     pub fn body(&self) -> &Body {
         match self {
@@ -202,6 +310,9 @@ pub struct PublicMessage {
     pub text: PublicText,
     /// Whether the customer is to be mailed.
     pub mail: Mail,
+    /// The files that go with it.
+    #[serde(default)]
+    pub attachments: Vec<Carried>,
 }
 
 /// A private message to be written.
@@ -211,6 +322,9 @@ pub struct PrivateMessage {
     pub author: Option<Person>,
     /// What it says.
     pub text: PrivateText,
+    /// The files that go with it.
+    #[serde(default)]
+    pub attachments: Vec<Carried>,
 }
 
 /// A message to be written. Two types, so that no code can turn one into the other.
@@ -229,6 +343,22 @@ impl Message {
         match self {
             Self::Public(message) => message.text.body(),
             Self::Private(message) => message.text.body(),
+        }
+    }
+
+    /// What it says, to be put aside or fetched back.
+    pub fn body_mut(&mut self) -> &mut Body {
+        match self {
+            Self::Public(message) => message.text.body_mut(),
+            Self::Private(message) => message.text.body_mut(),
+        }
+    }
+
+    /// The files that go with it.
+    pub fn attachments(&self) -> &[Carried] {
+        match self {
+            Self::Public(message) => &message.attachments,
+            Self::Private(message) => &message.attachments,
         }
     }
 

@@ -126,6 +126,7 @@ impl Story {
                 version: Some(Version(self.version)),
                 shown: None,
                 comment: how.get(1).map(|id| RemoteId::from(*id)),
+                imported: Vec::new(),
             })),
         };
         let settled = settle(&self.link, &intent, &outcome, &self.policy, &Vendors);
@@ -147,7 +148,7 @@ impl Story {
         self.briefs += 1;
         let key = OpKey(format!("h{}", self.briefs));
         let text = PrivateText::new(Body::inline("facts"));
-        let message = Some(Message::Private(PrivateMessage { author: None, text }));
+        let message = Some(Message::Private(PrivateMessage { author: None, text, attachments: Vec::new() }));
         let at = ticket(name.trim_end_matches('?'));
         let update = Update { at, set: Default::default(), message, if_version: None, key };
         if !name.ends_with('?') {
@@ -165,11 +166,18 @@ fn comment(item: &str) -> Comment {
     let author = Person { role, ..Person::customer("Bo", "bo@example.org") };
     let (id, body, at) = (RemoteId::from(words[0]), Body::inline(words[1]), Timestamp(0));
     if has("note") {
-        return Comment::Private(PrivateComment { id, author, text: PrivateText::new(body), at });
+        return Comment::Private(PrivateComment {
+            id,
+            author,
+            text: PrivateText::new(body),
+            at,
+            attachments: Vec::new(),
+            redacted: false,
+        });
     }
     let text = PublicText::shown_publicly(body);
     let mailed = !has("unmailed") && !has("customer");
-    Comment::Public(PublicComment { id, author, text, at, mailed })
+    Comment::Public(PublicComment { id, author, text, at, mailed, attachments: Vec::new(), redacted: false })
 }
 
 fn show_intent(intent: &Intent) -> String {

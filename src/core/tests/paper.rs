@@ -258,7 +258,7 @@ impl World {
         let is_under_way = |intent: &Intent| match intent {
             Intent::Create(_) => true,
             Intent::Update(update) => update.set.contains_key(&field),
-            Intent::EditNote(_) => false,
+            Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => false,
         };
         let queued = self.queues.values().flatten().any(is_under_way);
         let sent = self.unsettled.iter().any(|sent| is_under_way(&sent.intent));
@@ -326,9 +326,24 @@ impl World {
         let body = Body::inline(text);
         desk.comments.push(if public {
             let text = PublicText::shown_publicly(body);
-            Comment::Public(PublicComment { id: id.clone(), author, text, at, mailed: true })
+            Comment::Public(PublicComment {
+                id: id.clone(),
+                author,
+                text,
+                at,
+                mailed: true,
+                attachments: Vec::new(),
+                redacted: false,
+            })
         } else {
-            Comment::Private(PrivateComment { id: id.clone(), author, text: PrivateText::new(body), at })
+            Comment::Private(PrivateComment {
+                id: id.clone(),
+                author,
+                text: PrivateText::new(body),
+                at,
+                attachments: Vec::new(),
+                redacted: false,
+            })
         });
         id
     }
@@ -494,14 +509,20 @@ impl World {
                 self.overwrite(key, &update.set, is_blind);
                 update.message.as_ref().map(|message| self.put_message(key, message))
             }
-            Intent::EditNote(_) => None,
+            Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => None,
         };
         self.changed(key);
         let desk = &self.desks[key];
         let mut shown = self.fresh(key, false);
         shown.read_by = ReadBy::Answer;
         let version = desk.answers.then_some(Version(desk.version));
-        Some(Applied { ticket: key.clone(), version, shown: desk.answers.then_some(shown), comment })
+        Some(Applied {
+            ticket: key.clone(),
+            version,
+            shown: desk.answers.then_some(shown),
+            comment,
+            imported: Vec::new(),
+        })
     }
 
     fn put_message(&mut self, key: &TicketKey, message: &Message) -> RemoteId {
@@ -572,7 +593,11 @@ impl World {
         let op = OpKey::from(format!("h{}-0", self.next()).as_str());
         let text = format!("briefing {op}");
         self.briefed.insert((key.clone(), text.clone()));
-        let note = PrivateMessage { author: None, text: PrivateText::new(Body::inline(&text)) };
+        let note = PrivateMessage {
+            author: None,
+            text: PrivateText::new(Body::inline(&text)),
+            attachments: Vec::new(),
+        };
         let message = Some(Message::Private(note));
         let update = Update { at: key.clone(), set: Fields::new(), message, if_version: None, key: op };
         self.link = note_leaves(&self.link, &update, Timestamp(self.now));

@@ -59,7 +59,12 @@ pub fn ticket(name: &str) -> TicketKey {
 /// Everything travels both ways, the newest wins, both vendors check conditions.
 pub fn policy(accounts: &[&str]) -> SyncPolicy {
     let ids: BTreeSet<AccountId> = accounts.iter().map(|name| AccountId::from(*name)).collect();
-    let account = AccountPolicy { conditional_writes: true, writes_armed: true, creates_armed: true };
+    let account = AccountPolicy {
+        conditional_writes: true,
+        writes_armed: true,
+        creates_armed: true,
+        can: handoffd_core::policy::Can::default(),
+    };
     let rule = FieldRule { from: ids.clone(), to: ids.clone(), conflict: ConflictRule::Newest };
     SyncPolicy {
         group: GroupId::from("g"),
@@ -68,11 +73,15 @@ pub fn policy(accounts: &[&str]) -> SyncPolicy {
         fields: Field::SYNCED.into_iter().map(|field| (field, rule.clone())).collect(),
         routes: Vec::new(),
         private_notes: true,
+        deletions: handoffd_core::policy::Deletions::Keep,
     }
 }
 
 fn field(name: &str) -> Field {
-    Field::ALL.into_iter().find(|field| field.name() == name).unwrap_or_else(|| panic!("no field {name}"))
+    Field::BUILT_IN
+        .into_iter()
+        .find(|field| field.name() == name)
+        .unwrap_or_else(|| panic!("no field {name}"))
 }
 
 fn value(field: Field, text: &str) -> Value {
@@ -83,6 +92,13 @@ fn value(field: Field, text: &str) -> Value {
         Field::Tags if text == "-" => Value::Tags(BTreeSet::new()),
         Field::Tags => Value::Tags(text.split(',').map(|tag| tag.replace('+', " ")).collect()),
         Field::Assignee | Field::Group => Value::Owner((text != "-").then(|| RemoteId::from(text))),
+        Field::Ccs if text == "-" => Value::Tags(BTreeSet::new()),
+        Field::Ccs => Value::Tags(text.split(',').map(str::to_owned).collect()),
+        Field::Type | Field::Requester | Field::Agent | Field::Team => {
+            Value::Choice((text != "-").then(|| text.to_owned()))
+        }
+        Field::DueAt => Value::Time(text.parse().ok().map(Timestamp)),
+        Field::Custom(_) => Value::text(text),
     }
 }
 
@@ -217,6 +233,8 @@ pub fn view_of(name: &str, version: i64, fields: Fields) -> Observed {
         comment_count: Some(0),
         marker: None,
         created_at: Timestamp(0),
+        follows: None,
+        rating: None,
     }
 }
 
@@ -265,7 +283,13 @@ fn outcome(at: &TicketKey, text: &str) -> Outcome {
             let seen = version.unwrap_or_default().0;
             let shown =
                 words.strip_prefix("shown ").map(|text| view_of(at.account.as_str(), seen, fields(text)));
-            Outcome::Applied(Box::new(Applied { ticket: at.clone(), version, shown, comment: None }))
+            Outcome::Applied(Box::new(Applied {
+                ticket: at.clone(),
+                version,
+                shown,
+                comment: None,
+                imported: Vec::new(),
+            }))
         }
     }
 }
@@ -376,6 +400,8 @@ fn show_intent(intent: &Intent) -> String {
             format!("update {} {}{condition}", update.at.account, show_fields(&update.set))
         }
         Intent::EditNote(edit) => format!("edit {}", edit.at),
+        Intent::Amend(amend) => format!("amend {}", amend.at),
+        Intent::Delete(delete) => format!("delete {}", delete.at),
     }
 }
 
