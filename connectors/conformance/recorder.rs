@@ -2,22 +2,29 @@
 
 use std::cell::RefCell;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Request;
 
 use super::Check;
+use crate::client::{Content, Outgoing};
 
 thread_local! {
     /// What was sent on this thread since somebody began to listen; `None` while nobody does.
     static SENT: RefCell<Option<Vec<Request<Bytes>>>> = const { RefCell::new(None) };
 }
 
-/// A request goes out on this thread.
-pub fn saw(request: &Request<Bytes>) {
+/// A request goes out on this thread, with what is uploaded behind its body.
+pub fn saw(outgoing: &Outgoing) {
     SENT.with_borrow_mut(|sent| {
-        if let Some(sent) = sent {
-            sent.push(request.clone());
+        let Some(sent) = sent else { return };
+        let mut body = BytesMut::from(&outgoing.request.body()[..]);
+        for part in &outgoing.upload {
+            match part {
+                Content::Bytes(bytes) => body.extend_from_slice(bytes),
+                Content::File { path, .. } => body.extend_from_slice(&std::fs::read(path).expect("a file")),
+            }
         }
+        sent.push(outgoing.request.clone().map(|_| body.freeze()));
     });
 }
 

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use tempfile::NamedTempFile;
 
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
@@ -90,6 +91,25 @@ fn resolved<'a>(root: &'a Json, mut at: &'a Json) -> &'a Json {
     at
 }
 
+/// An OpenAPI file without the schemas of its answers, for those who judge requests alone.
+pub fn without_answers(path: &Path) -> NamedTempFile {
+    let mut root = read(path);
+    let operations = root.get_mut("paths").and_then(Json::as_object_mut).into_iter().flatten();
+    for operation in operations.flat_map(|(_, path)| path.as_object_mut().into_iter().flatten()) {
+        let answers = operation.1.get_mut("responses").and_then(Json::as_object_mut);
+        for (_, answer) in answers.into_iter().flatten() {
+            *answer = json!({"description": "cut", "content": {"application/json": {"example": {}}}});
+        }
+    }
+    // What nothing names any more would be followed too.
+    if !root["paths"].to_string().contains("#/components/schemas") {
+        root["components"]["schemas"] = json!({});
+    }
+    let file = tempfile::Builder::new().suffix(".json").tempfile().expect("a temporary file");
+    fs::write(file.path(), root.to_string()).expect("a temporary file is written");
+    file
+}
+
 /// The entries of an object; of anything else none.
 pub fn entries(object: Option<&Json>) -> impl Iterator<Item = (&String, &Json)> {
     object.and_then(Json::as_object).into_iter().flatten()
@@ -107,8 +127,6 @@ pub fn files(folder: &Path) -> Vec<Sample> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

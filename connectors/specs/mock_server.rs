@@ -89,7 +89,8 @@ impl MockServer {
     pub async fn ask(&self, mut request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = format!("{}{path}", self.origin).parse().expect("an absolute URI");
-        let outgoing = Outgoing { request, timeout: ANSWER_MAX, body_bytes_max: BODY_BYTES_MAX };
+        let outgoing =
+            Outgoing { request, upload: Vec::new(), timeout: ANSWER_MAX, body_bytes_max: BODY_BYTES_MAX };
         self.http.send(outgoing).await.expect("the mock server answers")
     }
 }

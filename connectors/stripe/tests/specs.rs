@@ -13,6 +13,7 @@ const JUDGED: Judged = Judged {
     name: "stripe",
     file: "stripe/stripe.trimmed.json",
     sign_in: AuthMethod::ApiKey,
+    cut_answers: true,
     spelled: str::to_owned,
     exceptions: &[Exception {
         request: "GET /v1/products",
