@@ -6,12 +6,12 @@
 //! with one file, `tests/specs.rs`, that holds a [`requests::Judged`] and a
 //! [`bodies::Sampled`].
 
-//B pub mod bodies;
-//B pub mod canned;
+pub mod bodies;
+pub mod canned;
 pub mod description;
 pub mod mock_server;
-//B pub mod mutants;
-//B pub mod refusals;
+pub mod mutants;
+pub mod refusals;
 pub mod requests;
 pub mod spoken;
 

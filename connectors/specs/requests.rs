@@ -27,6 +27,9 @@ use crate::{
     sim::SimSetup,
 };
 
+/// What the mock server says of a path that the description lacks.
+const NO_PATH: &str = "NO_PATH_MATCHED_ERROR";
+
 /// How a vendor's requests are judged.
 pub struct Judged {
     /// The connector's name.
@@ -54,6 +57,9 @@ pub fn judge(judged: &Judged, checks: &[Check]) {
     let server = MockServer::start(&program, cut.as_ref().map_or(&*file, |cut| cut.path()));
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let nowhere = Request::get("http://mock.test/no/such/path").body(Bytes::new()).expect("a request");
+    let said = objections(&runtime.block_on(server.ask(nowhere)));
+    assert!(said.iter().any(|said| said.contains(NO_PATH)), "it objects to nothing: {said:?}");
     let mut verdicts = Vec::new();
     for mut request in requests {
         request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
@@ -99,7 +105,15 @@ fn kinds(sent: &[Request<Bytes>]) -> Vec<Request<Bytes>> {
 }
 
 fn without_numbers(text: &str) -> String {
-    text.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("0")
+    let mut short = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_ascii_digit() {
+            true if short.ends_with('0') => {}
+            true => short.push('0'),
+            false => short.push(c),
+        }
+    }
+    short
 }
 
 /// A body without what is free in it.
@@ -179,7 +193,7 @@ fn objections(answer: &Response<Bytes>) -> Vec<String> {
 }
 
 fn excuses(exception: &Exception, request: &Request<Bytes>, objection: &str) -> bool {
-    let said = if exception.said.is_empty() { "NO_PATH_MATCHED_ERROR" } else { exception.said };
+    let said = if exception.said.is_empty() { NO_PATH } else { exception.said };
     let line = format!("{} {}", request.method(), request.uri().path());
     assert!(!exception.why.is_empty(), "an exception has a reason");
     line.starts_with(exception.request) && objection.contains(said)

@@ -5,7 +5,11 @@ use crate::{
     contract::AuthMethod,
     specs::{
         Exception,
+        bodies::{By, Reading, Sampled, all_are_read, odd_ones_are_read},
+        description::{examples, read},
+        refusals::all_are_named,
         requests::{Judged, all_is_sent, judge},
+        shared,
     },
 };
 
@@ -49,4 +53,135 @@ fn every_request_is_as_described() {
 #[test]
 fn every_path_in_the_source_is_sent() {
     all_is_sent(JUDGED.name, &every());
+}
+
+/// What a ticket has in every case.
+const TICKET: &[&str] = &["id", "updated_at"];
+
+const SAMPLED: Sampled = Sampled {
+    name: JUDGED.name,
+    samples: || Some(examples(&read(&shared(JUDGED.file)?))),
+    custom: Vec::new,
+    around: &[
+        ("GET /api/v2/users/me", r#"{"user": {"id": 1, "name": "Bo", "role": "admin"}}"#),
+        ("GET /api/v2/incremental/tickets/cursor", r#"{"tickets": [], "end_of_stream": true}"#),
+        ("GET /api/v2/triggers", r#"{"triggers": []}"#),
+        ("GET /api/v2/users/search", r#"{"users": []}"#),
+        ("POST /api/v2/users/create_or_update", r#"{"user": {"id": 1}}"#),
+        (
+            "GET /api/v2/tickets/show_many",
+            r#"{"tickets": [{"id": 1, "updated_at": "2026-11-22T08:00:00Z", "requester_id": 2}]}"#,
+        ),
+        ("GET /api/v2/tickets/", r#"{"comments": []}"#),
+    ],
+    readings: &[
+        Reading {
+            name: "tickets by id",
+            of: |sample| sample.with("tickets"),
+            answers: "GET /api/v2/tickets/show_many",
+            by: By::Fetch,
+            rows: Some("/tickets"),
+            needs: TICKET,
+        },
+        Reading {
+            name: "a page of the export",
+            of: |sample| sample.with("tickets"),
+            answers: "GET /api/v2/incremental/tickets/cursor",
+            by: By::Feed(0),
+            rows: Some("/tickets"),
+            needs: TICKET,
+        },
+        Reading {
+            name: "tickets by marker",
+            of: |sample| sample.with("tickets"),
+            answers: "GET /api/v2/tickets",
+            by: By::FindCreate,
+            rows: Some("/tickets"),
+            needs: TICKET,
+        },
+        Reading {
+            name: "an updated ticket",
+            of: |sample| sample.with("ticket"),
+            answers: "PUT /api/v2/tickets/",
+            by: By::Update,
+            rows: None,
+            needs: &["ticket"],
+        },
+        Reading {
+            name: "a new ticket",
+            of: |sample| sample.with("ticket"),
+            answers: "POST /api/v2/tickets",
+            by: By::Create,
+            rows: None,
+            needs: &["ticket"],
+        },
+        Reading {
+            name: "comments",
+            of: |sample| sample.with("comments"),
+            answers: "GET /api/v2/tickets/",
+            by: By::Comments,
+            rows: Some("/comments"),
+            needs: &["id"],
+        },
+        Reading {
+            name: "audits",
+            of: |sample| sample.with("audits"),
+            answers: "GET /api/v2/tickets/",
+            by: By::FindUpdate,
+            rows: Some("/audits"),
+            needs: &[],
+        },
+        Reading {
+            name: "people found",
+            of: |sample| sample.with("users"),
+            answers: "GET /api/v2/users/search",
+            by: By::Person,
+            rows: Some("/users"),
+            needs: &[],
+        },
+        Reading {
+            name: "a person made",
+            of: |sample| sample.with("user"),
+            answers: "POST /api/v2/users/create_or_update",
+            by: By::Person,
+            rows: None,
+            needs: &["id", "user"],
+        },
+        Reading {
+            name: "who we are",
+            of: |sample| sample.with("user"),
+            answers: "GET /api/v2/users/me",
+            by: By::Probe,
+            rows: None,
+            needs: &["id", "user"],
+        },
+        Reading {
+            name: "triggers",
+            of: |sample| sample.with("triggers"),
+            answers: "GET /api/v2/triggers",
+            by: By::Probe,
+            rows: Some("/triggers"),
+            needs: &[],
+        },
+    ],
+    unread: None,
+    odd: &[
+        ("custom_fields/*/value", &["true", "[\"a\", \"b\"]", "7"]),
+        ("attachments/*/size", &["\"7\""]),
+    ],
+};
+
+#[test]
+fn every_body_is_read() {
+    all_are_read(&SAMPLED);
+}
+
+#[test]
+fn odd_bodies_are_read() {
+    odd_ones_are_read(&SAMPLED);
+}
+
+#[test]
+fn every_refusal_is_named() {
+    all_are_named(&SAMPLED, &[]);
 }
