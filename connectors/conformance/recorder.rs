@@ -32,6 +32,8 @@ pub fn saw(outgoing: &Outgoing) {
 pub fn sent_by(checks: &[Check]) -> Vec<Request<Bytes>> {
     SENT.set(Some(Vec::new()));
     for check in checks {
+        // Seen when it fails.
+        println!("hearing {}", check.name);
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
         runtime.block_on((check.run)());

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::{
     canned::{Canned, Route},
-    description::Sample,
+    description::{Sample, entries},
     mutants::{Mutant, mutants},
 };
 use crate::{
@@ -21,9 +21,7 @@ use crate::{
         create::mirror,
         shop::{subject, unknown},
     },
-    contract::{
-        Attempted, Call, ContextSource, CustomField, FeedRow, FeedStart, Helpdesk, Lane, Opened,
-    },
+    contract::{Attempted, Call, ContextSource, CustomField, FeedRow, FeedStart, Helpdesk, Lane, Opened},
 };
 
 /// The bodies of a vendor and how they are read.
@@ -163,7 +161,16 @@ fn fitting<'a>(sampled: &'a Sampled, sample: &'a Sample) -> impl Iterator<Item =
 
 /// Reads a body as it is shown: all of its rows must come out.
 fn check(sampled: &Sampled, reading: &Reading, body: &Json) -> Result<(), String> {
-    let came = read(sampled, reading, body, &ids(body, reading)).map_err(|why| format!("{why:?}"))?;
+    let came = match read(sampled, reading, body, &ids(body, reading)) {
+        Ok(came) => came,
+        // Some bodies are shortened for print; what they lack is named.
+        Err(Unread::Row(why))
+            if reading.needs.iter().any(|need| lacks(body, reading, need) && why.contains(need)) =>
+        {
+            return Ok(());
+        }
+        Err(why) => return Err(format!("{why:?}")),
+    };
     let expected = rows(body, reading).map_or(1, Vec::len);
     match reading.by {
         By::Feed(_) | By::Fetch | By::History if came != expected => {
@@ -175,7 +182,12 @@ fn check(sampled: &Sampled, reading: &Reading, body: &Json) -> Result<(), String
 }
 
 /// Whether the reading of a body that is odd in one place came out as it should.
-fn judged(reading: &Reading, mutant: &Mutant, whole: usize, came: Result<usize, Unread>) -> Result<(), String> {
+fn judged(
+    reading: &Reading,
+    mutant: &Mutant,
+    whole: usize,
+    came: Result<usize, Unread>,
+) -> Result<(), String> {
     let parts: Vec<&str> = mutant.place.iter().map(String::as_str).collect();
     let needed = reading.needs.iter().any(|needed| parts.contains(needed));
     let list: Vec<&str> = reading.rows.unwrap_or_default().split('/').skip(1).collect();
@@ -201,6 +213,14 @@ fn is_counted(by: By) -> bool {
 
 fn rows<'a>(body: &'a Json, reading: &Reading) -> Option<&'a Vec<Json>> {
     body.pointer(reading.rows?)?.as_array()
+}
+
+/// Whether a row, or the one thing, has no such field.
+fn lacks(body: &Json, reading: &Reading, need: &str) -> bool {
+    match rows(body, reading) {
+        Some(rows) => rows.iter().any(|row| row.get(need).is_none()),
+        None => body.get(need).is_none() && !entries(Some(body)).any(|(_, below)| below.get(need).is_some()),
+    }
 }
 
 fn ids(body: &Json, reading: &Reading) -> Vec<RemoteId> {
@@ -230,7 +250,13 @@ fn read(sampled: &Sampled, reading: &Reading, body: &Json, ids: &[RemoteId]) -> 
         Unread::Row(why) => Unread::Row(format!("{why} (asked {:?})", canned.asked())),
         Unread::Whole(why) => Unread::Whole(why),
     })?;
-    assert!(canned.is_first_used(), "{}: nobody asked {}, but {:?}", reading.name, reading.answers, canned.asked());
+    assert!(
+        canned.is_first_used(),
+        "{}: nobody asked {}, but {:?}",
+        reading.name,
+        reading.answers,
+        canned.asked()
+    );
     Ok(came)
 }
 
@@ -250,7 +276,7 @@ fn row(error: impl std::fmt::Display) -> Unread {
 }
 
 async fn by_helpdesk(desk: &dyn Helpdesk, by: By, ids: &[RemoteId]) -> Result<usize, Unread> {
-    let ticket = ids.first().cloned().unwrap_or_else(|| RemoteId::from("1"));
+    let ticket = RemoteId::from("1");
     let note = update(&ticket, Fields::new(), Some(private("Handed over.", None)), "l0-note");
     let made = mirror("Ann", ANN, Some("Hello"), "l0-made");
     let (claimed, author) = (BTreeSet::new(), RemoteId::from("1"));
@@ -302,8 +328,7 @@ async fn by_source(source: &dyn ContextSource, by: By) -> Result<usize, Unread> 
     match by {
         By::Resolve => source.resolve(call(), &subject(ANN)).await.map(|_| 1).map_err(row),
         By::Facts => {
-            let found =
-                Match { id: "cus_1".to_owned(), label: String::new(), rule: "email".to_owned() };
+            let found = Match { id: "cus_1".to_owned(), label: String::new(), rule: "email".to_owned() };
             let facts = source.fetch(call(), &found).await.map_err(row)?;
             match facts.iter().find_map(unknown) {
                 Some(why) => Err(Unread::Row(why.to_owned())),

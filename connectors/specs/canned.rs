@@ -8,9 +8,7 @@ use http::{Response, StatusCode};
 use serde_json::Value as Json;
 
 use crate::{
-    client::{
-        ClientParts, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport, TransportError,
-    },
+    client::{ClientParts, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport, TransportError},
     conformance::bench::{NOW, account, connector},
     contract::{AccountSetup, CustomField, Opened, Secret},
     sim::SimSetup,
@@ -19,7 +17,7 @@ use crate::{
 /// What is answered to requests whose `METHOD /path?query` begins so.
 #[derive(Clone)]
 pub struct Route {
-    /// The beginning; empty for every request.
+    /// The beginning, `*` for one part of the path; empty for every request.
     pub begins: &'static str,
     /// The status.
     pub status: u16,
@@ -31,6 +29,15 @@ impl Route {
     /// A 200 with JSON.
     pub fn json(begins: &'static str, body: &Json) -> Self {
         Self { begins, status: 200, body: Bytes::from(body.to_string()) }
+    }
+
+    fn fits(&self, line: &str) -> bool {
+        let mut parts = self.begins.split('*');
+        let Some(mut rest) = parts.next().and_then(|first| line.strip_prefix(first)) else { return false };
+        parts.all(|part| {
+            let end = rest.find(['/', '?', '.']).unwrap_or(rest.len());
+            rest[end..].strip_prefix(part).map(|behind| rest = behind).is_some()
+        })
     }
 }
 
@@ -53,7 +60,7 @@ impl Canned {
 
     /// Whether the first route was used.
     pub fn is_first_used(&self) -> bool {
-        self.routes.first().is_some_and(|first| self.asked().iter().any(|line| line.starts_with(first.begins)))
+        self.routes.first().is_some_and(|first| self.asked().iter().any(|line| first.fits(line)))
     }
 
     /// The connector's account at this vendor, with the settings that its simulator suggests.
@@ -82,7 +89,7 @@ impl Transport for Canned {
         let request = &outgoing.request;
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let line = format!("{} {path}", request.method());
-        let route = self.routes.iter().find(|route| line.starts_with(route.begins));
+        let route = self.routes.iter().find(|route| route.fits(&line));
         let (status, body) = route.map_or((404, Bytes::new()), |route| (route.status, route.body.clone()));
         self.asked.lock().unwrap().push(line);
         let mut answer = Response::new(body);

@@ -140,7 +140,8 @@ mod tests {
                 "examples": {"two": {"value": [2]}},
                 "responses": {"none": {"content": {"application/json": {"example": {"error": "x"}}}}}}});
         let found = examples(&root);
-        let told: Vec<_> = found.iter().map(|found| (found.name.as_str(), found.status, &found.body)).collect();
+        let told: Vec<_> =
+            found.iter().map(|found| (found.name.as_str(), found.status, &found.body)).collect();
         assert_eq!(
             told,
             [
@@ -149,6 +150,8 @@ mod tests {
                 ("GET /a 404 example", 404, &json!({"error": "x"})),
             ]
         );
-        assert!(found[0].with("a").is_some() && found[0].with("b").is_none() && found[2].with("error").is_none());
+        assert!(
+            found[0].with("a").is_some() && found[0].with("b").is_none() && found[2].with("error").is_none()
+        );
     }
 }

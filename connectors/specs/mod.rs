@@ -14,6 +14,7 @@ pub mod mutants;
 pub mod refusals;
 pub mod requests;
 pub mod spoken;
+pub mod tour;
 
 use std::path::{Path, PathBuf};
 
@@ -38,4 +39,30 @@ pub fn shared(name: &str) -> Option<PathBuf> {
     let path = specs.join(name);
     assert!(path.exists(), "../shared/specs is there and {name} is not in it");
     Some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        description::{examples, read},
+        refusals::listed,
+        *,
+    };
+
+    #[test]
+    fn descriptions_hold_bodies() {
+        let counts = [
+            ("zendesk/zendesk-support-oas.2.0.0.yaml", 300),
+            ("intercom/api.intercom.io.2.14.yaml", 350),
+            ("stripe/stripe.trimmed.json", 0),
+        ];
+        for (name, least) in counts {
+            let Some(file) = shared(name) else { return };
+            let found = examples(&read(&file)).len();
+            assert!(found >= least, "{name} holds {found} bodies");
+        }
+        let Some(file) = shared("intercom/official-error-examples.2.14.json") else { return };
+        let refusals = listed(&read(&file));
+        assert!(refusals.len() > 200 && refusals.iter().all(|one| (400..500).contains(&one.status)));
+    }
 }

@@ -36,7 +36,10 @@ pub fn mutants(body: &Json, odd: &[(&'static str, &'static [&'static str])]) -> 
             let body = with(body, &place, now.clone());
             made.push(Mutant { place: place.clone(), body, odd, value: now.to_string() });
         };
-        make(Json::Null, None);
+        // Fields are `null` where none is promised; nobody has seen it among the rows of a list.
+        if place.last().is_some_and(|name| name.parse::<usize>().is_err()) {
+            make(Json::Null, None);
+        }
         if value.as_str().is_some_and(is_word) {
             make(json!("zz_unheard_of"), None);
         }
@@ -114,9 +117,7 @@ mod tests {
             [
                 "/ is more than we know",
                 "/rows is null",
-                "/rows/0 is null",
                 "/rows/0/fields is null",
-                "/rows/0/fields/0 is null",
                 "/rows/0/fields/0/value is null",
                 "/rows/0/fields/0/value is true",
                 "/rows/0/fields/0/value is [1]",
@@ -127,6 +128,9 @@ mod tests {
         );
         let more = json!({"deep": [1, null, "text"]});
         assert_eq!(made[0].body["rows"][0]["fields"][0]["zz_new_field"], more);
-        assert_eq!(made[10].body["rows"][0], json!({"id": 7, "status": "zz_unheard_of", "fields": [{"value": "a b 1"}]}));
+        assert_eq!(
+            made[8].body["rows"][0],
+            json!({"id": 7, "status": "zz_unheard_of", "fields": [{"value": "a b 1"}]})
+        );
     }
 }

@@ -34,7 +34,11 @@ pub fn all_are_named(sampled: &Sampled, more: &[Sample]) {
     for sample in shown {
         refusals.insert((sample.status, sample.body.to_string(), sample.name.clone()));
         for mutant in mutants(&sample.body, &[]) {
-            refusals.insert((sample.status, mutant.body.to_string(), format!("{}: {}", sample.name, mutant.what())));
+            refusals.insert((
+                sample.status,
+                mutant.body.to_string(),
+                format!("{}: {}", sample.name, mutant.what()),
+            ));
         }
     }
     let mut failed = Vec::new();
@@ -87,7 +91,8 @@ async fn by_helpdesk(desk: &dyn Helpdesk, status: u16) -> Vec<(&'static str, Cam
     let note = update(&ticket, Fields::new(), Some(private("Handed over.", None)), "l0-note");
     let fetched = desk.fetch_many(call(), std::slice::from_ref(&ticket)).await;
     let may_be_gone = matches!(status, 403 | 404 | 410);
-    let gone = |fetched: Vec<Fetched>| may_be_gone && fetched.iter().all(|one| matches!(one, Fetched::Gone(_)));
+    let gone =
+        |fetched: Vec<Fetched>| may_be_gone && fetched.iter().all(|one| matches!(one, Fetched::Gone(_)));
     vec![
         ("fetch_many", fetched.map(gone)),
         ("comments", desk.comments(call(), &ticket).await.map(|_| false)),

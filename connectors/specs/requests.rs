@@ -55,8 +55,7 @@ pub fn judge(judged: &Judged, checks: &[Check]) {
     let authorization = authorization(judged);
     let cut = judged.cut_answers.then(|| description::without_answers(&file));
     let server = MockServer::start(&program, cut.as_ref().map_or(&*file, |cut| cut.path()));
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let nowhere = Request::get("http://mock.test/no/such/path").body(Bytes::new()).expect("a request");
     let said = objections(&runtime.block_on(server.ask(nowhere)));
     assert!(said.iter().any(|said| said.contains(NO_PATH)), "it objects to nothing: {said:?}");
@@ -159,7 +158,11 @@ fn report(judged: &Judged, verdicts: &[(Request<Bytes>, Response<Bytes>)]) {
                 Some(at) => drop(met.insert(at)),
                 None => {
                     let body = String::from_utf8_lossy(request.body());
-                    refused.push(format!("{} {}\n    {body}\n    {objection}", request.method(), request.uri()));
+                    refused.push(format!(
+                        "{} {}\n    {body}\n    {objection}",
+                        request.method(),
+                        request.uri()
+                    ));
                 }
             }
         }

@@ -41,7 +41,10 @@ impl Spelled {
         // What begins with a hole may have any beginning.
         let begins_open = self.path.first().is_some_and(|part| is_hole(part)) && self.path.len() > 1;
         let fits = match begins_open {
-            true => sent.len() >= self.path.len() && same(&self.path[1..], &sent[sent.len() + 1 - self.path.len()..]),
+            true => {
+                sent.len() >= self.path.len()
+                    && same(&self.path[1..], &sent[sent.len() + 1 - self.path.len()..])
+            }
             false => same(&self.path, &sent),
         };
         fits && self.query.iter().all(has)
@@ -79,7 +82,8 @@ fn collect(folder: &Path, name: &str, found: &mut Vec<Spelled>) {
             collect(&path, &format!("{name}/{own}"), found);
         } else if own.ends_with(".rs") && own != "tests.rs" {
             let text = fs::read_to_string(&path).expect("a source is text");
-            found.extend(texts(&text).iter().filter_map(|text| Spelled::read(&format!("{name}/{own}"), text)));
+            found
+                .extend(texts(&text).iter().filter_map(|text| Spelled::read(&format!("{name}/{own}"), text)));
         }
     }
 }
