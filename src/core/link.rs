@@ -132,6 +132,10 @@ pub struct CommentCopy {
     /// written: with the write that is to do it, once there is one.
     #[serde(default)]
     pub due: BTreeMap<TicketKey, BTreeMap<Change, Option<OpKey>>>,
+    /// What became of it since a ticket is being made that may carry it as it was:
+    /// due there as soon as the ticket is known.
+    #[serde(default)]
+    pub due_where_made: BTreeSet<Change>,
     /// Tickets on which people wrote it themselves, beside its origin.
     #[serde(default)]
     pub theirs: BTreeSet<TicketKey>,
@@ -155,6 +159,7 @@ impl CommentCopy {
             by: None,
             shown: BTreeMap::new(),
             due: BTreeMap::new(),
+            due_where_made: BTreeSet::new(),
             theirs: BTreeSet::new(),
             past: false,
             hidden: false,

@@ -371,6 +371,9 @@ impl Settling<'_> {
             Outcome::Closed => self.park_create(create, CLOSED),
             Outcome::Refused(reason) => self.park_create(create, reason),
         }
+        if self.out.link.creating.is_empty() {
+            self.out.link.copies.values_mut().for_each(|copy| copy.due_where_made.clear());
+        }
     }
 
     fn park_create(&mut self, create: &Create, reason: &str) {
@@ -409,6 +412,11 @@ impl Settling<'_> {
             (None, None) => {}
         }
         place_imported(link, create, applied);
+        let imported = create.ticket.import.iter().flat_map(|import| &import.messages);
+        for number in opening.into_iter().chain(imported.map(|one| one.number)) {
+            let (policy, decisions) = (self.ground.policy, &mut self.out.decisions);
+            comments::change::want_where_made(link, number, ticket, policy, decisions);
+        }
         for (field, _) in self.ground.fields() {
             refresh_behind(link, ticket, field, self.ground);
         }

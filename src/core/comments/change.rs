@@ -53,6 +53,7 @@ pub(crate) fn watch(
     policy: &SyncPolicy,
     decisions: &mut Vec<Decision>,
 ) {
+    let is_making = !link.creating.is_empty();
     let Some(copy) = link.copies.get_mut(&number) else { return };
     let changes = changes(copy, ticket, comment);
     let is_origin = matches!(&copy.origin, Origin::Comment(key) if key.ticket == *ticket);
@@ -69,6 +70,9 @@ pub(crate) fn watch(
             Change::Redact | Change::Rewrite => Decision::Edited { number, comment, original: is_origin },
         });
         if is_origin {
+            if is_making {
+                copy.due_where_made.insert(change);
+            }
             let others: Vec<_> = copy.places.keys().filter(|other| *other != ticket).cloned().collect();
             wanted.extend(others.into_iter().map(|other| (other, change)));
         }
@@ -140,6 +144,21 @@ pub(crate) fn want(
         Some(reason) => {
             decisions.push(Decision::NotAmended { number, ticket: ticket.clone(), change, reason });
         }
+    }
+}
+
+/// A ticket was made with a comment as it was when that was decided: it follows
+/// what became of it since.
+pub(crate) fn want_where_made(
+    link: &mut Link,
+    number: u64,
+    ticket: &TicketKey,
+    policy: &SyncPolicy,
+    decisions: &mut Vec<Decision>,
+) {
+    let changes = link.copies.get(&number).map(|copy| copy.due_where_made.clone()).unwrap_or_default();
+    for change in changes {
+        want(link, number, ticket, change, policy, decisions);
     }
 }
 

@@ -124,16 +124,10 @@ fn obstacle(attachment: &Attachment, before: usize, can: Can) -> Option<String> 
         return Some("this helpdesk takes no files".to_owned());
     }
     if let Some(size) = attachment.size.filter(|size| *size > bytes_max) {
-        return Some(format!("{} are more than {}", megabytes(size), megabytes(bytes_max)));
+        return Some(format!("{size} bytes, at most {bytes_max}"));
     }
     let is_full = before >= can.attachments_max;
     is_full.then(|| format!("more than {} files in one message", can.attachments_max))
-}
-
-/// A size in megabytes with one decimal, rounded up.
-fn megabytes(bytes: u64) -> String {
-    let tenths = bytes.div_ceil(100_000);
-    format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
 /// The body with lines of ours at its end.
@@ -219,8 +213,7 @@ mod tests {
 
     #[test]
     fn a_message_is_recognised_with_the_lines_around_it() {
-        let lines =
-            [not_copied_line("a [1].pdf", "2.0 MB are more than 1.0 MB"), not_copied_line("b", "gone")];
+        let lines = [not_copied_line("a [1].pdf", "200 bytes, at most 100"), not_copied_line("b", "gone")];
         for text in ["Please see this.\n\nThanks", "", "it ends with [this]"] {
             let body = with_last_lines(Body::inline(text), &lines);
             assert!(digests(&body).contains(&remembered(text)), "{text}");

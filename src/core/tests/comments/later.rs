@@ -16,7 +16,7 @@ fn files_travel_with_their_messages() {
             "files",
             &[(
                 "see a: 1 hello +x.pdf:1000001 +y:1",
-                "b says hello||[attachment not copied: x.pdf (1.1 MB are more than 1.0 MB)] +y",
+                "b says hello||[attachment not copied: x.pdf (1000001 bytes, at most 1000000)] +y",
             )],
         ),
         (
@@ -159,6 +159,26 @@ fn what_becomes_of_a_comment_becomes_of_its_copies() {
                 ("again", "look a"),
                 ("see b: 9 hello note", "look a"),
                 ("see a: 1 hello note", "b hides 9: hello"),
+            ],
+        ),
+        (
+            "hidden while its mirror is made",
+            "route hides",
+            &[
+                ("see a: 1 hello", "create b with hello"),
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("settle b -> here 7", "created b/1"),
+                ("see a: 1 hello note", "b hides 7: hello"),
+            ],
+        ),
+        (
+            "edited while its mirror is made, where nobody can",
+            "route",
+            &[
+                ("see a: 1 hello", "create b with hello"),
+                ("see a: 1 hi", "edited 0 a/1#1"),
+                ("settle b -> here 7", "alarm rewrite 0 b; created b/1"),
+                ("see a: 1 hi", ""),
             ],
         ),
         (
@@ -467,7 +487,8 @@ fn a_merge_says_nothing_twice() {
             HERE,
             ("move b", ""),
             ("see b2: 1 hello, 2 merged note", "a notes merged; took subject b=Hi; united 0 b/2#1"),
-            ("see a: 1 hello, 2 more", "b says more"),
+            ("settle a -> here 9", ""),
+            ("see a: 1 hello, 9 merged note, 2 more", "b says more"),
         ],
     );
     check(
