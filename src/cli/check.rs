@@ -90,7 +90,7 @@ async fn check_account(
     outside: &Outside,
 ) -> Result<AccountCheck, Failure> {
     let vault = vault(config)?;
-    let opened = open_account(&AccountId::new(name), account, store, vault.as_ref(), outside)?;
+    let opened = open_account(&AccountId::new(name), account, Vec::new(), store, vault.as_ref(), outside)?;
     let call = Call { lane: Lane::Refresh, deadline: outside.clock.now().plus(PROBE_WAIT) };
     let (role, probed) = match &opened {
         Opened::Helpdesk(helpdesk) => ("helpdesk", helpdesk.probe(call).await),
@@ -114,8 +114,10 @@ impl AccountCheck {
 }
 
 fn group_check(group: &crate::config::GroupConfig) -> GroupCheck {
-    let fields =
-        group.field_rules().into_iter().map(|(field, rule)| format!("{field}: {}", rule.conflict.describe()));
+    let fields = group
+        .field_rules(&|_, _| false)
+        .into_iter()
+        .map(|(field, rule)| format!("{field}: {}", rule.conflict.describe()));
     let routes = group.routes.iter().map(|route| {
         let tags: Vec<&str> = route.with_tags.iter().map(String::as_str).collect();
         let only =

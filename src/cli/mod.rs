@@ -258,7 +258,8 @@ fn explain(failure: Failure) -> (u8, String) {
             | StartError::VaultKey(_)
             | StartError::NoVaultKey(_)
             | StartError::Agent { .. }
-            | StartError::Settings(_)),
+            | StartError::Settings(_)
+            | StartError::Mapping { .. }),
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),
         Failure::Problems(message) => (4, message),

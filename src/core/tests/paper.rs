@@ -6,6 +6,7 @@ use handoffd_core::{
     Body, Comment, CommentsSeen, Field, Fields, Message, Observed, OpKey, Person, Priority, PrivateComment,
     PrivateMessage, PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status, TicketKey,
     Timestamp, Value, Version,
+    filter::Filter,
     intent::{Applied, Intent, Outcome, Update},
     link::{Link, Standing},
     policy::{ConflictRule, Normalize, Route, SyncPolicy},
@@ -151,6 +152,7 @@ impl World {
                 from: "a".into(),
                 to: name.into(),
                 with_tags: BTreeSet::new(),
+                when: Filter::default(),
             }),
             joined => {
                 let fields = if joined == 1 { fields.clone() } else { random_fields(&mut self.rng) };
