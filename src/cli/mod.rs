@@ -1,6 +1,8 @@
 //! The commands.
 
 mod check;
+mod mapping;
+mod provision;
 mod sandbox;
 mod status;
 mod store;
@@ -22,7 +24,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  it worked
   1  it failed; the message says why
-  2  the command line is wrong
+  2  the command line is wrong; provision: something is missing
   3  the configuration is wrong
   4  check: an account does not work, or something is switched off
   5  the store is in use by another handoffd, or damaged
@@ -119,6 +121,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List the custom fields and statuses that the mapping needs and the accounts do not have;
+    /// make them with --apply, where the vendor's API can.
+    #[command(
+        after_help = "Examples:\n  handoffd provision -c handoffd.toml            list what would be made; exits 2 if there is anything\n  handoffd provision --apply -c handoffd.toml    make it, and print each id to put into the configuration\n  handoffd provision --json | jq '.items[].key'\n\nExit codes: 0 nothing is missing, or all was made; 2 something would be made; 1 something could not be made"
+    )]
+    Provision {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Make what is missing.
+        #[arg(long)]
+        apply: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Take in every change made so far, carry it to the other side, and exit.
     #[command(
         after_help = "Examples:\n  handoffd sync --once -c handoffd.toml\n  handoffd sync --once --no-wait     do not wait until a vendor shows its last minute"
@@ -206,6 +223,8 @@ enum Failure {
     Start(StartError),
     /// Something does not work that an admin can mend.
     Problems(String),
+    /// `provision` found so many things missing, and was not told to make them.
+    WouldMake(usize),
     Other(anyhow::Error),
 }
 
@@ -263,6 +282,7 @@ fn explain(failure: Failure) -> (u8, String) {
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),
         Failure::Problems(message) => (4, message),
+        Failure::WouldMake(count) => (2, format!("missing: {count}; --apply makes what is listed above")),
         Failure::Other(error) => (1, format!("{error:#}")),
     }
 }
@@ -278,6 +298,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
             sandbox::run(vendors, listen, seed, plan, matches!(faults, FaultsArg::Some)).await
         }
         Command::Check { config, json } => check::run(load(&config)?, json).await,
+        Command::Provision { config, apply, json } => provision::run(load(&config)?, apply, json).await,
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
         Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),

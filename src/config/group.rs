@@ -101,7 +101,7 @@ pub struct RouteConfig {
 }
 
 /// What is asked of a ticket before it is mirrored. Of each list one is enough.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FilterConfig {
     /// It bears one of these tags.

@@ -6,6 +6,7 @@
 
 mod build;
 
+pub mod live;
 pub mod ops;
 pub mod proof;
 mod samples;
