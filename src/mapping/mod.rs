@@ -11,6 +11,8 @@ pub mod ops;
 pub mod proof;
 mod samples;
 
+#[cfg(test)]
+mod tests;
 mod translate;
 mod values;
 

@@ -12,6 +12,7 @@ use handoffd_core::{AccountId, Field, Fields, Value, policy::FieldRule};
 use super::{
     samples::{Sample, is_listed, kind, native_word, samples},
     translate::Translator,
+    values::canonical,
 };
 use crate::{app::OpenAccount, config::GroupConfig};
 
@@ -186,6 +187,7 @@ struct Start<'a> {
 
 impl FieldProof<'_> {
     fn run(&self, proof: &mut Proof) {
+        proof.flaws.extend(self.find_drift_of_words());
         for (at, party) in self.parties.iter().enumerate() {
             if !self.rule.from.contains(&party.account) {
                 continue;
@@ -200,7 +202,9 @@ impl FieldProof<'_> {
             for start in &starts {
                 proof.values += 1;
                 self.find_losses(start, proof);
-                if let Some(flaw) = self.find_drift(start).or_else(|| self.find_flapping(start)) {
+                if let Some(flaw) =
+                    self.find_drift(&start.value, &self.begin(start)).or_else(|| self.find_flapping(start))
+                {
                     if proof.flaws.iter().all(|known| known.field != self.field) {
                         proof.flaws.push(flaw);
                     }
@@ -234,17 +238,27 @@ impl FieldProof<'_> {
     }
 
     /// What a side shows for a value must be what it shows for that again.
-    fn find_drift(&self, start: &Start<'_>) -> Option<Flaw> {
+    fn find_drift(&self, value: &Value, begin: &[String]) -> Option<Flaw> {
         (0..self.parties.len()).filter(|at| self.receives(*at)).find_map(|at| {
-            let once = self.shown(at, &start.value)?;
+            let once = self.shown(at, value)?;
             let twice = self.shown(at, &once)?;
             let path = || {
-                let mut path = self.begin(start);
-                path.extend([self.word_at(at, &start.value), group_word(&once)]);
+                let mut path = begin.to_vec();
+                path.extend([self.word_at(at, value), group_word(&once)]);
                 path.extend([self.word_at(at, &once), group_word(&twice)]);
                 path
             };
             (once != twice).then(|| Flaw { field: self.field, path: path(), drifts: true })
+        })
+    }
+
+    /// Words of the group that only maps to an account name must come to rest too.
+    fn find_drift_of_words(&self) -> Option<Flaw> {
+        let party = self.parties.first()?;
+        let kind = self.parties.iter().find_map(|party| kind(party, self.field));
+        self.words.iter().find_map(|word| {
+            let value = canonical(self.field, kind, &party.translator.words, word)?;
+            self.find_drift(&value, std::slice::from_ref(word))
         })
     }
 
