@@ -421,6 +421,8 @@ pub struct CatalogField {
     pub kind: Option<FieldKind>,
     /// Its options, as values are written.
     pub options: Vec<String>,
+    /// Whether customers can read it; `None` where the vendor does not tell.
+    pub customers_see: Option<bool>,
 }
 
 /// A status of an account.

@@ -11,7 +11,7 @@ use std::{
 use handoffd_connectors::{
     client::{Authorizer, ClientParts, Clock, Jitter, StaticAuthorizer, Transport},
     connector,
-    contract::{AccountSetup, AuthMethod, BadSettings, ContextSource, CustomField, Opened, Secret},
+    contract::{AccountSetup, AuthMethod, BadSettings, ContextSource, CustomField, Helpdesk, Opened, Secret},
 };
 use handoffd_core::{AccountId, GroupId};
 use rand::{Rng, SeedableRng};
@@ -22,6 +22,7 @@ use crate::{
     config::{AccountConfig, Config, SecretError},
     engine::{Desk, Engine, EngineParts, Metrics},
     http::{self, Agent, AgentError, Site, SiteParts},
+    mapping::{Mapped, Translator, proof},
     status::Readiness,
     store::{
         Key, ReadError, Store,
@@ -72,6 +73,14 @@ pub enum StartError {
     /// An account's settings cannot be used.
     #[error(transparent)]
     Settings(#[from] BadSettings),
+    /// Values would be mapped to and fro for ever.
+    #[error("{key}: {why}")]
+    Mapping {
+        /// The key in the configuration.
+        key: String,
+        /// What goes round.
+        why: String,
+    },
     /// A file of the data directory cannot be used.
     #[error("{path}: {why}")]
     File {
@@ -236,14 +245,21 @@ pub async fn engine_parts(
 ) -> Result<EngineParts, StartError> {
     let vault = vault(config)?;
     let mut desks = BTreeMap::new();
+    let opened = open_accounts(config, &store, vault.as_ref(), outside)?;
+    refuse_unstable(config, &opened)?;
     let mut sources: BTreeMap<AccountId, Arc<dyn ContextSource>> = BTreeMap::new();
-    for (name, account) in &config.accounts {
-        let id = AccountId::new(name);
-        match open_account(&id, account, Vec::new(), &store, vault.as_ref(), outside)? {
+    for (id, one) in opened {
+        let name = id.as_str();
+        let Some(account) = config.accounts.get(name) else { continue };
+        match one.opened {
             Opened::ContextSource(source) => {
                 sources.insert(id, source);
             }
             Opened::Helpdesk(helpdesk) => {
+                let helpdesk: Arc<dyn Helpdesk> = match one.translator {
+                    Some(translator) => Arc::new(Mapped::new(helpdesk, translator)),
+                    None => helpdesk,
+                };
                 let key = Key::of(&[name]);
                 let standing = tables::read::<AccountRow>(&*store, ACCOUNTS, &key).await?;
                 let standing = standing.map(|row| row.value).unwrap_or_default();
@@ -271,6 +287,49 @@ pub async fn engine_parts(
     })
 }
 
+/// An account that is open, with the translation into its link group's values.
+pub struct OpenAccount {
+    /// What it can be used for. A helpdesk is the connector's own, not translated.
+    pub opened: Opened,
+    /// The translation; `None` for an account in no link group.
+    pub translator: Option<Translator>,
+}
+
+/// Opens every account. Sends nothing.
+pub fn open_accounts(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    vault: Option<&Arc<Vault>>,
+    outside: &Outside,
+) -> Result<BTreeMap<AccountId, OpenAccount>, StartError> {
+    let mut accounts = BTreeMap::new();
+    for (name, account) in &config.accounts {
+        let id = AccountId::new(name);
+        let group = config.groups.iter().find(|(_, group)| group.accounts.contains(name));
+        let translator = group.map(|(of, group)| {
+            let wrong = |(key, why)| StartError::Mapping { key: format!("groups.{of}.{key}"), why };
+            Translator::of(group, name).map_err(wrong)
+        });
+        let translator = translator.transpose()?;
+        let custom = translator.as_ref().map(Translator::custom_fields).unwrap_or_default();
+        let opened = open_account(&id, account, custom, store, vault, outside)?;
+        accounts.insert(id, OpenAccount { opened, translator });
+    }
+    Ok(accounts)
+}
+
+/// A map that never comes to rest is not run.
+fn refuse_unstable(config: &Config, accounts: &BTreeMap<AccountId, OpenAccount>) -> Result<(), StartError> {
+    for (name, group) in &config.groups {
+        let proof = proof::prove_group(group, accounts);
+        if let Some(flaw) = proof.flaws.first() {
+            let key = format!("groups.{name}.{}", flaw.key());
+            return Err(StartError::Mapping { key, why: flaw.to_string() });
+        }
+    }
+    Ok(())
+}
+
 fn group_of(config: &Config, account: &str) -> Option<GroupId> {
     config
         .groups
@@ -285,7 +344,8 @@ pub(crate) fn vault(config: &Config) -> Result<Option<Arc<Vault>>, StartError> {
     Ok(Some(Arc::new(Vault::new(&VaultKey::parse(&text)?))))
 }
 
-/// Opens one account with whoever signs its requests.
+/// Opens one account with whoever signs its requests. `custom` are the custom fields that
+/// its link group keeps in step.
 pub fn open_account(
     id: &AccountId,
     account: &AccountConfig,

@@ -6,10 +6,14 @@ use handoffd_connectors::contract::{AuthMethod, Call, Disarms, Lane, Opened, Pro
 use handoffd_core::AccountId;
 use serde::Serialize;
 
-use super::{Failure, outside};
+use super::{
+    Failure,
+    mapping::{self, MappingCheck},
+    outside,
+};
 use crate::{
-    app::{Outside, engine_parts, open_account, vault},
-    config::Config,
+    app::{OpenAccount, Outside, engine_parts, open_accounts, vault},
+    config::{Config, FilterConfig},
     store::{
         Store,
         mem::MemStore,
@@ -35,6 +39,8 @@ struct AccountCheck {
     probe: Option<Probe>,
     failed: Option<String>,
     webhook: Option<String>,
+    /// Why it cannot be told what fields, statuses and people it has.
+    catalog_failed: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -43,22 +49,37 @@ struct GroupCheck {
     fields: Vec<String>,
     routes: Vec<String>,
     private_notes: bool,
+    mapping: MappingCheck,
 }
 
 pub(super) async fn run(config: Config, json: bool) -> Result<(), Failure> {
     let outside = outside()?;
     let store = store_for(&config, &outside)?;
-    // Everything that the daemon would refuse at its start is refused here.
-    engine_parts(&config, store.clone(), crate::store::blobs::Blobs::memory(), &outside).await?;
+    let vault = vault(&config)?;
+    let opened = open_accounts(&config, &store, vault.as_ref(), &outside)?;
     let mut accounts = BTreeMap::new();
     for (name, account) in &config.accounts {
         if !json {
             eprintln!("checking {name} …");
         }
-        accounts.insert(name.clone(), check_account(&config, name, account, &store, &outside).await?);
+        let Some(one) = opened.get(&AccountId::new(name)) else { continue };
+        accounts.insert(name.clone(), check_account(&config, name, account, &one.opened, &outside).await);
     }
-    let groups = config.groups.iter().map(|(name, group)| (name.clone(), group_check(group))).collect();
-    let ok = accounts.values().all(AccountCheck::works);
+    let (catalogs, unread) = mapping::catalogs(&config, &opened, &outside).await;
+    for (id, why) in unread {
+        if let Some(account) = accounts.get_mut(id.as_str()) {
+            account.catalog_failed = Some(why);
+        }
+    }
+    let mut groups = BTreeMap::new();
+    for (name, group) in &config.groups {
+        groups.insert(name.clone(), group_check(group, &opened, mapping::check(group, &opened, &catalogs)));
+    }
+    if groups.values().all(|group: &GroupCheck| group.mapping.stable) {
+        // Everything that the daemon would refuse at its start is refused here.
+        engine_parts(&config, store.clone(), crate::store::blobs::Blobs::memory(), &outside).await?;
+    }
+    let ok = accounts.values().all(AccountCheck::works) && groups.values().all(|group| group.mapping.works());
     let report = CheckReport { ok, accounts, groups };
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -67,12 +88,14 @@ pub(super) async fn run(config: Config, json: bool) -> Result<(), Failure> {
     }
     match ok {
         true => Ok(()),
-        false => Err(Failure::Problems("an account does not work as configured; see above".to_owned())),
+        false => Err(Failure::Problems(
+            "an account or a mapping does not work as configured; see above".to_owned(),
+        )),
     }
 }
 
 /// Accounts with rotating tokens need the real store: a new pair must be kept before it is used.
-fn store_for(config: &Config, outside: &Outside) -> Result<Arc<dyn Store>, Failure> {
+pub(super) fn store_for(config: &Config, outside: &Outside) -> Result<Arc<dyn Store>, Failure> {
     let rotates = config.accounts.values().any(|account| account.auth.method == AuthMethod::RefreshToken);
     if !rotates {
         return Ok(Arc::new(MemStore::new(outside.clock.clone())));
@@ -86,13 +109,11 @@ async fn check_account(
     config: &Config,
     name: &str,
     account: &crate::config::AccountConfig,
-    store: &Arc<dyn Store>,
+    opened: &Opened,
     outside: &Outside,
-) -> Result<AccountCheck, Failure> {
-    let vault = vault(config)?;
-    let opened = open_account(&AccountId::new(name), account, Vec::new(), store, vault.as_ref(), outside)?;
+) -> AccountCheck {
     let call = Call { lane: Lane::Refresh, deadline: outside.clock.now().plus(PROBE_WAIT) };
-    let (role, probed) = match &opened {
+    let (role, probed) = match opened {
         Opened::Helpdesk(helpdesk) => ("helpdesk", helpdesk.probe(call).await),
         Opened::ContextSource(source) => ("context source", source.probe(call).await),
     };
@@ -102,7 +123,8 @@ async fn check_account(
     };
     let public = config.server.public_url.as_ref().filter(|_| role == "helpdesk");
     let webhook = public.map(|url| format!("{}/webhooks/{name}", url.as_str().trim_end_matches('/')));
-    Ok(AccountCheck { connector: account.connector.clone(), role, probe, failed, webhook })
+    let connector = account.connector.clone();
+    AccountCheck { connector, role, probe, failed, webhook, catalog_failed: None }
 }
 
 impl AccountCheck {
@@ -113,13 +135,23 @@ impl AccountCheck {
     }
 }
 
-fn group_check(group: &crate::config::GroupConfig) -> GroupCheck {
-    let fields =
-        group.field_rules().into_iter().map(|(field, rule)| format!("{field}: {}", rule.conflict.describe()));
+fn group_check(
+    group: &crate::config::GroupConfig,
+    accounts: &BTreeMap<AccountId, OpenAccount>,
+    mapping: MappingCheck,
+) -> GroupCheck {
+    let holds = |name: &str, field| match accounts.get(&AccountId::new(name)).map(|one| &one.opened) {
+        Some(Opened::Helpdesk(helpdesk)) => helpdesk.capabilities().fields.contains(&field),
+        _ => false,
+    };
+    let rules = group.field_rules(&holds);
+    let fields = rules.into_iter().map(|(field, rule)| format!("{field}: {}", rule.conflict.describe()));
     let routes = group.routes.iter().map(|route| {
         let tags: Vec<&str> = route.with_tags.iter().map(String::as_str).collect();
-        let only =
-            if tags.is_empty() { String::new() } else { format!(" (only with tags {})", tags.join(", ")) };
+        let tags = (!tags.is_empty()).then(|| format!("with tags {}", tags.join(", ")));
+        let when = (route.when != FilterConfig::default()).then(|| "that its filter takes".to_owned());
+        let only: Vec<String> = tags.into_iter().chain(when).collect();
+        let only = if only.is_empty() { String::new() } else { format!(" (only {})", only.join(", ")) };
         format!("{} -> {}{only}", route.from, route.to)
     });
     GroupCheck {
@@ -127,6 +159,7 @@ fn group_check(group: &crate::config::GroupConfig) -> GroupCheck {
         fields: fields.collect(),
         routes: routes.collect(),
         private_notes: group.private_notes,
+        mapping,
     }
 }
 
@@ -152,6 +185,9 @@ fn text(report: &CheckReport) -> String {
             }
             (None, None) => {}
         }
+        if let Some(why) = &account.catalog_failed {
+            out += &format!("  note: its fields and people cannot be listed: {why}\n");
+        }
         if let Some(webhook) = &account.webhook {
             out += &format!("  webhooks go to {webhook}\n");
         }
@@ -166,6 +202,7 @@ fn text(report: &CheckReport) -> String {
             "  public replies both ways; private notes {}\n",
             if group.private_notes { "both ways, private" } else { "stay where they are" }
         );
+        out += &group.mapping.text();
     }
     out
 }

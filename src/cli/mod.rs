@@ -3,8 +3,10 @@
 mod ask;
 mod backfill;
 mod check;
+mod mapping;
 mod parked;
 mod plan;
+mod provision;
 mod pull;
 mod sandbox;
 mod status;
@@ -30,7 +32,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  it worked
   1  it failed; the message says why
-  2  the command line is wrong; plan, provision: something would be written
+  2  the command line is wrong; plan, provision: something would be written or made
   3  the configuration is wrong
   4  check: an account does not work, or something is switched off
   5  the store is in use by another handoffd, or damaged
@@ -123,6 +125,21 @@ enum Command {
     Check {
         #[command(flatten)]
         config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the custom fields and statuses that the mapping needs and the accounts do not have;
+    /// make them with --apply, where the vendor's API can.
+    #[command(
+        after_help = "Examples:\n  handoffd provision -c handoffd.toml            list what would be made; exits 2 if there is anything\n  handoffd provision --apply -c handoffd.toml    make it, and print each id to put into the configuration\n  handoffd provision --json | jq '.items[].key'\n\nExit codes: 0 nothing is missing, or all was made; 2 something would be made; 1 something could not be made"
+    )]
+    Provision {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Make what is missing.
+        #[arg(long)]
+        apply: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -357,6 +374,8 @@ enum Failure {
     Usage(String),
     /// Something does not work that an admin can mend.
     Problems(String),
+    /// `provision` found so many things missing, and was not told to make them.
+    WouldMake(usize),
     Other(anyhow::Error),
 }
 
@@ -409,12 +428,14 @@ fn explain(failure: Failure) -> (u8, String) {
             | StartError::VaultKey(_)
             | StartError::NoVaultKey(_)
             | StartError::Agent { .. }
-            | StartError::Settings(_)),
+            | StartError::Settings(_)
+            | StartError::Mapping { .. }),
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),
         Failure::WouldWrite => (2, "it would write; see above".to_owned()),
         Failure::Usage(message) => (2, message),
         Failure::Problems(message) => (4, message),
+        Failure::WouldMake(count) => (2, format!("missing: {count}; --apply makes what is listed above")),
         Failure::Other(error) => (1, format!("{error:#}")),
     }
 }
@@ -430,6 +451,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
             sandbox::run(vendors, listen, seed, plan, matches!(faults, FaultsArg::Some)).await
         }
         Command::Check { config, json } => check::run(load(&config)?, json).await,
+        Command::Provision { config, apply, json } => provision::run(load(&config)?, apply, json).await,
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
         Command::Pull { config, account, since, without_comments, out, restart, json } => {

@@ -1,5 +1,7 @@
 //! What an admin writes: TOML, over embedded defaults, under `HANDOFFD_*` variables.
 
+mod group;
+mod group_check;
 mod load;
 mod policy;
 pub mod secret_ref;
@@ -14,9 +16,12 @@ use std::{
 };
 
 use handoffd_connectors::contract::AuthMethod;
-use handoffd_core::Field;
 use serde::Deserialize;
 
+pub use group::{
+    CustomConfig, FieldConfig, FilterConfig, GroupConfig, RouteConfig, StatusConfig, TransformConfig,
+    ValueEntry, ValueTable,
+};
 pub use load::{ConfigError, DEFAULTS, load_file, load_text};
 pub use secret_ref::{SecretError, SecretRef};
 pub use span::Span;
@@ -247,57 +252,6 @@ pub struct AuthConfig {
     /// For the OAuth ways: the scopes to ask for.
     #[serde(default)]
     pub scopes: Vec<String>,
-}
-
-/// Accounts whose tickets are kept in step.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GroupConfig {
-    /// The accounts.
-    pub accounts: BTreeSet<String>,
-    /// The one that mails the customer when nobody has yet.
-    pub customer_facing: Option<String>,
-    /// Whether private notes are mirrored, as private notes.
-    #[serde(default = "yes")]
-    pub private_notes: bool,
-    /// Which new tickets are mirrored where.
-    #[serde(default)]
-    pub routes: Vec<RouteConfig>,
-    /// How fields travel. A field that is not named is kept in step both ways, newest wins.
-    #[serde(default)]
-    pub fields: BTreeMap<Field, FieldConfig>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// New tickets of one account are mirrored at another.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteConfig {
-    /// Where tickets are made.
-    pub from: String,
-    /// Where mirrors are made.
-    pub to: String,
-    /// Only tickets that bear all of these tags.
-    #[serde(default)]
-    pub with_tags: BTreeSet<String>,
-}
-
-/// How one field travels.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldConfig {
-    /// Whether it is kept in step at all.
-    #[serde(default = "yes")]
-    pub sync: bool,
-    /// Accounts whose changes count; all when absent.
-    pub from: Option<BTreeSet<String>>,
-    /// Accounts that receive changes; all when absent.
-    pub to: Option<BTreeSet<String>>,
-    /// `newest`, or the account that wins.
-    pub conflict: Option<String>,
 }
 
 /// An AI agent that may call the API. Needs a token, a signing secret, or both.

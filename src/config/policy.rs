@@ -1,21 +1,21 @@
 //! What the configuration says, as the values that decisions take; and what it
 //! says that cannot be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use handoffd_connectors::{
     connector,
     contract::{AuthMethod, Credentials, OAuthClient},
 };
 use handoffd_core::{
-    AccountId, Field, GroupId, RemoteId,
-    policy::{BotMarks, ConflictRule, FieldRule, HandoffRules, Route},
+    AccountId, RemoteId,
+    policy::{BotMarks, HandoffRules},
 };
 
-use super::{AccountConfig, AuthConfig, Config, FieldConfig, GroupConfig, SecretError, SecretRef};
+use super::{AccountConfig, AuthConfig, Config, SecretError, SecretRef};
 
 /// A key and what is wrong with it.
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
 impl Config {
     /// Finds what no single key can tell: names that lead nowhere, keys that miss their partner.
@@ -71,53 +71,11 @@ impl Config {
         }
     }
 
-    fn check_group(&self, name: &str, group: &GroupConfig) -> Result<(), Wrong> {
-        let key = format!("groups.{name}");
-        if group.accounts.is_empty() {
-            return Err((format!("{key}.accounts"), "needs at least one account".to_owned()));
-        }
-        self.known_accounts(&format!("{key}.accounts"), group.accounts.iter())?;
-        if group.accounts.len() > 1 && group.customer_facing.is_none() {
-            return Err((
-                key,
-                "needs customer_facing: the one account that mails the customer when nobody has yet"
-                    .to_owned(),
-            ));
-        }
-        let members = &group.accounts;
-        let member = |key: String, account: &String| match members.contains(account) {
-            true => Ok(()),
-            false => Err((key, format!("{account} is not one of this group's accounts"))),
-        };
-        if let Some(account) = &group.customer_facing {
-            member(format!("{key}.customer_facing"), account)?;
-        }
-        for (at, route) in group.routes.iter().enumerate() {
-            member(format!("{key}.routes[{at}].from"), &route.from)?;
-            member(format!("{key}.routes[{at}].to"), &route.to)?;
-            if route.from == route.to {
-                return Err((
-                    format!("{key}.routes[{at}].to"),
-                    "a route leads to another account".to_owned(),
-                ));
-            }
-        }
-        for (field, rule) in &group.fields {
-            let key = format!("{key}.fields.{field}");
-            if !Field::SYNCED.contains(field) {
-                return Err((key, "this field is watched, not kept in step".to_owned()));
-            }
-            for account in rule.from.iter().chain(rule.to.iter()).flatten() {
-                member(key.clone(), account)?;
-            }
-            if let Some(winner) = rule.conflict.as_ref().filter(|winner| *winner != "newest") {
-                member(format!("{key}.conflict"), winner)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn known_accounts<'a>(&self, key: &str, names: impl Iterator<Item = &'a String>) -> Result<(), Wrong> {
+    pub(super) fn known_accounts<'a>(
+        &self,
+        key: &str,
+        names: impl Iterator<Item = &'a String>,
+    ) -> Result<(), Wrong> {
         for name in names {
             if !self.accounts.contains_key(name) {
                 let known = self.accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -229,53 +187,5 @@ impl AuthConfig {
                 refresh_token: secret("refresh_token", &self.refresh_token)?,
             },
         })
-    }
-}
-
-impl GroupConfig {
-    /// The account that mails the customer when nobody has yet.
-    pub fn customer_facing(&self) -> AccountId {
-        let first = self.accounts.first().cloned().unwrap_or_default();
-        AccountId(self.customer_facing.clone().unwrap_or(first))
-    }
-
-    /// The group's name as an id.
-    pub fn id(name: &str) -> GroupId {
-        GroupId::new(name)
-    }
-
-    /// The rules of the synced fields.
-    pub fn field_rules(&self) -> BTreeMap<Field, FieldRule> {
-        let all: BTreeSet<AccountId> = self.accounts.iter().map(AccountId::new).collect();
-        let some = |names: &Option<BTreeSet<String>>| match names {
-            Some(names) => names.iter().map(AccountId::new).collect(),
-            None => all.clone(),
-        };
-        let rule = |config: Option<&FieldConfig>| match config {
-            None => FieldRule { from: all.clone(), to: all.clone(), conflict: ConflictRule::Newest },
-            Some(config) => FieldRule {
-                from: some(&config.from),
-                to: some(&config.to),
-                conflict: match config.conflict.as_deref() {
-                    None | Some("newest") => ConflictRule::Newest,
-                    Some(account) => ConflictRule::Account(AccountId::new(account)),
-                },
-            },
-        };
-        Field::SYNCED
-            .into_iter()
-            .filter(|field| self.fields.get(field).is_none_or(|config| config.sync))
-            .map(|field| (field, rule(self.fields.get(&field))))
-            .collect()
-    }
-
-    /// The routes.
-    pub fn route_rules(&self) -> Vec<Route> {
-        let route = |config: &super::RouteConfig| Route {
-            from: AccountId::new(&config.from),
-            to: AccountId::new(&config.to),
-            with_tags: config.with_tags.clone(),
-        };
-        self.routes.iter().map(route).collect()
     }
 }

@@ -1,4 +1,5 @@
 mod example;
+mod mapping;
 
 use super::*;
 

@@ -7,6 +7,7 @@
 pub mod briefing;
 pub mod comments;
 pub mod decision;
+pub mod filter;
 pub mod handoff;
 pub mod intent;
 pub mod join;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::filter::Filter;
 use crate::model::{
     ids::{AccountId, GroupId, RemoteId},
     person::{Person, Role},
@@ -151,6 +152,8 @@ pub struct Route {
     pub to: AccountId,
     /// Only tickets that bear all of these tags.
     pub with_tags: BTreeSet<String>,
+    /// Only tickets that this takes. One that enters it later is mirrored then.
+    pub when: Filter,
 }
 
 /// How each vendor rewrites what it is sent. Implemented over the connectors; pure.

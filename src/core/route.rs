@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    link::{Link, Side, Standing},
+    filter::Candidate,
+    link::{Link, Standing},
+    merge::Views,
     model::{
         ids::{AccountId, TicketKey},
         ticket::{Field, Fields, Value},
@@ -22,10 +24,17 @@ pub struct DueMirror {
 
 /// The mirrors that the routes ask for and that are neither there nor being
 /// made. A ticket that is gone or was merged away is not made again.
-pub fn due_mirrors(link: &Link, policy: &SyncPolicy) -> Vec<DueMirror> {
+///
+/// When a ticket was made is told by a view of it alone.
+pub(crate) fn due_mirrors(link: &Link, views: &Views<'_>, policy: &SyncPolicy) -> Vec<DueMirror> {
     let mut due: Vec<DueMirror> = Vec::new();
     for (ticket, side) in link.sides.iter().filter(|(_, side)| side.standing == Standing::Live) {
-        for route in policy.routes.iter().filter(|route| applies(route, ticket, side)) {
+        let shown = Candidate {
+            fields: &side.shadow,
+            requester: link.requester.as_ref(),
+            created_at: views.get(ticket).map(|view| view.created_at),
+        };
+        for route in policy.routes.iter().filter(|route| applies(route, ticket, shown)) {
             let is_new = due.iter().all(|mirror| mirror.at != route.to);
             if is_new && is_free(link, policy, &route.to) {
                 due.push(DueMirror { of: ticket.clone(), at: route.to.clone() });
@@ -35,10 +44,13 @@ pub fn due_mirrors(link: &Link, policy: &SyncPolicy) -> Vec<DueMirror> {
     due
 }
 
-fn applies(route: &Route, ticket: &TicketKey, side: &Side) -> bool {
+fn applies(route: &Route, ticket: &TicketKey, shown: Candidate<'_>) -> bool {
     let none = BTreeSet::new();
-    let tags = side.shadow.get(&Field::Tags).and_then(Value::as_tags).unwrap_or(&none);
-    route.from == ticket.account && route.to != ticket.account && route.with_tags.is_subset(tags)
+    let tags = shown.fields.get(&Field::Tags).and_then(Value::as_tags).unwrap_or(&none);
+    route.from == ticket.account
+        && route.to != ticket.account
+        && route.with_tags.is_subset(tags)
+        && route.when.takes(shown)
 }
 
 fn is_free(link: &Link, policy: &SyncPolicy, at: &AccountId) -> bool {

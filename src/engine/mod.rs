@@ -295,11 +295,14 @@ impl Inner {
             group: group.clone(),
             accounts: accounts.collect(),
             customer_facing: config.customer_facing(),
-            fields: config.field_rules(),
+            fields: config.field_rules(&|account, field| {
+                let desk = self.parts.desks.get(&AccountId::new(account));
+                desk.is_some_and(|desk| desk.capabilities.fields.contains(&field))
+            }),
             routes: config.route_rules(),
             private_notes: config.private_notes,
-            deletions: handoffd_core::policy::Deletions::Keep,
-            agents: handoffd_core::policy::Agents::new(),
+            deletions: config.deletions,
+            agents: config.agents_by_account(),
             importing: false,
         })
     }

@@ -27,7 +27,7 @@ type Opening = Option<(u64, PublicMessage)>;
 
 impl Planner<'_> {
     pub(super) fn plan_mirrors(&mut self, views: &Views<'_>) {
-        for mirror in route::due_mirrors(&self.plan.link, self.ground.policy) {
+        for mirror in route::due_mirrors(&self.plan.link, views, self.ground.policy) {
             let listed =
                 views.get(&mirror.of).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
             if !listed {

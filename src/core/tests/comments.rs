@@ -82,7 +82,12 @@ impl Story {
         }
         let mut link = start_link(policy.group.clone(), &view_of("a", 10, subject()), &policy);
         if options.contains("route") {
-            policy.routes.push(Route { from: "a".into(), to: "b".into(), with_tags: Default::default() });
+            policy.routes.push(Route {
+                from: "a".into(),
+                to: "b".into(),
+                with_tags: Default::default(),
+                when: Default::default(),
+            });
         } else {
             let side =
                 Side { shadow: subject(), seen: Version(10), comments_seen: Some(0), ..Side::default() };

@@ -8,6 +8,7 @@ use handoffd_core::{
     Attachment, Body, Comment, CommentsSeen, Field, Fields, Message, Observed, OpKey, Person, Priority,
     PrivateComment, PrivateMessage, PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status,
     TicketKey, Timestamp, Value, Version,
+    filter::Filter,
     intent::{Amendment, Applied, Intent, Outcome, Update},
     link::{Link, Standing},
     policy::{ConflictRule, Normalize, Route, SyncPolicy},
@@ -173,6 +174,7 @@ impl World {
                 from: "a".into(),
                 to: name.into(),
                 with_tags: BTreeSet::new(),
+                when: Filter::default(),
             }),
             joined => {
                 let fields = if joined == 1 { fields.clone() } else { random_fields(&mut self.rng) };

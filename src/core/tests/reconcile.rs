@@ -340,6 +340,8 @@ fn mirrors() {
         ("not where tickets cannot be made", "route a b; createless b", "subject=Hi", "a@11 listed", "subject=Hi"),
         ("what does not travel there is left out, the subject apart", "route a b; from a; to a", "subject=Hi status=open", "a@11 listed",
             "subject=Hi status=open; creating b; create b subject=Hi"),
+        ("a ticket outside the filter is not mirrored", "route a b; only solved", "subject=Hi status=open", "a@11 listed", "subject=Hi status=open"),
+        ("a ticket that enters the filter is mirrored", "route a b; only solved", "subject=Hi status=open", "a@11 status=solved listed", "subject=Hi status=solved; took status a=solved; creating b; create b subject=Hi status=solved"),
         ("two routes to one account make one mirror", "route a b; route a b", "subject=Hi", "a@11 listed", "subject=Hi; creating b; create b subject=Hi"),
         ("not again for one that is gone", "route a b", "subject=Hi; b gone", "a@11 listed", "subject=Hi; b gone"),
         ("not where there is one", "route a b", "subject=Hi; b seen=10", "a@11 listed", "subject=Hi"),

@@ -160,7 +160,13 @@ fn rules(options: &str) -> SyncPolicy {
                 from: AccountId::from(*from),
                 to: AccountId::from(*to),
                 with_tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+                when: Default::default(),
             }),
+            ["only", status] => {
+                for route in &mut policy.routes {
+                    route.when.status.insert((*status).to_owned());
+                }
+            }
             [what, name] => {
                 let account = policy.accounts.get_mut(&AccountId::from(*name)).expect("an account");
                 match *what {
