@@ -7,6 +7,7 @@ pub mod demo;
 pub mod engine;
 pub mod http;
 pub mod mapping;
+pub mod pull;
 pub mod sandbox;
 pub mod status;
 pub mod store;
