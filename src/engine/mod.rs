@@ -9,6 +9,7 @@ mod accounts;
 mod bodies;
 mod enricher;
 mod executor;
+mod follow;
 mod handoffs;
 pub mod metrics;
 pub mod parked;

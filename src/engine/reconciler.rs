@@ -199,6 +199,9 @@ impl Engine {
         if let Some(marker) = &observed.marker {
             return self.take_marked(&observed, marker, &policy).await;
         }
+        if let Some(closed) = &observed.follows {
+            self.take_follow_up(&observed, closed).await?;
+        }
         look.starting = Some(reconcile::start_link(policy.group.clone(), &observed, &policy));
         look.observed.insert(observed.ticket.clone(), observed);
         Ok(true)
