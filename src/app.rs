@@ -266,6 +266,7 @@ pub async fn engine_parts(
         config: config.engine.clone(),
         handoff: config.handoff.clone(),
         metrics: Arc::new(Metrics::default()),
+        dry: None,
         run: format!("{:x}-{:x}", outside.clock.now().0, std::process::id()),
     })
 }

@@ -18,7 +18,7 @@ use handoffd_core::{
 };
 use serde_json::Value as Json;
 
-use super::{Requests, signing};
+use super::{Requests, recorder, signing};
 use crate::{
     client::{
         ClientParts, Clock as _, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport,
@@ -130,6 +130,7 @@ impl Net {
 impl Transport for Net {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
         Box::pin(async move {
+            recorder::saw(&outgoing);
             let faults = self.fault_for(outgoing.request.method() != http::Method::GET);
             let account = AccountId::from(outgoing.request.uri().host().unwrap().trim_end_matches(".sim"));
             self.world.set_faults(&account, faults.unwrap_or_default());

@@ -1,8 +1,10 @@
 //! The commands.
 
 mod ask;
+mod backfill;
 mod check;
 mod parked;
+mod plan;
 mod pull;
 mod sandbox;
 mod status;
@@ -13,6 +15,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 use handoffd_connectors::client::{ReqwestTransport, SeededJitter, SystemClock};
+use handoffd_core::Timestamp;
 
 use crate::{
     app::{App, Outside, StartError},
@@ -27,7 +30,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  it worked
   1  it failed; the message says why
-  2  the command line is wrong
+  2  the command line is wrong; plan, provision: something would be written
   3  the configuration is wrong
   4  check: an account does not work, or something is switched off
   5  the store is in use by another handoffd, or damaged
@@ -184,6 +187,46 @@ enum Command {
         /// Of what.
         of: SchemaArg,
     },
+    /// What the configuration would do to the live accounts: the real engine decides, nothing is written.
+    #[command(
+        after_help = "Examples:\n  handoffd plan -c handoffd.toml                    what `sync --once` would write now\n  handoffd plan --history 2020-01-01 --json         what a backfill since then would write\n\nExit code 2 if it would write anything, 0 if not. The daemon must be stopped: its store is copied."
+    )]
+    Plan {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Plan the history as well: tickets that changed since this day, moment, or span back such as 90d.
+        #[arg(long, value_name = "T")]
+        history: Option<String>,
+        /// Do not wait for changes that a vendor does not show yet.
+        #[arg(long)]
+        no_wait: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take in the history of accounts, quietly: no customer is mailed. Goes on where it stopped.
+    #[command(
+        after_help = "Examples:\n  handoffd plan --history 2020-01-01                what it would do, first\n  handoffd backfill -c handoffd.toml                everything, with progress\n  handoffd backfill --account zendesk-main --since 365d\n  handoffd backfill --status --json                 how far it is\n\nA daemon that runs takes it in beside its work, in the slowest lane of each vendor's quota;\nwithout one this command does it and exits. A conversation that two helpdesks hold already is\njoined, not made twice."
+    )]
+    Backfill {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Only this account; may be given several times.
+        #[arg(long = "account", value_name = "NAME")]
+        accounts: Vec<String>,
+        /// Only tickets that changed since: a day, a moment (RFC 3339), or a span back such as 365d.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Begin anew what was finished or begun before.
+        #[arg(long)]
+        restart: bool,
+        /// Only say how far it is.
+        #[arg(long)]
+        status: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// What waits for an admin: list it, look at it, try it again, put it away.
     #[command(subcommand)]
     Parked(ParkedCommand),
@@ -308,6 +351,8 @@ enum FaultsArg {
 enum Failure {
     Config(ConfigError),
     Start(StartError),
+    /// A plan would write something; it was printed.
+    WouldWrite,
     /// The command line says something that cannot be.
     Usage(String),
     /// Something does not work that an admin can mend.
@@ -367,6 +412,7 @@ fn explain(failure: Failure) -> (u8, String) {
             | StartError::Settings(_)),
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),
+        Failure::WouldWrite => (2, "it would write; see above".to_owned()),
         Failure::Usage(message) => (2, message),
         Failure::Problems(message) => (4, message),
         Failure::Other(error) => (1, format!("{error:#}")),
@@ -393,6 +439,13 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Schema { of: SchemaArg::Pull } => {
             print!("{}", crate::pull::SCHEMA);
             Ok(())
+        }
+        Command::Plan { config, history, no_wait, json } => {
+            plan::run(load(&config)?, plan::Asked { since: history, no_wait, json }).await
+        }
+        Command::Backfill { config, accounts, since, restart, status, json } => {
+            let asked = backfill::Asked { accounts, since, restart, status, json };
+            backfill::run(load(&config)?, asked).await
         }
         Command::Parked(ParkedCommand::List { config, account, json }) => {
             parked::list(load(&config)?, account.as_deref(), json).await
@@ -458,6 +511,21 @@ async fn run(arg: &ConfigArg, accept_damage: bool) -> Result<(), Failure> {
             "the store failed for good: {why}; look at the disk, run `handoffd store verify`, start again"
         ))),
     }
+}
+
+/// A moment as people write it: RFC 3339, a day, or a span back from now such as `7d`.
+fn since_of(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+    if let Ok(at) = Timestamp::parse(text) {
+        return Ok(at);
+    }
+    if let Ok(at) = Timestamp::parse(&format!("{text}T00:00:00Z")) {
+        return Ok(at);
+    }
+    if let Ok(span) = crate::config::Span::parse(text).ok_or(()) {
+        return Ok(now.minus(span.0));
+    }
+    let why = format!("--since {text:?}: write 2026-01-31, 2026-01-31T08:00:00Z, or a span back such as 7d");
+    Err(Failure::Usage(why))
 }
 
 /// Resolves at SIGINT or SIGTERM.

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use handoffd_connectors::contract::{AuthMethod, Call, CustomField, Error, Helpdesk, Lane, Opened};
-use handoffd_core::{AccountId, Timestamp};
+use handoffd_core::AccountId;
 
-use super::{Failure, outside};
+use super::{Failure, outside, since_of};
 use crate::{
     app::{Outside, open_account, vault},
     config::Config,
@@ -111,19 +111,4 @@ async fn helpdesk(
         Opened::Helpdesk(desk) => Ok(desk),
         Opened::ContextSource(_) => Err(problem(format!("{id} is no helpdesk and has no tickets"))),
     }
-}
-
-/// A moment as people write it: RFC 3339, a day, or a span back from now such as `7d`.
-fn since_of(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
-    if let Ok(at) = Timestamp::parse(text) {
-        return Ok(at);
-    }
-    if let Ok(at) = Timestamp::parse(&format!("{text}T00:00:00Z")) {
-        return Ok(at);
-    }
-    if let Ok(span) = crate::config::Span::parse(text).ok_or(()) {
-        return Ok(now.minus(span.0));
-    }
-    let why = format!("--since {text:?}: write 2026-01-31, 2026-01-31T08:00:00Z, or a span back such as 7d");
-    Err(Failure::Usage(why))
 }

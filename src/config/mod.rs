@@ -128,6 +128,8 @@ pub struct EngineConfig {
     pub attachment_bytes_max: u64,
     /// How many writes may fetch their attachments at once.
     pub transfers_max: usize,
+    /// How many tickets of a history are looked at at once.
+    pub backfill_at_once: usize,
     /// How long a write that certainly did not happen is tried again before it is parked.
     pub give_up_after: Span,
     /// The first wait between two tries; doubles each time.

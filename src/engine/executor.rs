@@ -7,7 +7,7 @@ use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
     intent::{Applied, Intent, Outcome, Update},
-    link::{Link, Place},
+    link::{Link, Origin, Place},
     retry::{self, Failure, Next, RetryRules},
 };
 
@@ -38,8 +38,12 @@ pub(super) enum Step {
 
 impl Inner {
     /// One try of a stored write.
-    pub(super) async fn execute(&self, link: &Link, row: &IntentRow) -> Result<Step, Fault> {
+    pub(super) async fn execute(&self, link: &Link, row: &IntentRow, lane: Lane) -> Result<Step, Fault> {
         let now = self.now();
+        if let Some(dry) = &self.parts.dry {
+            dry.note(&row.intent, &self.said_later(link, &row.intent));
+            return Ok(put_off(row, Timestamp(i64::MAX), "this is a dry run".to_owned()));
+        }
         let Some(desk) = self.parts.desks.get(row.intent.account()) else {
             let why = format!("the account {} is not configured", row.intent.account());
             return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
@@ -48,7 +52,11 @@ impl Inner {
             let why = format!("{} is paused", desk.id);
             return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
         }
-        let lane = if row.handoff.is_some() { Lane::Handoff } else { Lane::Live };
+        let lane = match (&row.handoff, lane) {
+            (Some(_), _) => Lane::Handoff,
+            (None, Lane::Backfill) => Lane::Backfill,
+            (None, _) => Lane::Live,
+        };
         let call = self.call(lane);
         let intent = self.fetch_back(row.intent.clone()).await?;
         let author = match self.author_at(desk, call, &intent).await? {
@@ -91,6 +99,25 @@ impl Inner {
                 Ok(Step::Keep(Box::new(IntentRow { intent, due: now, ..row.clone() })))
             }
         }
+    }
+
+    /// The messages that follow a creation in writes of their own: whether each is public.
+    fn said_later(&self, link: &Link, intent: &Intent) -> Vec<bool> {
+        let (Intent::Create(create), Some(policy)) = (intent, self.policy(&link.group)) else {
+            return Vec::new();
+        };
+        let opening = link.openings.get(&create.key);
+        let imported: BTreeSet<u64> =
+            create.ticket.import.iter().flat_map(|import| &import.messages).map(|one| one.number).collect();
+        let copies = link.copies.iter().filter(|(number, copy)| {
+            let there = copy.places.keys().any(|ticket| ticket.account == create.at);
+            matches!(copy.origin, Origin::Comment(_))
+                && (copy.public || policy.private_notes)
+                && !there
+                && Some(*number) != opening
+                && !imported.contains(*number)
+        });
+        copies.map(|(_, copy)| copy.public).collect()
     }
 
     fn sent_at(&self, key: &OpKey) -> Option<Timestamp> {

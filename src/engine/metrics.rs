@@ -39,6 +39,7 @@ pub struct Metrics {
     registry: Registry,
     writes: Family<AccountLabels, Counter<u64, AtomicU64>>,
     webhooks: Family<AccountLabels, Counter<u64, AtomicU64>>,
+    backfilled: Family<Word, Gauge<i64, std::sync::atomic::AtomicI64>>,
     file_bytes: Family<Word, Counter<u64, AtomicU64>>,
     wakes: Family<Word, Counter<u64, AtomicU64>>,
     conflicts: Counter<u64, AtomicU64>,
@@ -58,6 +59,12 @@ impl Default for Metrics {
             "webhooks",
             "Webhook requests, by account and how they were answered",
             webhooks.clone(),
+        );
+        let backfilled = Family::default();
+        registry.register(
+            "backfilled_tickets",
+            "Tickets of the history that were looked at, by account",
+            backfilled.clone(),
         );
         let file_bytes = Family::default();
         registry.register(
@@ -93,6 +100,7 @@ impl Default for Metrics {
             registry,
             writes,
             webhooks,
+            backfilled,
             file_bytes,
             wakes,
             conflicts,
@@ -116,6 +124,11 @@ impl Metrics {
     pub(super) fn wrote(&self, account: &AccountId, outcome: &str) {
         let labels = AccountLabels { account: account.to_string(), outcome: outcome.to_owned() };
         self.writes.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn backfilled(&self, account: &AccountId, looked: u64) {
+        let labels = Word { kind: account.to_string() };
+        self.backfilled.get_or_create(&labels).set(i64::try_from(looked).unwrap_or(i64::MAX));
     }
 
     /// A file was fetched for a message to this account.

@@ -68,6 +68,9 @@ pub enum OrderError {
     /// There is no such thing.
     #[error("nothing is parked as {0:?}; `handoffd parked list` names what is")]
     NotThere(String),
+    /// The configuration has no such helpdesk account in a link group.
+    #[error("{0:?} is no helpdesk account of a link group")]
+    NoSuchAccount(String),
     /// It may be at the vendor already.
     #[error(
         "{0}: {left} of it may be at the vendor although no answer came; look there, then retry with --send-again if it is not, or drop it if it is",
@@ -162,7 +165,8 @@ impl Engine {
         let more = Commit { writes: vec![away], jobs, ..Commit::default() };
         let Some(link) = link.filter(|_| row.kind == "write") else {
             self.parts.store.commit(more).await?;
-            return Ok(format!("{} is looked at again", order.id));
+            self.backfill_now.notify_waiters();
+            return Ok(format!("{} is tried again", order.id));
         };
         let done = self.unpark_link(&link, row, order, more).await?;
         Ok(format!("{}: {} of its conversation at {} is tried again", order.id, done.again, row.account))

@@ -11,7 +11,10 @@ use subtle::ConstantTimeEq;
 
 use super::{Site, reply};
 use crate::{
-    engine::parked::{OrderError, ParkedOrder},
+    engine::{
+        backfill::BackfillOrder,
+        parked::{OrderError, ParkedOrder},
+    },
     status,
 };
 
@@ -81,19 +84,13 @@ pub(super) async fn parked_detail(
     }
 }
 
-/// An order takes the token as a bearer token only: a browser that remembers the password
-/// must not be led into giving one.
 pub(super) async fn parked_order(
     State(site): State<Site>,
     headers: HeaderMap,
     body: Result<Json<ParkedOrder>, JsonRejection>,
 ) -> Response {
-    if let Some(refused) = refuse(&site, &headers) {
+    if let Some(refused) = refuse(&site, &headers).or_else(|| refuse_browser(&headers)) {
         return refused;
-    }
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if !bearer.is_some_and(|value| value.starts_with("Bearer ")) {
-        return reply::error(StatusCode::FORBIDDEN, "an order needs the admin token as a bearer token");
     }
     let order = match body {
         Ok(Json(order)) => order,
@@ -105,9 +102,50 @@ pub(super) async fn parked_order(
     }
 }
 
+pub(super) async fn backfills(State(site): State<Site>, headers: HeaderMap) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    told_backfills(&site).await
+}
+
+async fn told_backfills(site: &Site) -> Response {
+    match site.engine.backfills().await {
+        Ok(rows) => Json(rows).into_response(),
+        Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+pub(super) async fn order_backfill(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    body: Result<Json<BackfillOrder>, JsonRejection>,
+) -> Response {
+    if let Some(refused) = refuse(&site, &headers).or_else(|| refuse_browser(&headers)) {
+        return refused;
+    }
+    let order = match body {
+        Ok(Json(order)) => order,
+        Err(error) => return reply::error(error.status(), &error.body_text()),
+    };
+    match site.engine.order_backfill(&order).await {
+        Ok(_) => told_backfills(&site).await,
+        Err(error) => order_failed(&error),
+    }
+}
+
+/// An order takes the token as a bearer token only: a browser that remembers the password
+/// must not be led into giving one.
+fn refuse_browser(headers: &HeaderMap) -> Option<Response> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let is_bearer = bearer.is_some_and(|value| value.starts_with("Bearer "));
+    (!is_bearer)
+        .then(|| reply::error(StatusCode::FORBIDDEN, "an order needs the admin token as a bearer token"))
+}
+
 fn order_failed(error: &OrderError) -> Response {
     let status = match error {
-        OrderError::NotThere(_) => StatusCode::NOT_FOUND,
+        OrderError::NotThere(_) | OrderError::NoSuchAccount(_) => StatusCode::NOT_FOUND,
         OrderError::MayBeThere(..) | OrderError::Busy(_) => StatusCode::CONFLICT,
         OrderError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     };

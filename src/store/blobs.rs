@@ -200,6 +200,14 @@ impl Blobs {
         }
     }
 
+    /// Where files are that may be lost without harm.
+    pub fn scratch_dir(&self) -> PathBuf {
+        match &self.place {
+            Place::Memory(_) => std::env::temp_dir().join(format!("handoffd-{}", std::process::id())),
+            Place::Dir(path, _) => path.with_file_name(SCRATCH),
+        }
+    }
+
     /// A place for a file on its way. What a killed process leaves there goes at the next start.
     pub fn scratch(&self) -> Result<Scratch, BlobError> {
         match &self.place {
