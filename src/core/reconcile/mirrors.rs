@@ -72,7 +72,6 @@ impl Planner<'_> {
 
     /// The message that a ticket is made with, the first of those that it lacks if
     /// that is public; `None` when a ticket's comments are to be listed first.
-    #[expect(clippy::option_option, reason = "no opening differs from none at hand yet")]
     fn opening(&mut self, lacking: &[u64], at: &AccountId, views: &Views<'_>) -> Option<Opening> {
         let first = lacking.first().and_then(|number| Some((*number, self.plan.link.copies.get(number)?)));
         let Some((number, copy)) = first.filter(|(_, copy)| copy.public) else { return Some(None) };

@@ -189,7 +189,6 @@ impl Story {
         assert_eq!(twice.link, settled.link, "settling twice");
         self.link = settled.link;
         let mut found: Vec<_> = settled.decisions.iter().map(show_decision).collect();
-        assert!(self.queue.iter().all(|one| *one.key() != *intent.key()), "settled and still waiting");
         for key in settled.withdraw {
             let at = self.queue.iter().position(|intent| *intent.key() == key).expect("a write");
             let intent = self.queue.remove(at);

@@ -96,6 +96,8 @@ pub struct World {
     pub briefed: BTreeSet<(TicketKey, String)>,
     /// What people said and made private later.
     pub hidden: BTreeSet<String>,
+    /// Whether people have stopped for good.
+    pub calm: bool,
     pub trace: Vec<String>,
 }
 
@@ -155,6 +157,7 @@ impl World {
             given_up: BTreeSet::new(),
             briefed: BTreeSet::new(),
             hidden: BTreeSet::new(),
+            calm: false,
             trace: Vec::new(),
         };
         world.open_desk(&ticket("a"), fields.clone(), 1_000);
@@ -453,7 +456,7 @@ impl World {
             if plan.must_read_first.is_empty() && plan.look_at_comments.is_empty() {
                 return;
             }
-            if self.rng.random_bool(0.2) {
+            if self.rng.random_bool(0.2) && !self.calm {
                 self.human();
             }
             for key in plan.must_read_first.union(&plan.look_at_comments) {

@@ -194,8 +194,7 @@ fn one(field: Field, value: &Value) -> Fields {
 }
 
 fn agrees(world: &World, ticket: &TicketKey, desk: &Desk) -> Result<(), String> {
-    let Some(side) = world.link.sides.get(ticket) else { return Ok(()) };
-    if side.parked.is_some() || side.standing != Standing::Live {
+    if is_out_of_step(world, ticket) {
         return Ok(());
     }
     for (field, base) in &world.link.base {
@@ -210,7 +209,9 @@ fn agrees(world: &World, ticket: &TicketKey, desk: &Desk) -> Result<(), String> 
 
 fn is_out_of_step(world: &World, ticket: &TicketKey) -> bool {
     let side = world.link.sides.get(ticket);
-    side.is_none_or(|side| side.parked.is_some() || side.standing != Standing::Live)
+    // A closed ticket that shows another status is tried again, and may miss something for good.
+    world.desks[ticket].closed
+        || side.is_none_or(|side| side.parked.is_some() || side.standing != Standing::Live)
 }
 
 fn keeps_edits(world: &World, ticket: &TicketKey, desk: &Desk) -> Result<(), String> {

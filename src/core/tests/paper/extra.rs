@@ -45,6 +45,7 @@ impl World {
         if self.extra.is_none() {
             return false;
         }
+        self.calm = true;
         let keys: Vec<_> = self.desks.keys().cloned().collect();
         let views = keys.iter().map(|key| (key.clone(), self.fetch(key, true))).collect();
         self.reconcile(views);
