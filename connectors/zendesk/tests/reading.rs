@@ -65,7 +65,9 @@ fn row(ticket: &serde_json::Value) -> handoffd_core::Observed {
     let ticket: wire::Ticket = serde_json::from_value(ticket.clone()).unwrap();
     let account = AccountId::from("zd");
     let settings = settings();
-    let reading = Reading { account: &account, settings: &settings, by: ReadBy::Fetch, at: NOW };
+    let statuses = crate::zendesk::statuses::Statuses::default();
+    let dialect = map::Dialect { settings: &settings, custom: &[], statuses: &statuses };
+    let reading = Reading { account: &account, dialect, by: ReadBy::Fetch, at: NOW };
     match map::row(&ticket, &map::People::new(), reading).unwrap() {
         map::Row::Shown(observed) => *observed,
         map::Row::Gone(ticket) => panic!("{ticket} is gone"),
@@ -170,9 +172,9 @@ fn normalize_says_what_zendesk_will_show() {
         (&settings, Field::Group, Value::Owner(Some("7".into())), Value::Owner(Some("7".into()))),
     ];
     for (settings, field, sent, shown) in rows {
-        let once = map::normalize(&Fields::from([(field, sent)]), settings);
+        let once = map::normalize(&Fields::from([(field, sent)]), settings, &[]);
         assert_eq!(once, Fields::from([(field, shown)]));
-        assert_eq!(map::normalize(&once, settings), once, "idempotent");
+        assert_eq!(map::normalize(&once, settings, &[]), once, "idempotent");
     }
 }
 
