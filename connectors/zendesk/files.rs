@@ -63,7 +63,8 @@ fn attachment(file: &wire::Attachment) -> Option<Attachment> {
         content_type: file.content_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
         size: file.size,
         inline: file.inline == Some(true),
-        at: file.content_url.clone()?,
+        // Without an address it is still there to be told of.
+        at: file.content_url.clone().or_else(|| file.mapped_content_url.clone()).unwrap_or_default(),
     })
 }
 
@@ -177,7 +178,7 @@ mod tests {
         let said = read(
             json!({"html_body": format!("<p>See <img src=\"{at}\"> and <img src=\"https://x.test/y.png\" alt=\"logo\"></p>")}),
         );
-        assert_eq!(said.body.text(), Some("See [image: a b.png] and logo"));
+        assert_eq!(said.body.text(), Some("See [image: a b.png] and [image: logo]"));
         let [file] = &said.attachments[..] else { panic!("{:?}", said.attachments) };
         assert_eq!((file.name.as_str(), file.at.as_str(), file.inline), ("a b.png", at, true));
     }

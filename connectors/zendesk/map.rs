@@ -125,14 +125,14 @@ pub fn merge_target(audits: &[wire::Audit], own: &RemoteId) -> Option<RemoteId> 
         told(&audit.via).or_else(|| audit.events.iter().find_map(|event| told(&event.via)))
     });
     let notes = audits.iter().flat_map(|audit| &audit.events).filter_map(|event| event.body.as_deref());
-    outright.or_else(|| notes.filter_map(last_number).find(|id| other(id)))
+    outright.or_else(|| notes.filter_map(first_number).find(|id| other(id)))
 }
 
-/// The last `#123` of a text.
-fn last_number(text: &str) -> Option<RemoteId> {
+/// The first `#123` of a text: the subject that may follow it can hold others.
+fn first_number(text: &str) -> Option<RemoteId> {
     let numbers =
         text.split('#').skip(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
-    numbers.filter(|number| !number.is_empty()).last().map(RemoteId)
+    numbers.filter(|number| !number.is_empty()).map(RemoteId).next()
 }
 
 fn moment(text: Option<&str>) -> Option<Timestamp> {

@@ -38,8 +38,8 @@ use crate::{
     client::{Client, ClientParts, Quota},
     contract::{
         AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Catalog, Changes, Connector,
-        CustomField, Delivery, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Secret,
-        Sink, Supply, WebhookError,
+        CustomField, Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result,
+        Secret, Sink, Supply, WebhookError,
     },
     sim::{SimSetup, VendorSim},
 };
@@ -170,7 +170,12 @@ impl Helpdesk for Adapter {
         attachment: &'a Attachment,
         into: &'a mut dyn Sink,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.http.download(call, &attachment.at, files::FILE_BYTES_MAX, into))
+        Box::pin(async move {
+            if attachment.at.is_empty() {
+                return Err(Error::Stale);
+            }
+            self.http.download(call, &attachment.at, files::FILE_BYTES_MAX, into).await
+        })
     }
 
     fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>> {

@@ -136,6 +136,22 @@ fn tags_of(value: Option<&Value>) -> Vec<String> {
     }
 }
 
+/// The field has the options that are among the tags.
+fn follow_tags(head: &mut Head, field: &TicketField) {
+    let chosen: Vec<String> = field
+        .options
+        .iter()
+        .map(|(_, value)| value)
+        .filter(|value| head.tags.contains(*value))
+        .cloned()
+        .collect();
+    match (chosen.first(), field.kind.as_str()) {
+        (None, _) => drop(head.custom_fields.remove(&field.id)),
+        (Some(first), "tagger") => drop(head.custom_fields.insert(field.id, json!(first))),
+        (Some(_), _) => drop(head.custom_fields.insert(field.id, json!(chosen))),
+    }
+}
+
 impl World {
     /// Puts custom fields into `head`. Options are tags: who sets one sets the other, and who
     /// takes the tag away empties the field.
@@ -153,7 +169,7 @@ impl World {
                     head.custom_fields.insert(field.id, kept);
                 }
                 None if change.tags.is_some() && field.has_options() => {
-                    self.follow_tags(head, field);
+                    follow_tags(head, field);
                     continue;
                 }
                 None => continue,
@@ -166,23 +182,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// The field has the options that are among the tags.
-    #[allow(clippy::unused_self, reason = "it belongs to the rules of fields")]
-    fn follow_tags(&self, head: &mut Head, field: &TicketField) {
-        let chosen: Vec<String> = field
-            .options
-            .iter()
-            .map(|(_, value)| value)
-            .filter(|value| head.tags.contains(*value))
-            .cloned()
-            .collect();
-        match (chosen.first(), field.kind.as_str()) {
-            (None, _) => drop(head.custom_fields.remove(&field.id)),
-            (Some(first), "tagger") => drop(head.custom_fields.insert(field.id, json!(first))),
-            (Some(_), _) => drop(head.custom_fields.insert(field.id, json!(chosen))),
-        }
     }
 
     /// Sets the status, which may be one of the account's own.
