@@ -149,7 +149,8 @@ async fn files_are_uploaded_and_named_where_there_are_no_words() {
         content: Content::Bytes(Bytes::from_static(b"abc")),
     };
     let failed = adapter(&lost_upload).apply(call(), &intent, None, &[supply]).await;
-    assert!(matches!(failed, Err(Error::Refused { .. })), "{failed:?}");
+    // Nobody sees an upload, so one that may have happened is just tried again.
+    assert!(matches!(failed, Err(Error::Transient { .. })), "{failed:?}");
 }
 
 #[tokio::test(start_paused = true)]
