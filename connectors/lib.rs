@@ -5,9 +5,12 @@ pub mod client;
 pub mod conformance;
 pub mod contract;
 pub mod sim;
+#[cfg(test)]
+pub mod specs;
 
 pub mod freshdesk;
 pub mod html;
+pub mod intercom;
 pub mod stripe;
 pub mod zendesk;
 
