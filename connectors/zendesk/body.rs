@@ -31,6 +31,30 @@ pub struct TicketWrite {
     /// The status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'static str>,
+    /// Which status of the account's own; it decides the category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_status_id: Option<Value>,
+    /// What kind of request it is; `Some(None)` takes it away.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Option<String>>,
+    /// When a task is due; `Some(None)` for never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Option<String>>,
+    /// Who is put on mails in copy or taken off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_ccs: Option<Vec<CcWrite>>,
+    /// Values of custom fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub custom_fields: Vec<CustomFieldWrite>,
+    /// The closed ticket that the new one follows up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via_followup_source_id: Option<Value>,
+    /// Of an import: what was said, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<CommentWrite>,
+    /// Of an import: when the ticket was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
     /// The priority; `Some(None)` takes it away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Option<&'static str>>,
@@ -57,16 +81,44 @@ pub struct TicketWrite {
     pub updated_stamp: Option<String>,
 }
 
-/// A message to be written.
+/// A custom field's value to be written.
 #[derive(Debug, Serialize)]
+pub struct CustomFieldWrite {
+    /// The field.
+    pub id: Value,
+    /// The value; `null` empties it.
+    pub value: Value,
+}
+
+/// Somebody to be put in copy or taken out.
+#[derive(Debug, Serialize)]
+pub struct CcWrite {
+    /// The address.
+    pub user_email: String,
+    /// `put` or `delete`.
+    pub action: &'static str,
+}
+
+/// A message to be written.
+#[derive(Debug, Default, Serialize)]
 pub struct CommentWrite {
-    /// Plain text.
-    pub body: String,
+    /// Plain text, where there is no markup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Text with markup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html_body: Option<String>,
     /// Always sent: Zendesk would take it from the ticket and might mail a customer.
     pub public: bool,
     /// Who wrote it; absent for our own user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author_id: Option<Value>,
+    /// The tokens of its files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uploads: Vec<String>,
+    /// Of an import: when it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
 }
 
 /// Who asks, found or made by address.
@@ -106,4 +158,63 @@ pub struct UserWrite {
     pub email: String,
     /// Keeps Zendesk from mailing the person a welcome.
     pub skip_verify_email: bool,
+}
+
+/// The body of a redaction.
+#[derive(Debug, Serialize)]
+pub struct RedactionBody {
+    /// The ticket.
+    pub ticket_id: Value,
+    /// The comment's HTML with marks around what goes.
+    pub html_body: String,
+    /// The addresses of the files that go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external_attachment_urls: Vec<String>,
+}
+
+/// The body of a new ticket field.
+#[derive(Debug, Serialize)]
+pub struct FieldBody {
+    /// The field.
+    pub ticket_field: FieldWrite,
+}
+
+/// A ticket field to be made.
+#[derive(Debug, Serialize)]
+pub struct FieldWrite {
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// What people see.
+    pub title: String,
+    /// Its options.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub custom_field_options: Vec<OptionWrite>,
+}
+
+/// An option to be made.
+#[derive(Debug, Serialize)]
+pub struct OptionWrite {
+    /// What people see.
+    pub name: String,
+    /// The tag.
+    pub value: String,
+}
+
+/// The body of a new status.
+#[derive(Debug, Serialize)]
+pub struct StatusBody {
+    /// The status.
+    pub custom_status: StatusWrite,
+}
+
+/// A status to be made.
+#[derive(Debug, Serialize)]
+pub struct StatusWrite {
+    /// Its category.
+    pub status_category: &'static str,
+    /// What agents see.
+    pub agent_label: String,
+    /// What customers see.
+    pub end_user_label: String,
 }

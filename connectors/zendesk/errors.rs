@@ -38,7 +38,7 @@ pub fn classify(answer: &Answer, kind: Kind) -> Option<Error> {
         (409, Kind::Read) => Some(Error::Transient { why: words }),
         // Another request with the same key is under way.
         (409, Kind::IdempotentWrite) => Some(Error::Unknown { why: words }),
-        (422, _) if said.is_closed() => Some(Error::Refused { why: CLOSED.to_owned() }),
+        (422, _) if said.is_closed() => Some(Error::Closed),
         (422, _) if said.is_full() => Some(Error::Refused { why: FULL.to_owned() }),
         (400 | 422, _) => Some(Error::Refused { why: words }),
         (504, Kind::Read) => Some(Error::Transient { why: TOO_SLOW.to_owned() }),
@@ -46,8 +46,6 @@ pub fn classify(answer: &Answer, kind: Kind) -> Option<Error> {
     }
 }
 
-const CLOSED: &str = "the ticket is closed, which Zendesk never undoes or changes: \
-    go on in a follow-up ticket";
 const FULL: &str = "the ticket has as many comments as Zendesk allows (5000): go on in a new ticket";
 
 /// What an error's body says, whatever its envelope.
@@ -184,7 +182,7 @@ mod tests {
                 r#"{"errors":[{"code":"InvalidPaginationDepth","title":"Too deep","detail":"x"}]}"#,
                 refused("HTTP 400: InvalidPaginationDepth; Too deep"),
             ),
-            (422, closed, refused(CLOSED)),
+            (422, closed, Error::Closed),
             (422, full, refused(FULL)),
             (
                 422,

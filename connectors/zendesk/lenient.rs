@@ -56,6 +56,14 @@ pub fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D
     })
 }
 
+/// Reads a list of ids; `None` when there is no list.
+pub fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<RemoteId>>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Array(ids) => Some(ids.iter().filter_map(text_of).map(RemoteId).collect()),
+        _ => None,
+    })
+}
+
 /// Reads one word or a list of words; truth values become words.
 pub fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let value = Value::deserialize(from)?;

@@ -15,6 +15,8 @@ pub const EXPORTS: &str = "incremental-exports";
 pub const TICKETS_UPDATE: &str = "tickets-update";
 /// Lists of tickets: 100 a minute at least.
 pub const TICKETS_INDEX: &str = "tickets-index";
+/// Deletions of tickets: 400 a minute.
+pub const TICKETS_DELETE: &str = "tickets-delete";
 /// Making or updating people: one a second in the account.
 pub const PEOPLE_UPSERT: &str = "users-create-or-update";
 /// Audits of tickets: about 500 a minute, of which others take 450.
@@ -28,6 +30,7 @@ pub fn quota(bucket: &str) -> Quota {
         EXPORTS => Quota { count: 10, per: MINUTE },
         PEOPLE_UPSERT => Quota { count: 1, per: Duration::from_secs(1) },
         AUDITS => Quota { count: 450, per: MINUTE },
+        TICKETS_DELETE => Quota { count: 400, per: MINUTE },
         _ => Quota { count: 100, per: MINUTE },
     }
 }

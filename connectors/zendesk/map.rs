@@ -3,12 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_core::{
-    AccountId, Body, Comment, CommentsSeen, Field, Fields, Observed, OpKey, Person, Priority, PrivateComment,
-    PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status, TicketKey, Timestamp, Value,
-    Version,
+    AccountId, Comment, CommentsSeen, Field, Fields, Observed, OpKey, Person, Priority, PrivateComment,
+    PrivateText, PublicComment, PublicText, Rating, ReadBy, RemoteId, Role, Status, TicketKey, Timestamp,
+    Typed, Value, Version,
 };
 
-use super::{body, settings::Settings, wire};
+use super::{body, fields as custom_fields, files, settings::Settings, statuses::Statuses, wire};
+use crate::contract::CustomField;
+
+/// The words of the type field.
+pub const TYPES: [&str; 4] = ["question", "incident", "problem", "task"];
+/// The tag that Zendesk puts on a ticket that ended in another.
+const MERGED: &str = "closed_by_merge";
 
 /// The longest marker that is ours.
 const KEY_CHARS_MAX: usize = 80;
@@ -30,12 +36,23 @@ pub enum Row {
 pub struct Reading<'a> {
     /// At which account.
     pub account: &'a AccountId,
-    /// With which options.
-    pub settings: &'a Settings,
+    /// How the account is spoken to.
+    pub dialect: Dialect<'a>,
     /// How.
     pub by: ReadBy,
     /// When, in our time.
     pub at: Timestamp,
+}
+
+/// What is particular to an account.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect<'a> {
+    /// Its options.
+    pub settings: &'a Settings,
+    /// The custom fields that are kept in step.
+    pub custom: &'a [CustomField],
+    /// What is known of its statuses.
+    pub statuses: &'a Statuses,
 }
 
 /// The people of a side-load, by id.
@@ -59,15 +76,63 @@ pub fn row(ticket: &wire::Ticket, people: &People, reading: Reading<'_>) -> Resu
         version: Version::from(updated_at),
         read_by: reading.by,
         read_at: reading.at,
-        fields: fields(ticket, reading.settings),
+        fields: fields(ticket, people, reading.dialect),
         requester: requester.map(|user| person(user, Role::Customer)),
         comments: CommentsSeen::NotLooked,
         comment_count: None,
         marker: ticket.external_id.as_deref().and_then(marker),
         created_at: moment(ticket.created_at.as_deref()).unwrap_or(updated_at),
-        follows: None,
-        rating: None,
+        follows: follows(ticket),
+        rating: ticket.satisfaction_rating.as_ref().and_then(rating),
     })))
+}
+
+fn follows(ticket: &wire::Ticket) -> Option<RemoteId> {
+    let source = &ticket.via.source;
+    let told = source.from.ticket_id.clone().filter(|_| source.rel.as_deref() == Some("follow_up"));
+    told.or_else(|| ticket.via_followup_source_id.clone())
+}
+
+/// A rating that a customer gave; an offer alone is none.
+fn rating(shown: &wire::Satisfaction) -> Option<Rating> {
+    let label = shown.score.clone()?;
+    // Filters and older exports tell apart whether words came with it.
+    let percent = match label.split('_').next() {
+        Some("good") => 100,
+        Some("bad") => 0,
+        _ => return None,
+    };
+    let comment = shown.comment.clone().filter(|comment| !comment.is_empty());
+    Some(Rating { percent, label, comment, at: moment(shown.created_at.as_deref()) })
+}
+
+/// Whether the ticket ended in another one.
+pub fn is_merged(ticket: &wire::Ticket) -> bool {
+    let closed = matches!(ticket.status.as_deref(), Some("closed" | "archived"));
+    closed && ticket.tags.as_ref().is_some_and(|tags| tags.iter().any(|tag| tag == MERGED))
+}
+
+/// The ticket in which one ended, as its audits tell: outright, or in the words of the note that
+/// Zendesk leaves on it.
+pub fn merge_target(audits: &[wire::Audit], own: &RemoteId) -> Option<RemoteId> {
+    let other = |id: &RemoteId| id != own;
+    let told = |via: &wire::Via| {
+        let merge = via.source.rel.as_deref() == Some("merge");
+        let ends = [&via.source.to.ticket_id, &via.source.from.ticket_id];
+        ends.into_iter().flatten().find(|id| merge && other(id)).cloned()
+    };
+    let outright = audits.iter().find_map(|audit| {
+        told(&audit.via).or_else(|| audit.events.iter().find_map(|event| told(&event.via)))
+    });
+    let notes = audits.iter().flat_map(|audit| &audit.events).filter_map(|event| event.body.as_deref());
+    outright.or_else(|| notes.filter_map(first_number).find(|id| other(id)))
+}
+
+/// The first `#123` of a text: the subject that may follow it can hold others.
+fn first_number(text: &str) -> Option<RemoteId> {
+    let numbers =
+        text.split('#').skip(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+    numbers.filter(|number| !number.is_empty()).map(RemoteId).next()
 }
 
 fn moment(text: Option<&str>) -> Option<Timestamp> {
@@ -89,21 +154,26 @@ pub fn person(user: &wire::User, role: Role) -> Person {
 
 /// The fields that a ticket tells. What it does not tell, and words that are
 /// not known, are left out: that is not "empty".
-pub fn fields(ticket: &wire::Ticket, settings: &Settings) -> Fields {
+pub fn fields(ticket: &wire::Ticket, people: &People, dialect: Dialect<'_>) -> Fields {
     let mut fields = Fields::new();
     if let Some(subject) = &ticket.subject {
         fields.insert(Field::Subject, Value::subject(subject.as_deref().unwrap_or_default()));
     }
     if let Some(status) = ticket.status.as_deref().and_then(status) {
-        fields.insert(Field::Status, Value::Status(status));
+        let value = dialect.statuses.value(status, ticket.custom_status_id.as_ref());
+        fields.insert(Field::Status, value);
     }
     match ticket.priority.as_ref().map(|told| told.as_deref().map(priority)) {
         Some(None) => drop(fields.insert(Field::Priority, Value::Priority(None))),
         Some(Some(Some(known))) => drop(fields.insert(Field::Priority, Value::Priority(Some(known)))),
         Some(Some(None)) | None => {}
     }
+    custom_fields::read_all(ticket, dialect.custom, &mut fields);
     if let Some(told) = &ticket.tags {
-        fields.insert(Field::Tags, Value::Tags(tags(told, &settings.quiet_tag)));
+        // Options travel as the values of their fields.
+        let options = custom_fields::tags_of(&fields, dialect.custom);
+        let told = told.iter().filter(|tag| !options.contains(*tag));
+        fields.insert(Field::Tags, Value::Tags(tags(told, &dialect.settings.quiet_tag)));
     }
     if let Some(owner) = &ticket.assignee_id {
         fields.insert(Field::Assignee, Value::Owner(owner.clone()));
@@ -111,10 +181,39 @@ pub fn fields(ticket: &wire::Ticket, settings: &Settings) -> Fields {
     if let Some(owner) = &ticket.group_id {
         fields.insert(Field::Group, Value::Owner(owner.clone()));
     }
+    fields.extend(more_fields(ticket, people));
     fields
 }
 
-fn status(word: &str) -> Option<Status> {
+/// Type, due time, copies and requester.
+fn more_fields(ticket: &wire::Ticket, people: &People) -> Fields {
+    let mut fields = Fields::new();
+    match ticket.kind.as_ref().map(|told| told.as_deref().map(custom_fields::kind)) {
+        Some(None) => drop(fields.insert(Field::Type, Value::Choice(None))),
+        Some(Some(Some(known))) => drop(fields.insert(Field::Type, Value::Choice(Some(known)))),
+        Some(Some(None)) | None => {}
+    }
+    match ticket.due_at.as_ref().map(|told| told.as_deref().map(|at| moment(Some(at)))) {
+        Some(None) => drop(fields.insert(Field::DueAt, Value::Time(None))),
+        Some(Some(Some(at))) => drop(fields.insert(Field::DueAt, Value::Time(Some(at)))),
+        Some(Some(None)) | None => {}
+    }
+    let email =
+        |id: &RemoteId| people.get(id).map(|user| user.email.as_deref().and_then(custom_fields::address));
+    // Half of them would read as if the others had been taken off.
+    let ccs: Option<Vec<Option<String>>> =
+        ticket.email_cc_ids.as_ref().and_then(|ids| ids.iter().map(email).collect());
+    if let Some(ccs) = ccs {
+        fields.insert(Field::Ccs, Value::Tags(ccs.into_iter().flatten().collect()));
+    }
+    if let Some(requester) = ticket.requester_id.as_ref().and_then(email) {
+        fields.insert(Field::Requester, Value::Choice(requester));
+    }
+    fields
+}
+
+/// A status in canonical words.
+pub fn status(word: &str) -> Option<Status> {
     Some(match word.to_ascii_lowercase().as_str() {
         "new" => Status::New,
         "open" => Status::Open,
@@ -162,9 +261,34 @@ fn tags<'a>(texts: impl IntoIterator<Item = &'a String>, quiet: &str) -> BTreeSe
 /// it. `New` stays: what a ticket shows must stay what it is, and a mirror of a
 /// new ticket is made new. Only Zendesk has `New`, and no update can bring a
 /// ticket back to it, so an update that asks for it writes `open`.
-pub fn normalize(fields: &Fields, settings: &Settings) -> Fields {
-    let held = fields.iter().filter(|(field, _)| super::FIELDS.contains(field));
-    held.map(|(field, value)| (*field, normal(value, settings))).collect()
+pub fn normalize(fields: &Fields, settings: &Settings, custom: &[CustomField]) -> Fields {
+    let one = |(field, value): (&Field, &Value)| Some((*field, normal_of(*field, value, settings, custom)?));
+    let mut kept: Fields = fields.iter().filter_map(one).collect();
+    // Only tasks are due.
+    if kept.get(&Field::Type).is_some_and(|kind| *kind != Value::Choice(Some("task".to_owned()))) {
+        kept.entry(Field::DueAt).and_modify(|due| *due = Value::Time(None));
+    }
+    kept
+}
+
+/// `None` for what this account cannot hold.
+fn normal_of(field: Field, value: &Value, settings: &Settings, custom: &[CustomField]) -> Option<Value> {
+    match (field, value) {
+        (Field::Custom(name), _) => {
+            let kind = custom.iter().find(|field| field.name == name)?.kind;
+            custom_fields::normal(value, kind)
+        }
+        _ if !super::FIELDS.contains(&field) => None,
+        (Field::Type, Value::Choice(Some(word))) => Some(Value::Choice(Some(custom_fields::kind(word)?))),
+        (Field::Requester, Value::Choice(email)) => {
+            Some(Value::Choice(Some(custom_fields::address(email.as_deref()?)?)))
+        }
+        (Field::Ccs, Value::Tags(emails)) => {
+            Some(Value::Tags(emails.iter().filter_map(|email| custom_fields::address(email)).collect()))
+        }
+        (Field::DueAt, Value::Time(at)) => Some(Value::Time(at.map(|at| Timestamp::from_secs(at.as_secs())))),
+        _ => Some(normal(value, settings)),
+    }
 }
 
 fn normal(value: &Value, settings: &Settings) -> Value {
@@ -173,7 +297,14 @@ fn normal(value: &Value, settings: &Settings) -> Value {
         Value::Status(Status::Closed) => Value::Status(Status::Solved),
         Value::Status(Status::OnHold) if !settings.has_hold_status => Value::Status(Status::Open),
         Value::Tags(texts) => Value::Tags(tags(texts, &settings.quiet_tag)),
-        Value::StatusDetail { status, .. } => normal(&Value::Status(*status), settings),
+        Value::StatusDetail { status, detail } => {
+            let plain = normal(&Value::Status(*status), settings);
+            let is_id = !detail.is_empty() && detail.bytes().all(|byte| byte.is_ascii_digit());
+            match plain.as_status().filter(|_| is_id) {
+                Some(status) => Value::StatusDetail { status, detail: detail.clone() },
+                None => plain,
+            }
+        }
         Value::Status(_)
         | Value::Priority(_)
         | Value::Owner(_)
@@ -200,8 +331,7 @@ pub fn comments(
         let at = moment(comment.created_at.as_deref()).unwrap_or(last);
         last = at;
         let author = author(comment.author_id.as_ref(), people, requester);
-        let text = comment.plain_body.as_ref().or(comment.body.as_ref()).map_or("", String::as_str);
-        let body = Body::inline(&text.replace("&nbsp;", " "));
+        let files::Said { body, attachments, redacted } = files::said(comment);
         comments.push(if comment.public == Some(true) {
             let mailed = settings.mails_public_replies && author.role == Role::Agent;
             Comment::Public(PublicComment {
@@ -210,8 +340,8 @@ pub fn comments(
                 text: PublicText::shown_publicly(body),
                 at,
                 mailed,
-                attachments: Vec::new(),
-                redacted: false,
+                attachments,
+                redacted,
             })
         } else {
             Comment::Private(PrivateComment {
@@ -219,8 +349,8 @@ pub fn comments(
                 author,
                 text: PrivateText::new(body),
                 at,
-                attachments: Vec::new(),
-                redacted: false,
+                attachments,
+                redacted,
             })
         });
     }
@@ -246,20 +376,70 @@ pub fn id_json(id: &RemoteId) -> serde_json::Value {
     }
 }
 
-/// Fields as a write sends them. `creating`: only then a ticket can be `new`.
-pub fn write_fields(write: &mut body::TicketWrite, set: &Fields, creating: bool) {
+/// Fields as a write sends them. `creating`: only then a ticket can be `new`, and who asks is told
+/// otherwise. `ccs_now`: who is in copy before.
+pub fn write_fields(
+    write: &mut body::TicketWrite,
+    set: &Fields,
+    creating: bool,
+    dialect: Dialect<'_>,
+    ccs_now: &BTreeSet<String>,
+) {
     for value in set {
         match value {
-            (_, Value::Text(subject)) => write.subject = Some(subject.clone()),
-            (_, Value::Status(Status::New)) if !creating => write.status = Some("open"),
-            (_, Value::Status(status)) => write.status = Some(status_word(*status)),
+            (Field::Status, value) => write_status(write, value, creating, dialect.statuses),
+            (Field::Subject, Value::Text(subject)) => write.subject = Some(subject.clone()),
             (_, Value::Priority(priority)) => write.priority = Some(priority.map(Priority::name)),
-            (_, Value::Tags(tags)) => write.tags = Some(tags.iter().cloned().collect()),
+            (Field::Tags, Value::Tags(tags)) => write.tags = Some(tags.iter().cloned().collect()),
+            (Field::Ccs, Value::Tags(ccs)) => write.email_ccs = Some(copies(ccs, ccs_now)),
             (Field::Group, Value::Owner(owner)) => write.group_id = Some(owner_json(owner.as_ref())),
             (_, Value::Owner(owner)) => write.assignee_id = Some(owner_json(owner.as_ref())),
-            (_, Value::StatusDetail { .. } | Value::Choice(_) | Value::Time(_) | Value::Typed(_)) => {}
+            (Field::Type, Value::Choice(kind)) => write.kind = Some(kind.clone()),
+            (Field::DueAt, Value::Time(at)) => write.due_at = Some(at.map(Timestamp::to_rfc3339_secs)),
+            (Field::Requester, Value::Choice(Some(email))) if !creating => {
+                // Zendesk makes nobody without a name, and leaves the name of who is known.
+                write.requester = Some(body::RequesterWrite { name: email.clone(), email: email.clone() });
+            }
+            (Field::Custom(name), Value::Typed(typed)) => {
+                write_custom(write, *name, typed.as_ref(), dialect.custom);
+            }
+            _ => {}
         }
     }
+}
+
+fn write_status(write: &mut body::TicketWrite, value: &Value, creating: bool, statuses: &Statuses) {
+    match value {
+        Value::StatusDetail { detail, .. } => {
+            write.custom_status_id = Some(id_json(&RemoteId(detail.clone())));
+        }
+        Value::Status(status) => {
+            let status = if *status == Status::New && !creating { Status::Open } else { *status };
+            write.status = Some(status_word(status));
+            let category = if status == Status::Closed { Status::Solved } else { status };
+            write.custom_status_id = statuses.default_of(category).map(id_json);
+        }
+        _ => {}
+    }
+}
+
+fn write_custom(
+    write: &mut body::TicketWrite,
+    name: handoffd_core::FieldName,
+    typed: Option<&Typed>,
+    custom: &[CustomField],
+) {
+    if let Some(field) = custom.iter().find(|field| field.name == name) {
+        let id = id_json(&RemoteId(field.native.clone()));
+        write.custom_fields.push(body::CustomFieldWrite { id, value: custom_fields::write(typed) });
+    }
+}
+
+/// Zendesk adds and takes off, one by one.
+fn copies(wanted: &BTreeSet<String>, now: &BTreeSet<String>) -> Vec<body::CcWrite> {
+    let put = wanted.difference(now).map(|email| (email, "put"));
+    let delete = now.difference(wanted).map(|email| (email, "delete"));
+    put.chain(delete).map(|(email, action)| body::CcWrite { user_email: email.clone(), action }).collect()
 }
 
 fn owner_json(owner: Option<&RemoteId>) -> serde_json::Value {

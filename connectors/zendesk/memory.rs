@@ -8,10 +8,19 @@ use std::{
 
 use handoffd_core::RemoteId;
 
-use super::settings::{PAGE_ROWS_MIN, Settings};
+use super::{
+    map::People,
+    settings::{PAGE_ROWS_MIN, Settings},
+    statuses::Statuses,
+    wire,
+};
 
 /// How many tickets are remembered.
 const TICKETS_MAX: usize = 4_096;
+/// How many people are remembered.
+const PEOPLE_MAX: usize = 4_096;
+/// How many merged tickets are remembered.
+const MERGED_MAX: usize = 4_096;
 
 /// The adapter's memory.
 #[derive(Debug)]
@@ -25,6 +34,12 @@ struct Inner {
     tickets: BTreeMap<RemoteId, Ticket>,
     counts_are_whole: bool,
     page_rows: u32,
+    people: People,
+    statuses: Statuses,
+    /// Which ticket goes on for one that was merged.
+    merged: BTreeMap<RemoteId, RemoteId>,
+    /// Our own user.
+    me: Option<RemoteId>,
 }
 
 /// What is remembered of a ticket.
@@ -45,6 +60,10 @@ impl Memory {
             tickets: BTreeMap::new(),
             counts_are_whole: settings.trust_comment_count,
             page_rows: settings.export_page_rows,
+            people: People::new(),
+            statuses: Statuses::default(),
+            merged: BTreeMap::new(),
+            me: None,
         };
         Self { inner: Mutex::new(inner), page_rows_max: settings.export_page_rows }
     }
@@ -68,6 +87,60 @@ impl Memory {
     /// The requester, if the ticket was seen with one.
     pub fn requester(&self, id: &RemoteId) -> Option<RemoteId> {
         self.lock().tickets.get(id).and_then(|ticket| ticket.requester.clone())
+    }
+
+    /// The requester was told without the ticket.
+    pub fn asked_by(&self, id: &RemoteId, requester: RemoteId) {
+        let mut inner = self.lock();
+        if inner.tickets.len() >= TICKETS_MAX && !inner.tickets.contains_key(id) {
+            inner.tickets.pop_first();
+        }
+        inner.tickets.entry(id.clone()).or_default().requester = Some(requester);
+    }
+
+    /// Remembers people who were shown.
+    pub fn met(&self, people: &People) {
+        let mut inner = self.lock();
+        for (id, user) in people {
+            if inner.people.len() >= PEOPLE_MAX && !inner.people.contains_key(id) {
+                inner.people.pop_first();
+            }
+            inner.people.insert(id.clone(), user.clone());
+        }
+    }
+
+    /// A person who was shown before.
+    pub fn person(&self, id: &RemoteId) -> Option<wire::User> {
+        self.lock().people.get(id).cloned()
+    }
+
+    /// Uses what is known of the account's statuses.
+    pub fn statuses<T>(&self, with: impl FnOnce(&mut Statuses) -> T) -> T {
+        with(&mut self.lock().statuses)
+    }
+
+    /// The ticket that goes on for one that was merged.
+    pub fn merged_into(&self, id: &RemoteId) -> Option<RemoteId> {
+        self.lock().merged.get(id).cloned()
+    }
+
+    /// Remembers which ticket goes on. A merge is for good.
+    pub fn merged(&self, id: &RemoteId, into: &RemoteId) {
+        let mut inner = self.lock();
+        if inner.merged.len() >= MERGED_MAX {
+            inner.merged.pop_first();
+        }
+        inner.merged.insert(id.clone(), into.clone());
+    }
+
+    /// Our own user, if we asked.
+    pub fn me(&self) -> Option<RemoteId> {
+        self.lock().me.clone()
+    }
+
+    /// Remembers our own user.
+    pub fn is_me(&self, id: &RemoteId) {
+        self.lock().me = Some(id.clone());
     }
 
     /// Whether the ticket was last seen with the quiet tag.

@@ -1,9 +1,14 @@
 //! Zendesk Support, API v2.
 
+mod amend;
 mod api;
 mod auth;
 mod body;
+mod catalog;
 mod errors;
+mod fields;
+mod files;
+mod history;
 mod lenient;
 mod limits;
 mod map;
@@ -12,6 +17,7 @@ mod probe;
 mod read;
 mod settings;
 pub mod sim;
+mod statuses;
 mod webhook;
 mod wire;
 mod write;
@@ -32,8 +38,8 @@ use crate::{
     client::{Client, ClientParts, Quota},
     contract::{
         AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Catalog, Changes, Connector,
-        Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Secret, Sink,
-        Supply, WebhookError,
+        CustomField, Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result,
+        Secret, Sink, Supply, WebhookError,
     },
     sim::{SimSetup, VendorSim},
 };
@@ -52,8 +58,18 @@ pub const TICKETS: Feed = Feed("tickets");
 const MESSAGE_BYTES_MAX: usize = 60 * 1_024;
 
 /// The fields that are shown and taken beside custom ones.
-const FIELDS: [Field; 6] =
-    [Field::Subject, Field::Status, Field::Priority, Field::Tags, Field::Assignee, Field::Group];
+const FIELDS: [Field; 10] = [
+    Field::Subject,
+    Field::Status,
+    Field::Priority,
+    Field::Tags,
+    Field::Assignee,
+    Field::Group,
+    Field::Type,
+    Field::DueAt,
+    Field::Ccs,
+    Field::Requester,
+];
 
 impl Connector for Zendesk {
     fn name(&self) -> &'static str {
@@ -77,6 +93,7 @@ impl Connector for Zendesk {
 struct Adapter {
     http: Client,
     settings: Settings,
+    custom: Vec<CustomField>,
     webhook_secret: Option<Secret>,
     memory: memory::Memory,
 }
@@ -84,9 +101,11 @@ struct Adapter {
 impl Adapter {
     fn open(setup: AccountSetup, parts: ClientParts) -> Result<Self, BadSettings> {
         let settings = Settings::read(&setup.id, &setup.settings)?;
+        settings::check_custom(&setup.id, &setup.custom)?;
         let http = Client::new(setup.id, setup.base_url, limits::profile(settings.plan), parts);
         let memory = memory::Memory::new(&settings);
-        Ok(Self { http, settings, webhook_secret: setup.webhook_secret, memory })
+        let (custom, webhook_secret) = (setup.custom, setup.webhook_secret);
+        Ok(Self { http, settings, custom, webhook_secret, memory })
     }
 }
 
@@ -99,14 +118,14 @@ impl Helpdesk for Adapter {
             feed_blind_spot: Duration::from_secs(60),
             message_bytes_max: MESSAGE_BYTES_MAX,
             fields: &FIELDS,
-            attachment_bytes_max: 0,
-            attachments_max: 0,
-            hides_messages: false,
-            redacts_messages: false,
+            attachment_bytes_max: files::FILE_BYTES_MAX,
+            attachments_max: files::FILES_MAX,
+            hides_messages: true,
+            redacts_messages: true,
             rewrites_messages: false,
-            imports_history: false,
-            follows_up: false,
-            deletes: false,
+            imports_history: true,
+            follows_up: true,
+            deletes: true,
             lookups_max: 5,
             lookup_wait: Duration::from_secs(15),
             // 409 is sent again up to three times; a 500 loses the event.
@@ -115,7 +134,7 @@ impl Helpdesk for Adapter {
     }
 
     fn normalize(&self, fields: &Fields) -> Fields {
-        map::normalize(fields, &self.settings)
+        map::normalize(fields, &self.settings, &self.custom)
     }
 
     fn feeds(&self) -> &'static [Feed] {
@@ -139,9 +158,9 @@ impl Helpdesk for Adapter {
         call: Call,
         intent: &'a Intent,
         author: Option<&'a RemoteId>,
-        _files: &'a [Supply],
+        files: &'a [Supply],
     ) -> BoxFuture<'a, Result<Applied>> {
-        Box::pin(self.write(call, intent, author))
+        Box::pin(self.write(call, intent, write::From { author, files }))
     }
 
     fn download<'a>(
@@ -151,28 +170,24 @@ impl Helpdesk for Adapter {
         attachment: &'a Attachment,
         into: &'a mut dyn Sink,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.http.download(call, &attachment.at, 20 * 1024 * 1024, into).await })
-    }
-
-    fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>> {
         Box::pin(async move {
-            let page = self.read_changes(call, from).await?;
-            Ok(History {
-                rows: page.rows,
-                comments: Vec::new(),
-                next: page.next,
-                more: page.more,
-                total: None,
-            })
+            if attachment.at.is_empty() {
+                return Err(Error::Stale);
+            }
+            self.http.download(call, &attachment.at, files::FILE_BYTES_MAX, into).await
         })
     }
 
-    fn catalog(&self, _call: Call) -> BoxFuture<'_, Result<Catalog>> {
-        Box::pin(async { Ok(Catalog::default()) })
+    fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>> {
+        Box::pin(self.read_history(call, from))
     }
 
-    fn provision<'a>(&'a self, _call: Call, _item: &'a Provision) -> BoxFuture<'a, Result<String>> {
-        Box::pin(async { Err(Error::Refused { why: "it cannot be made by handoffd".to_owned() }) })
+    fn catalog(&self, call: Call) -> BoxFuture<'_, Result<Catalog>> {
+        Box::pin(self.read_catalog(call))
+    }
+
+    fn provision<'a>(&'a self, call: Call, item: &'a Provision) -> BoxFuture<'a, Result<String>> {
+        Box::pin(self.make(call, item))
     }
 
     fn quota(&self) -> Quota {

@@ -1,6 +1,9 @@
 //! Reading: the feed, tickets, comments, people.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use handoffd_core::{Comment, Fetched, Observed, Person, ReadBy, RemoteId, TicketKey, Timestamp};
 use serde_json::value::RawValue;
@@ -9,8 +12,10 @@ use super::{
     Adapter,
     api::{self, ExportFrom},
     errors,
-    map::{self, People, Reading, Row},
-    memory, wire,
+    map::{self, Dialect, People, Reading, Row},
+    memory,
+    statuses::Statuses,
+    wire,
 };
 use crate::{
     client::{Answer, json::read_json},
@@ -22,17 +27,38 @@ const COMMENT_PAGES_MAX: usize = 60;
 /// The last minute is not in the export.
 const WITHHELD: Duration = Duration::from_secs(60);
 
+/// A page of the export, its rows in canonical form.
+pub(super) struct Page {
+    /// The rows.
+    pub rows: Vec<FeedRow>,
+    /// Where to go on.
+    pub next: ExportFrom,
+    /// Whether another page is ready now.
+    pub more: bool,
+    /// Whether this was the last page for now.
+    ended: bool,
+    /// Zendesk's own time.
+    vendor_now: Timestamp,
+}
+
 impl Adapter {
-    /// One page of the export.
+    /// One page of the export, for the feed.
     pub(super) async fn read_changes(&self, call: Call, from: FeedStart) -> Result<Changes> {
         let from = match from {
             FeedStart::Since(since) => ExportFrom::start(since, self.http.now()),
             FeedStart::After(cursor) => resume(&cursor)?,
         };
+        let page = self.export_page(call, from).await?;
+        let complete_until = page.ended.then(|| page.vendor_now.minus(WITHHELD));
+        Ok(Changes { rows: page.rows, next: cursor(&page.next), more: page.more, complete_until })
+    }
+
+    /// One page of the export.
+    pub(super) async fn export_page(&self, call: Call, from: ExportFrom) -> Result<Page> {
         loop {
             let rows = self.memory.page_rows();
             match self.http.send(call, api::export(&from, rows)?).await {
-                Ok(answer) => return self.changes_in(&answer, &from),
+                Ok(answer) => return self.page_in(call, &answer, &from).await,
                 // The same page takes as long the next time: only a smaller one helps.
                 Err(Error::Transient { why }) if why == errors::TOO_SLOW => {
                     if !self.memory.shrink_page() || self.http.now() >= call.deadline {
@@ -47,11 +73,17 @@ impl Adapter {
         }
     }
 
-    fn changes_in(&self, answer: &Answer, from: &ExportFrom) -> Result<Changes> {
+    async fn page_in(&self, call: Call, answer: &Answer, from: &ExportFrom) -> Result<Page> {
         let page: wire::ExportPage = read_json(answer)?;
-        let people = map::people(page.users);
-        let rows = page.tickets.iter().enumerate();
-        let rows: Vec<FeedRow> = rows.map(|(at, row)| self.feed_row(at, row, &people, answer.at)).collect();
+        let tickets: Vec<Result<wire::Ticket, String>> =
+            page.tickets.iter().map(|raw| decoded(raw)).collect();
+        let readable: Vec<&wire::Ticket> = tickets.iter().filter_map(|ticket| ticket.as_ref().ok()).collect();
+        let beside = Beside { users: page.users, statuses: page.custom_statuses };
+        let known = self.learn(call, &readable, beside).await?;
+        let mut rows = Vec::with_capacity(tickets.len());
+        for (at, (ticket, raw)) in tickets.into_iter().zip(&page.tickets).enumerate() {
+            rows.push(self.feed_row(call, at, ticket, raw, &known, answer.at).await?);
+        }
         let next = page.after_cursor.filter(|cursor| !cursor.is_empty()).map(ExportFrom::After);
         let next = next.unwrap_or_else(|| from.clone());
         let ended = page.end_of_stream == Some(true);
@@ -60,34 +92,118 @@ impl Adapter {
         if ended {
             self.memory.caught_up();
         }
-        let complete_until = ended.then(|| vendor_now(answer).minus(WITHHELD));
-        Ok(Changes { rows, next: cursor(&next), more, complete_until })
+        Ok(Page { rows, next, more, ended, vendor_now: vendor_now(answer) })
     }
 
-    fn feed_row(&self, at: usize, raw: &RawValue, people: &People, read_at: Timestamp) -> FeedRow {
-        let read = serde_json::from_str::<wire::Ticket>(raw.get())
-            .map_err(|error| format!("not a ticket ({:?} at column {})", error.classify(), error.column()))
-            .and_then(|ticket| self.row(&ticket, people, ReadBy::Feed, read_at));
-        match read {
+    async fn feed_row(
+        &self,
+        call: Call,
+        at: usize,
+        ticket: Result<wire::Ticket, String>,
+        raw: &RawValue,
+        known: &Known,
+        read_at: Timestamp,
+    ) -> Result<FeedRow> {
+        let merged = ticket.as_ref().is_ok_and(map::is_merged);
+        let read = ticket.and_then(|ticket| self.row(&ticket, known, ReadBy::Feed, read_at));
+        Ok(match read {
+            Ok(Row::Shown(observed)) if merged => match self.merged_into(call, &observed.ticket.id).await? {
+                Some(to) => FeedRow::Moved { to: self.key(to), from: observed.ticket },
+                None => FeedRow::Changed(observed),
+            },
             Ok(Row::Shown(observed)) => FeedRow::Changed(observed),
             Ok(Row::Gone(ticket)) => FeedRow::Gone(ticket),
             Err(what) => {
                 let id = serde_json::from_str::<wire::RowId>(raw.get()).ok().and_then(|row| row.id);
                 FeedRow::Unreadable { id, what: format!("tickets[{at}].{what}") }
             }
+        })
+    }
+
+    fn key(&self, ticket: RemoteId) -> TicketKey {
+        TicketKey::new(self.http.account().clone(), ticket)
+    }
+
+    /// The ticket in which this one ended: only its audits say so.
+    async fn merged_into(&self, call: Call, ticket: &RemoteId) -> Result<Option<RemoteId>> {
+        if let Some(known) = self.memory.merged_into(ticket) {
+            return Ok(Some(known));
         }
+        let answer = match self.http.send(call, api::audits(ticket, None)?).await {
+            Ok(answer) => answer,
+            Err(Error::Gone | Error::Forbidden { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let page: wire::AuditsPage = read_json(&answer)?;
+        let target = map::merge_target(&page.audits, ticket);
+        if let Some(target) = &target {
+            self.memory.merged(ticket, target);
+        }
+        Ok(target)
+    }
+
+    /// What belongs to these tickets: from beside them, from memory, and what neither has, asked for.
+    async fn learn(&self, call: Call, tickets: &[&wire::Ticket], beside: Beside) -> Result<Known> {
+        self.memory.statuses(|statuses| statuses.learn(&beside.statuses));
+        let in_copy = tickets.iter().flat_map(|ticket| ticket.email_cc_ids.iter().flatten());
+        let people = self.people_of(call, in_copy.cloned().collect(), map::people(beside.users)).await?;
+        let used = tickets.iter().filter_map(|ticket| ticket.custom_status_id.clone()).collect();
+        self.learn_statuses(call, used).await?;
+        Ok(Known { people, statuses: self.memory.statuses(|statuses| statuses.clone()) })
+    }
+
+    /// These people, beside those who are shown already.
+    pub(super) async fn people_of(
+        &self,
+        call: Call,
+        ids: BTreeSet<RemoteId>,
+        mut shown: People,
+    ) -> Result<People> {
+        self.memory.met(&shown);
+        let mut missing = Vec::new();
+        for id in ids {
+            if shown.contains_key(&id) {
+                continue;
+            }
+            match self.memory.person(&id) {
+                Some(user) => drop(shown.insert(id, user)),
+                None => missing.push(id),
+            }
+        }
+        let missing: Vec<&RemoteId> = missing.iter().filter(|id| api::is_number(id)).collect();
+        for ids in missing.chunks(api::IDS_MAX) {
+            let answer = self.http.send(call, api::people(ids)?).await?;
+            let page: wire::UsersPage = read_json(&answer)?;
+            let people = map::people(page.users);
+            self.memory.met(&people);
+            shown.extend(people);
+        }
+        Ok(shown)
+    }
+
+    async fn learn_statuses(&self, call: Call, used: BTreeSet<RemoteId>) -> Result<()> {
+        let unknown = |id: &&RemoteId| self.memory.statuses(|statuses| !statuses.knows(id));
+        if !used.iter().any(|id| unknown(&id)) {
+            return Ok(());
+        }
+        match self.http.send(call, api::statuses()?).await {
+            Ok(answer) => {
+                let page: wire::StatusesPage = read_json(&answer)?;
+                self.memory.statuses(|statuses| statuses.learn(&page.custom_statuses));
+            }
+            // An account without custom statuses.
+            Err(Error::Forbidden { .. } | Error::Gone) => {}
+            Err(error) => return Err(error),
+        }
+        self.memory.statuses(|statuses| used.iter().for_each(|id| statuses.give_up(id)));
+        Ok(())
     }
 
     /// A ticket as it is shown, remembered, with its comment count where that can be believed.
-    pub(super) fn row(
-        &self,
-        ticket: &wire::Ticket,
-        people: &People,
-        by: ReadBy,
-        at: Timestamp,
-    ) -> Result<Row, String> {
-        let reading = Reading { account: self.http.account(), settings: &self.settings, by, at };
-        let mut row = map::row(ticket, people, reading)?;
+    fn row(&self, ticket: &wire::Ticket, known: &Known, by: ReadBy, at: Timestamp) -> Result<Row, String> {
+        let dialect = Dialect { settings: &self.settings, custom: &self.custom, statuses: &known.statuses };
+        let reading = Reading { account: self.http.account(), dialect, by, at };
+        let mut row = map::row(ticket, &known.people, reading)?;
         if let Row::Shown(observed) = &mut row {
             let seen = memory::Ticket {
                 requester: ticket.requester_id.clone(),
@@ -106,15 +222,16 @@ impl Adapter {
         for ids in askable.chunks(api::IDS_MAX) {
             self.read_some(call, ids, &mut found).await?;
         }
-        let gone = |id: &RemoteId| Fetched::Gone(TicketKey::new(self.http.account().clone(), id.clone()));
-        Ok(tickets.iter().map(|id| found.get(id).cloned().map_or_else(|| gone(id), Fetched::Shown)).collect())
+        let gone = |id: &RemoteId| Fetched::Gone(self.key(id.clone()));
+        Ok(tickets.iter().map(|id| found.get(id).cloned().unwrap_or_else(|| gone(id))).collect())
     }
 
-    async fn read_some(
+    /// At most [`api::IDS_MAX`] tickets.
+    pub(super) async fn read_some(
         &self,
         call: Call,
         ids: &[&RemoteId],
-        found: &mut BTreeMap<RemoteId, Box<Observed>>,
+        found: &mut BTreeMap<RemoteId, Fetched>,
     ) -> Result<()> {
         let answer = match self.http.send(call, api::show_many(ids)?).await {
             Ok(answer) => answer,
@@ -122,13 +239,19 @@ impl Adapter {
             Err(error) => return Err(error),
         };
         let page: wire::TicketsPage = read_json(&answer)?;
-        let people = map::people(page.users);
+        let beside = Beside { users: page.users, statuses: page.custom_statuses };
+        let known = self.learn(call, &page.tickets.iter().collect::<Vec<_>>(), beside).await?;
         for (at, ticket) in page.tickets.iter().enumerate() {
-            let row = self.row(ticket, &people, ReadBy::Fetch, answer.at);
-            match row.map_err(|what| Error::Malformed { what: format!("tickets[{at}].{what}") })? {
-                Row::Shown(observed) => drop(found.insert(observed.ticket.id.clone(), observed)),
-                Row::Gone(_) => {}
-            }
+            let row = self.row(ticket, &known, ReadBy::Fetch, answer.at);
+            let row = row.map_err(|what| Error::Malformed { what: format!("tickets[{at}].{what}") })?;
+            let Row::Shown(observed) = row else { continue };
+            let id = observed.ticket.id.clone();
+            let target = if map::is_merged(ticket) { self.merged_into(call, &id).await? } else { None };
+            let fetched = match target {
+                Some(to) => Fetched::MovedTo { to: self.key(to), from: observed.ticket },
+                None => Fetched::Shown(observed),
+            };
+            found.insert(id, fetched);
         }
         Ok(())
     }
@@ -140,21 +263,28 @@ impl Adapter {
         }
         let answer = self.http.send(call, api::show_many(&[ticket])?).await?;
         let page: wire::TicketsPage = read_json(&answer)?;
-        let people = map::people(page.users);
         let row = page.tickets.into_iter().find(|row| row.id.as_ref() == Some(ticket));
         let row = row.ok_or(Error::Gone)?;
-        self.observed(row, &people, ReadBy::Fetch, answer.at)
+        let beside = Beside { users: page.users, statuses: page.custom_statuses };
+        self.observed(call, row, beside, ReadBy::Fetch, answer.at).await
     }
 
     /// A ticket with the tags that Zendesk shows, the quiet one among them.
-    pub(super) fn observed(
+    pub(super) async fn observed(
         &self,
+        call: Call,
         ticket: wire::Ticket,
-        people: &People,
+        beside: Beside,
         by: ReadBy,
         at: Timestamp,
     ) -> Result<RawTicket> {
-        match self.row(&ticket, people, by, at) {
+        let mut known = self.learn(call, &[&ticket], beside).await?;
+        if let Some(id) = &ticket.requester_id
+            && let Some(user) = self.memory.person(id)
+        {
+            known.people.entry(id.clone()).or_insert(user);
+        }
+        match self.row(&ticket, &known, by, at) {
             Ok(Row::Shown(observed)) => Ok(RawTicket { observed, tags: ticket.tags.unwrap_or_default() }),
             Ok(Row::Gone(_)) => Err(Error::Gone),
             Err(what) => Err(Error::Malformed { what: format!("ticket.{what}") }),
@@ -171,6 +301,7 @@ impl Adapter {
             let page: wire::CommentsPage = read_json(&answer)?;
             shown.extend(page.comments);
             people.extend(map::people(page.users));
+            self.memory.met(&people);
             match page.meta.next(after.as_deref()) {
                 Some(next) => after = Some(next),
                 None => return self.listed(call, ticket, &shown, &people).await,
@@ -240,6 +371,26 @@ impl Adapter {
         let made: wire::OneUser = read_json(&answer)?;
         made.user.id.ok_or_else(|| Error::Malformed { what: "user.id: none".to_owned() })
     }
+}
+
+/// What an answer has beside its tickets.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// People.
+    pub users: Vec<wire::User>,
+    /// Statuses of the account's own.
+    pub statuses: Vec<wire::CustomStatus>,
+}
+
+/// What tickets are read with.
+struct Known {
+    people: People,
+    statuses: Statuses,
+}
+
+fn decoded(raw: &RawValue) -> Result<wire::Ticket, String> {
+    serde_json::from_str::<wire::Ticket>(raw.get())
+        .map_err(|error| format!("not a ticket ({:?} at column {})", error.classify(), error.column()))
 }
 
 /// A ticket as Zendesk shows it.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use handoffd_core::AccountId;
 use serde::Deserialize;
 
-use crate::{client::Quota, contract::BadSettings};
+use crate::{
+    client::Quota,
+    contract::{BadSettings, CustomField},
+};
 
 /// The smallest page of the export that is asked for.
 pub const PAGE_ROWS_MIN: u32 = 10;
@@ -117,6 +120,18 @@ impl Settings {
             return Err(bad(account, "quiet_tag", why));
         }
         Ok(())
+    }
+}
+
+/// Checks that every custom field is named as Zendesk names them: by a number.
+pub fn check_custom(account: &AccountId, custom: &[CustomField]) -> Result<(), BadSettings> {
+    let is_id = |field: &&CustomField| !super::api::is_number(&handoffd_core::RemoteId(field.native.clone()));
+    match custom.iter().find(is_id) {
+        Some(field) => {
+            let why = format!("{:?} is no id of a ticket field, which is a number", field.native);
+            Err(bad(account, &format!("custom.{}", field.name.as_str()), why))
+        }
+        None => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ mod quiet;
 mod reading;
 mod specs;
 mod webhooks;
+mod whole;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -189,6 +190,7 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
     page_rows: 10,
     lacking: r#"{"quiet_tag": "hush"}"#,
     creates_once: true,
+    tells_merges: true,
     requests: crate::conformance::Requests {
         feed_of_50: 1,
         feed_of_none: 1,
@@ -210,5 +212,18 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         find_create: 2,
         known_person: 1,
         new_person: 2,
+        // Each file is uploaded by itself.
+        note_with_2_files: 3,
+        // The account's own address sends on to another host.
+        download: 2,
+        hide: 1,
+        // The comment as it is, and the redaction.
+        redact: 2,
+        // Once who we are, the import, and the ids of its comments.
+        import: 3,
+        // The events with the comments, and the tickets; the people were met before.
+        history_of_50: 2,
+        // Fields, statuses, groups, agents.
+        catalog: 4,
     },
 });

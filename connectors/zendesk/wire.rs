@@ -9,7 +9,9 @@ use handoffd_core::RemoteId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::{count, flag, id, list, or_default, or_nothing, said_id, said_text, tags, text, words};
+use super::lenient::{
+    count, flag, id, ids, list, or_default, or_nothing, said_id, said_text, tags, text, words,
+};
 
 /// A ticket.
 #[derive(Debug, Default, Deserialize)]
@@ -51,6 +53,110 @@ pub struct Ticket {
     /// How many comments it has, when side-loaded.
     #[serde(deserialize_with = "count")]
     pub comment_count: Option<u64>,
+    /// What kind of request it is.
+    #[serde(rename = "type", deserialize_with = "said_text")]
+    pub kind: Option<Option<String>>,
+    /// When a task is due.
+    #[serde(deserialize_with = "said_text")]
+    pub due_at: Option<Option<String>>,
+    /// Who is copied on mails.
+    #[serde(deserialize_with = "ids")]
+    pub email_cc_ids: Option<Vec<RemoteId>>,
+    /// The values of the account's custom fields.
+    #[serde(deserialize_with = "or_nothing")]
+    pub custom_fields: Option<Vec<CustomValue>>,
+    /// Which status of the category it has.
+    #[serde(deserialize_with = "id")]
+    pub custom_status_id: Option<RemoteId>,
+    /// What the customer thought.
+    #[serde(deserialize_with = "or_nothing")]
+    pub satisfaction_rating: Option<Satisfaction>,
+    /// How it came to be.
+    #[serde(deserialize_with = "or_nothing")]
+    pub via: Via,
+    /// The closed ticket that it follows up, where that is told outright.
+    #[serde(deserialize_with = "id")]
+    pub via_followup_source_id: Option<RemoteId>,
+}
+
+/// A custom field's value.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CustomValue {
+    /// The field.
+    #[serde(deserialize_with = "id")]
+    pub id: Option<RemoteId>,
+    /// A text, number, truth value, list or `null`.
+    pub value: serde_json::Value,
+}
+
+/// What the customer thought.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Satisfaction {
+    /// `good`, `bad`, `offered`, `unoffered`.
+    #[serde(deserialize_with = "text")]
+    pub score: Option<String>,
+    /// What they wrote with it.
+    #[serde(deserialize_with = "text")]
+    pub comment: Option<String>,
+    /// When.
+    #[serde(deserialize_with = "text")]
+    pub created_at: Option<String>,
+}
+
+/// How something came to be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Via {
+    /// From where to where.
+    #[serde(deserialize_with = "or_nothing")]
+    pub source: ViaSource,
+}
+
+/// From where to where.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ViaSource {
+    /// Where it came from.
+    #[serde(deserialize_with = "or_nothing")]
+    pub from: ViaEnd,
+    /// Where it went.
+    #[serde(deserialize_with = "or_nothing")]
+    pub to: ViaEnd,
+    /// What they have to do with each other: `follow_up`, `merge` and more.
+    #[serde(deserialize_with = "text")]
+    pub rel: Option<String>,
+}
+
+/// One end of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ViaEnd {
+    /// The ticket, if it is one.
+    #[serde(deserialize_with = "id")]
+    pub ticket_id: Option<RemoteId>,
+}
+
+/// A status of the account.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CustomStatus {
+    /// Its id.
+    #[serde(deserialize_with = "id")]
+    pub id: Option<RemoteId>,
+    /// Its category.
+    #[serde(deserialize_with = "text")]
+    pub status_category: Option<String>,
+    /// What agents see.
+    #[serde(deserialize_with = "text")]
+    pub agent_label: Option<String>,
+    /// Whether it can be chosen.
+    #[serde(deserialize_with = "flag")]
+    pub active: Option<bool>,
+    /// Whether it is what its category means without further detail.
+    #[serde(deserialize_with = "flag")]
+    pub default: Option<bool>,
 }
 
 /// A person.
@@ -87,12 +193,45 @@ pub struct Comment {
     /// The text without formatting.
     #[serde(deserialize_with = "text")]
     pub plain_body: Option<String>,
+    /// The text as it looks.
+    #[serde(deserialize_with = "text")]
+    pub html_body: Option<String>,
+    /// The files on it.
+    #[serde(deserialize_with = "list")]
+    pub attachments: Vec<Attachment>,
     /// Whether the customer can read it.
     #[serde(deserialize_with = "flag")]
     pub public: Option<bool>,
     /// When.
     #[serde(deserialize_with = "text")]
     pub created_at: Option<String>,
+}
+
+/// A file on a comment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Attachment {
+    /// Its id.
+    #[serde(deserialize_with = "id")]
+    pub id: Option<RemoteId>,
+    /// Its name.
+    #[serde(deserialize_with = "text")]
+    pub file_name: Option<String>,
+    /// Its media type.
+    #[serde(deserialize_with = "text")]
+    pub content_type: Option<String>,
+    /// Where it is.
+    #[serde(deserialize_with = "text")]
+    pub content_url: Option<String>,
+    /// Where it is under the account's own domain.
+    #[serde(deserialize_with = "text")]
+    pub mapped_content_url: Option<String>,
+    /// How long it is.
+    #[serde(deserialize_with = "count")]
+    pub size: Option<u64>,
+    /// Whether it is shown in the text.
+    #[serde(deserialize_with = "flag")]
+    pub inline: Option<bool>,
 }
 
 /// An audit: one update of a ticket.
@@ -108,6 +247,9 @@ pub struct Audit {
     /// What happened in it.
     #[serde(deserialize_with = "list")]
     pub events: Vec<Event>,
+    /// How it came to be.
+    #[serde(deserialize_with = "or_nothing")]
+    pub via: Via,
 }
 
 /// What the writer of an audit attached.
@@ -138,6 +280,12 @@ pub struct Event {
     /// `Comment`, `Change` and many more.
     #[serde(rename = "type", deserialize_with = "text")]
     pub kind: Option<String>,
+    /// A comment's text.
+    #[serde(deserialize_with = "text")]
+    pub body: Option<String>,
+    /// How it came to be, if otherwise than its audit.
+    #[serde(deserialize_with = "or_nothing")]
+    pub via: Via,
 }
 
 /// A page of the cursor export.
@@ -149,6 +297,9 @@ pub struct ExportPage {
     /// The requesters and others, if side-loaded.
     #[serde(default, deserialize_with = "list")]
     pub users: Vec<User>,
+    /// The statuses of the account's own, if side-loaded.
+    #[serde(default, deserialize_with = "list")]
+    pub custom_statuses: Vec<CustomStatus>,
     /// Where to go on.
     #[serde(default, deserialize_with = "text")]
     pub after_cursor: Option<String>,
@@ -166,6 +317,9 @@ pub struct TicketsPage {
     /// The people, if side-loaded.
     #[serde(default, deserialize_with = "list")]
     pub users: Vec<User>,
+    /// The statuses of the account's own, if side-loaded.
+    #[serde(default, deserialize_with = "list")]
+    pub custom_statuses: Vec<CustomStatus>,
 }
 
 /// A page of comments.
@@ -231,6 +385,164 @@ pub struct UsersPage {
     /// The people.
     #[serde(deserialize_with = "list")]
     pub users: Vec<User>,
+    /// How to go on.
+    #[serde(default, deserialize_with = "or_default")]
+    pub meta: Meta,
+}
+
+/// The account's statuses.
+#[derive(Debug, Deserialize)]
+pub struct StatusesPage {
+    /// The statuses.
+    #[serde(deserialize_with = "list")]
+    pub custom_statuses: Vec<CustomStatus>,
+}
+
+/// One status.
+#[derive(Debug, Deserialize)]
+pub struct OneStatus {
+    /// The status.
+    pub custom_status: CustomStatus,
+}
+
+/// A page of ticket fields.
+#[derive(Debug, Deserialize)]
+pub struct FieldsPage {
+    /// The fields.
+    #[serde(deserialize_with = "list")]
+    pub ticket_fields: Vec<TicketField>,
+    /// How to go on.
+    #[serde(default, deserialize_with = "or_default")]
+    pub meta: Meta,
+}
+
+/// One ticket field.
+#[derive(Debug, Deserialize)]
+pub struct OneField {
+    /// The field.
+    pub ticket_field: TicketField,
+}
+
+/// A field of tickets.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TicketField {
+    /// Its id.
+    #[serde(deserialize_with = "id")]
+    pub id: Option<RemoteId>,
+    /// What it holds: `text`, `tagger` and many more; `tickettype` for the built-in type.
+    #[serde(rename = "type", deserialize_with = "text")]
+    pub kind: Option<String>,
+    /// What people see.
+    #[serde(deserialize_with = "text")]
+    pub title: Option<String>,
+    /// Whether it is in use.
+    #[serde(deserialize_with = "flag")]
+    pub active: Option<bool>,
+    /// Whether it is a custom one.
+    #[serde(deserialize_with = "flag")]
+    pub removable: Option<bool>,
+    /// The options of a custom one.
+    #[serde(deserialize_with = "list")]
+    pub custom_field_options: Vec<FieldOption>,
+    /// The options of a built-in one.
+    #[serde(deserialize_with = "list")]
+    pub system_field_options: Vec<FieldOption>,
+}
+
+/// An option.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct FieldOption {
+    /// What tickets hold: of a custom field, a tag.
+    #[serde(deserialize_with = "text")]
+    pub value: Option<String>,
+}
+
+/// A page of groups.
+#[derive(Debug, Deserialize)]
+pub struct GroupsPage {
+    /// The groups.
+    #[serde(deserialize_with = "list")]
+    pub groups: Vec<Group>,
+    /// How to go on.
+    #[serde(default, deserialize_with = "or_default")]
+    pub meta: Meta,
+}
+
+/// A group of agents.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// Its id.
+    #[serde(deserialize_with = "id")]
+    pub id: Option<RemoteId>,
+    /// Its name.
+    #[serde(deserialize_with = "text")]
+    pub name: Option<String>,
+    /// Whether it is gone.
+    #[serde(deserialize_with = "flag")]
+    pub deleted: Option<bool>,
+}
+
+/// The answer to an upload.
+#[derive(Debug, Deserialize)]
+pub struct Uploaded {
+    /// The upload.
+    pub upload: Upload,
+}
+
+/// A file that waits for its comment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Upload {
+    /// What the comment names.
+    #[serde(deserialize_with = "text")]
+    pub token: Option<String>,
+}
+
+/// A page of the export of events.
+#[derive(Debug, Deserialize)]
+pub struct EventsPage {
+    /// The events, by time.
+    #[serde(deserialize_with = "list")]
+    pub ticket_events: Vec<TicketEvent>,
+    /// The time of the last one, in seconds.
+    #[serde(default, deserialize_with = "text")]
+    pub end_time: Option<String>,
+    /// Whether this was the last page for now.
+    #[serde(default, deserialize_with = "flag")]
+    pub end_of_stream: Option<bool>,
+}
+
+/// One update of a ticket, as the export of events tells it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TicketEvent {
+    /// Its id, which is the audit's.
+    #[serde(deserialize_with = "id")]
+    pub id: Option<RemoteId>,
+    /// Of which ticket.
+    #[serde(deserialize_with = "id")]
+    pub ticket_id: Option<RemoteId>,
+    /// When, in seconds.
+    #[serde(deserialize_with = "text")]
+    pub timestamp: Option<String>,
+    /// What happened, each to be read alone.
+    #[serde(deserialize_with = "or_default")]
+    pub child_events: Vec<Box<RawValue>>,
+}
+
+/// What every event within one tells.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ChildEvent {
+    /// `Comment`, `Create`, `Change` and many more.
+    #[serde(deserialize_with = "text")]
+    pub event_type: Option<String>,
+    /// Who asks from now on, if that is what happened.
+    #[serde(deserialize_with = "id")]
+    pub requester_id: Option<RemoteId>,
 }
 
 /// One person.

@@ -6,20 +6,22 @@
 use std::time::Duration;
 
 use handoffd_core::{
-    Field, Mail, Message, OpKey, ReadBy, RemoteId, Timestamp,
-    intent::{Applied, Create, Intent, Update},
+    Field, Mail, Message, OpKey, ReadBy, RemoteId, Role, Timestamp, Value,
+    intent::{Applied, Create, Import, Intent, Update},
 };
 
 use super::{
     Adapter,
-    api::{self, UpdateTerms},
-    map::{self, People},
-    read::RawTicket,
+    api::{self, Sender, UpdateTerms},
+    fields::{self, Now},
+    map::{self, Dialect},
+    read::{Beside, RawTicket},
+    statuses::Statuses,
     wire,
 };
 use crate::{
     client::{Answer, json::read_json},
-    contract::{Attempted, Call, Error, Result},
+    contract::{Attempted, Call, Error, Result, Supply},
 };
 
 /// How often a write that lost a race is tried again within one call.
@@ -29,55 +31,156 @@ const AUDIT_PAGES_MAX: usize = 100;
 /// How far our clock and Zendesk's may be apart.
 const CLOCK_ROOM: Duration = Duration::from_secs(3_600);
 
+/// A message's author and files, as [`crate::contract::Helpdesk::apply`] is given them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct From<'a> {
+    /// The author's id here.
+    pub author: Option<&'a RemoteId>,
+    /// The files.
+    pub files: &'a [Supply],
+}
+
 impl Adapter {
     /// Does the write.
-    pub(super) async fn write(
-        &self,
-        call: Call,
-        intent: &Intent,
-        author: Option<&RemoteId>,
-    ) -> Result<Applied> {
+    pub(super) async fn write(&self, call: Call, intent: &Intent, from: From<'_>) -> Result<Applied> {
         match intent {
-            Intent::Create(create) => self.create(call, create, author).await,
-            Intent::Update(update) => self.update(call, update, author).await,
+            Intent::Create(create) => self.create(call, create, from).await,
+            Intent::Update(update) => self.update(call, update, from).await,
             Intent::EditNote(_) => {
                 Err(Error::Refused { why: "Zendesk cannot rewrite a private note".to_owned() })
             }
-            Intent::Amend(_) | Intent::Delete(_) => {
-                Err(Error::Refused { why: "it is not done at Zendesk".to_owned() })
-            }
+            Intent::Amend(amend) => self.amend(call, amend).await,
+            Intent::Delete(delete) => self.delete(call, delete).await,
         }
     }
 
-    async fn create(&self, call: Call, create: &Create, author: Option<&RemoteId>) -> Result<Applied> {
-        let answer = self.http.send(call, api::create(create, author, &self.settings)?).await?;
-        let (raw, comment) = self.written(&answer)?;
+    async fn create(&self, call: Call, create: &Create, from: From<'_>) -> Result<Applied> {
+        let opening = create.ticket.opening.as_ref();
+        let wanted = opening.map_or(&[][..], |opening| &opening.attachments);
+        let uploads = self.upload(call, wanted, from.files).await?;
+        let sender = Sender { author: from.author, uploads: &uploads };
+        if let Some(past) = &create.ticket.import {
+            return self.import(call, create, past, sender).await;
+        }
+        let statuses = self.memory.statuses(|statuses| statuses.clone());
+        let answer = self.http.send(call, api::create(create, sender, self.dialect(&statuses))?).await?;
+        let (raw, comment) = self.written(call, &answer).await?;
         self.hushed(call, raw, comment, &create.key).await.map_err(done_but)
     }
 
-    async fn update(&self, call: Call, update: &Update, author: Option<&RemoteId>) -> Result<Applied> {
-        let quiet = self.must_be_quiet(update, author);
+    /// Makes a ticket with its past. The answer names no comments: they are listed.
+    async fn import(
+        &self,
+        call: Call,
+        create: &Create,
+        past: &Import,
+        sender: Sender<'_>,
+    ) -> Result<Applied> {
+        let mut authors = Vec::with_capacity(past.messages.len());
+        for said in &past.messages {
+            authors.push(self.author_of(call, create, &said.message, sender.author).await?);
+        }
+        let statuses = self.memory.statuses(|statuses| statuses.clone());
+        let ask = api::import(create, past, sender, &authors, self.dialect(&statuses))?;
+        let answer = self.http.send(call, ask).await?;
+        let (raw, _) = self.written(call, &answer).await?;
+        self.with_comments(call, raw, create).await.map_err(done_but)
+    }
+
+    /// Who wrote a message of the past: a customer by their address, anybody else our own user.
+    async fn author_of(
+        &self,
+        call: Call,
+        create: &Create,
+        message: &Message,
+        opener: Option<&RemoteId>,
+    ) -> Result<RemoteId> {
+        let author = match message {
+            Message::Public(message) => Some(&message.author),
+            Message::Private(message) => message.author.as_ref(),
+        };
+        match author.filter(|author| author.role == Role::Customer) {
+            Some(customer) => {
+                let requester = &create.ticket.requester;
+                let is_requester = customer.email_folded() == requester.email_folded();
+                let by_them = create
+                    .ticket
+                    .opening
+                    .as_ref()
+                    .is_some_and(|opening| opening.author.role == Role::Customer);
+                match opener.filter(|_| is_requester && by_them) {
+                    Some(opener) => Ok(opener.clone()),
+                    None => self.find_or_make(call, customer).await,
+                }
+            }
+            None => self.own_user(call).await,
+        }
+    }
+
+    async fn own_user(&self, call: Call) -> Result<RemoteId> {
+        if let Some(me) = self.memory.me() {
+            return Ok(me);
+        }
+        let answer = self.http.send(call, api::me()?).await?;
+        let me: wire::OneUser = read_json(&answer)?;
+        let id = me.user.id.ok_or_else(|| Error::Unauthorized {
+            why: "Zendesk takes us for the anonymous user".to_owned(),
+        })?;
+        self.memory.is_me(&id);
+        Ok(id)
+    }
+
+    /// The ids of a creation's comments, with one read.
+    async fn with_comments(&self, call: Call, raw: RawTicket, create: &Create) -> Result<Applied> {
+        let answer = self.http.send(call, api::comments(&raw.observed.ticket.id, None)?).await?;
+        let page: wire::CommentsPage = read_json(&answer)?;
+        let mut ids = page.comments.into_iter().filter_map(|comment| comment.id);
+        let opening = ids.next();
+        let rest: Vec<RemoteId> = ids.collect();
+        let said = create.ticket.import.as_ref().map_or(0, |past| past.messages.len());
+        let applied = self.hushed(call, raw, opening, &create.key).await?;
+        // What is more or less than was written cannot be told apart.
+        Ok(Applied { imported: if rest.len() == said { rest } else { Vec::new() }, ..applied })
+    }
+
+    fn dialect<'a>(&'a self, statuses: &'a Statuses) -> Dialect<'a> {
+        Dialect { settings: &self.settings, custom: &self.custom, statuses }
+    }
+
+    async fn update(&self, call: Call, update: &Update, from: From<'_>) -> Result<Applied> {
+        let wanted = update.message.as_ref().map_or(&[][..], Message::attachments);
+        let uploads = self.upload(call, wanted, from.files).await?;
+        let sender = Sender { author: from.author, uploads: &uploads };
+        let quiet = self.must_be_quiet(update, from.author);
         // A quiet tag that was left behind would keep this very message from being mailed.
         let tags_matter = quiet || self.memory.is_quiet(&update.at.id);
         let tags_missing = tags_matter && !update.set.contains_key(&Field::Tags);
+        let looks_first = tags_missing || fields::needs_now(&update.set, &self.custom);
         let mut races = 0;
         loop {
-            let mut terms = UpdateTerms { quiet, tags_now: None, tied_to: update.if_version };
-            if tags_missing {
-                let now = self.read_raw(call, &update.at.id).await?;
+            let mut terms = UpdateTerms { quiet, tied_to: update.if_version, ..UpdateTerms::default() };
+            let now = if looks_first { Some(self.read_raw(call, &update.at.id).await?) } else { None };
+            if let Some(now) = &now {
                 if update.if_version.is_some_and(|version| version != now.observed.version) {
                     return Err(Error::Stale);
                 }
                 terms.tied_to = Some(now.observed.version);
-                terms.tags_now = Some(self.without_quiet(&now.tags));
+                let ccs = now.observed.fields.get(&Field::Ccs).and_then(Value::as_tags);
+                terms.ccs_now = ccs.cloned().unwrap_or_default();
             }
-            match self.http.send(call, api::update(update, author, &terms, &self.settings)?).await {
+            if tags_missing || update.set.contains_key(&Field::Tags) {
+                let now = now.as_ref().map(|now| Now { fields: &now.observed.fields, tags: &now.tags });
+                terms.tags =
+                    Some(fields::whole_tags(&update.set, now, &self.custom, &self.settings.quiet_tag));
+            }
+            let statuses = self.memory.statuses(|statuses| statuses.clone());
+            match self.http.send(call, api::update(update, sender, &terms, self.dialect(&statuses))?).await {
                 Ok(answer) => {
-                    let (raw, comment) = self.written(&answer)?;
+                    let (raw, comment) = self.written(call, &answer).await?;
                     return self.hushed(call, raw, comment, &update.key).await.map_err(done_but);
                 }
-                // The condition was ours alone, for the sake of the other tags.
-                Err(Error::Stale) if update.if_version.is_none() && tags_missing && races < RACES_MAX => {
+                // The condition was ours alone, for the sake of what is not to be lost.
+                Err(Error::Stale) if update.if_version.is_none() && looks_first && races < RACES_MAX => {
                     races += 1;
                 }
                 Err(error) => return Err(error),
@@ -88,11 +191,12 @@ impl Adapter {
     /// Whether Zendesk would mail what nobody is to mail. It never mails
     /// somebody their own words.
     fn must_be_quiet(&self, update: &Update, author: Option<&RemoteId>) -> bool {
-        let silent =
-            matches!(&update.message, Some(Message::Public(message)) if message.mail == Mail::Silent);
+        let Some(Message::Public(message)) = &update.message else { return false };
         let requester = self.memory.requester(&update.at.id);
-        let own_words = author.is_some_and(|author| requester.is_none_or(|requester| requester == *author));
-        silent && !own_words && self.settings.mails_public_replies
+        let by_customer = message.author.role == Role::Customer;
+        let is_theirs =
+            |author: &RemoteId| requester.as_ref().map_or(by_customer, |requester| requester == author);
+        message.mail == Mail::Silent && !author.is_some_and(is_theirs) && self.settings.mails_public_replies
     }
 
     fn without_quiet(&self, tags: &[String]) -> Vec<String> {
@@ -101,14 +205,12 @@ impl Adapter {
 
     /// The ticket and the new comment in the answer to a write. The write is
     /// done, so what cannot be read is looked for again, not parked.
-    fn written(&self, answer: &Answer) -> Result<(RawTicket, Option<RemoteId>)> {
-        let read = || {
-            let written: wire::Written = read_json(answer)?;
-            let ticket = written.ticket.ok_or(Error::Malformed { what: "ticket: none".to_owned() })?;
-            let raw = self.observed(ticket, &People::new(), ReadBy::Answer, answer.at)?;
-            Ok((raw, comment_in(&written.audit)))
-        };
-        read().map_err(done_but)
+    async fn written(&self, call: Call, answer: &Answer) -> Result<(RawTicket, Option<RemoteId>)> {
+        let written: wire::Written = read_json(answer).map_err(done_but)?;
+        let none = || done_but(Error::Malformed { what: "ticket: none".to_owned() });
+        let ticket = written.ticket.ok_or_else(none)?;
+        let raw = self.observed(call, ticket, Beside::default(), ReadBy::Answer, answer.at).await;
+        Ok((raw.map_err(done_but)?, comment_in(&written.audit)))
     }
 
     /// Takes the quiet tag off if it is there. `Ok` only when it is off, or cannot do harm.
@@ -127,11 +229,11 @@ impl Adapter {
             let ticket = raw.observed.ticket.id.clone();
             let ask = api::unquiet(&ticket, rest, raw.observed.version, key)?;
             raw = match self.http.send(call, ask).await {
-                Ok(answer) => self.written(&answer)?.0,
+                Ok(answer) => self.written(call, &answer).await?.0,
                 // Somebody was faster, or the answer was lost: the ticket says which.
                 Err(Error::Stale | Error::Unknown { .. }) => self.read_raw(call, &ticket).await?,
                 // A ticket that is gone or closed mails nobody any more.
-                Err(Error::Gone | Error::Refused { .. }) => return Ok(applied(raw, comment)),
+                Err(Error::Gone | Error::Closed | Error::Refused { .. }) => return Ok(applied(raw, comment)),
                 Err(error) => return Err(error),
             };
         }
@@ -143,7 +245,9 @@ impl Adapter {
         match lost.intent {
             Intent::Create(create) => self.look_for_ticket(call, create).await,
             Intent::Update(update) => self.look_for_audit(call, update, lost.sent_at).await,
-            Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => Ok(None),
+            Intent::Amend(amend) => self.look_for_amendment(call, amend).await,
+            Intent::Delete(delete) => self.look_for_deletion(call, delete).await,
+            Intent::EditNote(_) => Ok(None),
         }
     }
 
@@ -152,10 +256,11 @@ impl Adapter {
         let answer = self.http.send(call, api::by_external_id(&create.key)?).await?;
         let page: wire::TicketsPage = read_json(&answer)?;
         let people = map::people(page.users);
+        self.memory.met(&people);
         let ours = page.tickets.into_iter().filter(|t| t.external_id.as_deref() == Some(create.key.as_str()));
         let mut found = Vec::new();
         for ticket in ours {
-            match self.observed(ticket, &people, ReadBy::Fetch, answer.at) {
+            match self.observed(call, ticket, Beside::default(), ReadBy::Fetch, answer.at).await {
                 Ok(raw) => found.push(raw),
                 Err(Error::Gone) => {}
                 Err(error) => return Err(error),
@@ -164,10 +269,7 @@ impl Adapter {
         let Some(raw) = found.into_iter().min_by(|a, b| a.observed.ticket.cmp(&b.observed.ticket)) else {
             return Ok(None);
         };
-        let answer = self.http.send(call, api::comments(&raw.observed.ticket.id, None)?).await?;
-        let page: wire::CommentsPage = read_json(&answer)?;
-        let opening = page.comments.into_iter().find_map(|comment| comment.id);
-        self.hushed(call, raw, opening, &create.key).await.map(Some)
+        self.with_comments(call, raw, create).await.map(Some)
     }
 
     async fn look_for_audit(

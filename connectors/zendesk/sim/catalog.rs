@@ -77,17 +77,6 @@ impl Sim {
         found.map_or(Value::Null, |(at, field)| self.world.field_json(field, at + 1, call))
     }
 
-    pub(super) fn custom_statuses(&self) -> Answer {
-        let all: Vec<Value> = self.world.custom_statuses_json().into_iter().map(|(_, body)| body).collect();
-        Ok(Reply::ok(json!({"custom_statuses": all})))
-    }
-
-    pub(super) fn custom_status(&self, id: i64) -> Answer {
-        let found = self.world.custom_statuses_json().into_iter().find(|(one, _)| *one == id);
-        let (_, body) = found.ok_or_else(Reply::no_record)?;
-        Ok(Reply::ok(json!({"custom_status": body})))
-    }
-
     /// How many tickets have each tag, the most used first.
     pub(super) fn tags(&self, call: &Call) -> Answer {
         let mut counts = std::collections::BTreeMap::<&str, i64>::new();

@@ -63,6 +63,8 @@ pub(super) struct Change {
     pub(super) email_ccs: Option<Vec<(i64, bool)>>,
     /// Agents who follow, and whether each is added or taken off.
     pub(super) followers: Option<Vec<(i64, bool)>>,
+    /// On creation: the closed ticket that is followed up.
+    pub(super) follows: Option<i64>,
 }
 
 /// Why a change is refused.
@@ -90,7 +92,7 @@ impl Refusal {
     }
 }
 
-fn refuse<T>(field: &'static str, why: &str) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(field: &'static str, why: &str) -> Result<T, Refusal> {
     Err(Refusal::Field(field, why.to_owned()))
 }
 
@@ -107,9 +109,13 @@ impl Sim {
             return refuse("base", "Description: cannot be blank");
         };
         let now = act.now.as_secs();
-        let blank = blank_head(requester);
-        let mut head = blank.clone();
-        self.fill(&mut head, &blank, &change)?;
+        // It works for closed tickets only, and is passed over elsewhere.
+        let source = change.follows.and_then(|id| self.world.tickets.get(&id));
+        let source = source.filter(|ticket| ticket.head.status == Status::Closed);
+        let (follows, inherited) = (source.map(|one| one.id), source.map(|one| one.head.tags.clone()));
+        let mut change = change;
+        change.tags = change.tags.or(inherited);
+        let mut head = self.new_head(&Change { requester: Some(requester), ..change })?;
         if head.subject.is_empty() {
             head.subject = note.body.lines().next().unwrap_or_default().chars().take(150).collect();
         }
@@ -124,20 +130,36 @@ impl Sim {
         }
         let seen = (comment.id, comment.author, comment.public);
         let ticket = Ticket {
-            id,
-            head: head.clone(),
-            submitter: submitter.unwrap_or(act.user),
-            channel: act.channel,
-            created_at: now,
-            updated_at: now,
-            generated_at: now,
-            deleted: None,
+            submitter: submitter.filter(|_| follows.is_none()).unwrap_or(act.user),
             comments: vec![comment],
             audits: vec![Audit { events, ..audit }],
+            follows,
+            ..Ticket::empty(id, head.clone(), act.channel, now)
         };
         self.world.tickets.insert(id, ticket);
         self.after_save(id, None, Some(seen), act);
         Ok(id)
+    }
+
+    /// The fields of a new ticket.
+    pub(super) fn new_head(&self, change: &Change) -> Result<Head, Refusal> {
+        let blank = blank_head(change.requester.unwrap_or_default());
+        let mut head = blank.clone();
+        self.fill(&mut head, &blank, change)?;
+        Ok(head)
+    }
+
+    /// The customer says what they think.
+    pub(super) fn rated(&mut self, id: i64, rated: super::state::Rated, act: &Act) {
+        let mut audit = self.new_audit(act);
+        audit.events.push(json!({"id": self.world.ids.large(), "type": "Change",
+            "field_name": "satisfaction_score", "value": rated.score, "previous_value": "offered"}));
+        if let Some(ticket) = self.world.tickets.get_mut(&id) {
+            ticket.rating = Some(rated);
+            ticket.audits.push(audit);
+            ticket.updated_at = act.now.as_secs();
+            ticket.generated_at = act.now.as_secs();
+        }
     }
 
     /// Changes a ticket. Answers with the audit, which has no events and is not kept if nothing changed.
@@ -202,24 +224,13 @@ impl Sim {
         set(&mut head.problem_id, change.problem_id.as_ref());
         add_people(&mut head.email_ccs, change.email_ccs.as_deref());
         add_people(&mut head.followers, change.followers.as_deref());
-        self.fill_custom_fields(head, change)?;
-        self.fill_owner(head, change)?;
-        fill_status(head, before, change)
-    }
-
-    fn fill_custom_fields(&self, head: &mut Head, change: &Change) -> Result<(), Refusal> {
-        for (id, value) in &change.custom_fields {
-            // Fields that the account does not have are passed over without a word.
-            if !self.world.fields.iter().any(|field| field.is_custom && field.id == *id) {
-                continue;
-            }
-            if value.is_null() {
-                head.custom_fields.remove(id);
-            } else {
-                head.custom_fields.insert(*id, value.clone());
-            }
+        // Only tasks are due.
+        if head.kind.as_deref() != Some("task") {
+            head.due_at = None;
         }
-        Ok(())
+        self.world.fill_custom_fields(head, change)?;
+        self.fill_owner(head, change)?;
+        self.world.fill_status(head, before, change)
     }
 
     /// An assignee moves the ticket to their group and opens a new one; a group
@@ -253,7 +264,7 @@ impl Sim {
         self.world.users.get(&user).and_then(|user| user.group)
     }
 
-    fn new_audit(&mut self, act: &Act) -> Audit {
+    pub(super) fn new_audit(&mut self, act: &Act) -> Audit {
         Audit {
             id: self.world.ids.large(),
             author: act.user,
@@ -265,7 +276,7 @@ impl Sim {
         }
     }
 
-    fn new_comment(&mut self, note: &Note, inherited: bool, audit_id: i64, act: &Act) -> Comment {
+    pub(super) fn new_comment(&mut self, note: &Note, inherited: bool, audit_id: i64, act: &Act) -> Comment {
         Comment {
             id: self.world.ids.large(),
             audit_id,
@@ -359,28 +370,7 @@ fn blank_head(requester: i64) -> Head {
     }
 }
 
-fn fill_status(head: &mut Head, before: &Head, change: &Change) -> Result<(), Refusal> {
-    let custom = match change.custom_status {
-        Some(id) => match World::category(id) {
-            Some(status) => Some(status),
-            None => return refuse("custom_status_id", "Custom status is not a status of this account"),
-        },
-        None => None,
-    };
-    if let Some(status) = custom.or(change.status) {
-        if status == Status::New && before.status != Status::New {
-            return refuse("status", "Status: cannot be changed back to new");
-        }
-        head.status = status;
-    }
-    if head.status == Status::New && head.assignee.is_some() {
-        head.status = Status::Open;
-    }
-    head.custom_status = World::custom_status(head.status);
-    Ok(())
-}
-
-fn comment_event(comment: &Comment) -> Value {
+pub(super) fn comment_event(comment: &Comment) -> Value {
     json!({"id": comment.id, "type": "Comment", "author_id": comment.author, "body": comment.body,
         "html_body": comment.html, "plain_body": comment.body, "public": comment.public, "attachments": [],
         "audit_id": comment.audit_id})

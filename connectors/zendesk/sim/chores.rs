@@ -10,7 +10,6 @@ use super::{
     page::{self, Rows},
     read::{self, number},
     state::{Ticket, User},
-    text::html_of,
     users::counted,
     view::time,
 };
@@ -29,7 +28,8 @@ impl Sim {
             ("DELETE", ["destroy_many"]) => self.destroy_many(call),
             ("PUT", ["mark_many_as_spam"]) => self.destroy_many(call),
             ("PUT", [id, "mark_as_spam"]) => {
-                self.delete_ticket(number(id)?, call)?;
+                let act = read::act(call, &Map::new());
+                self.spam(number(id)?, &act).map_err(|refusal| refusal.reply())?;
                 Ok(Reply::empty(200))
             }
             ("POST", [id, "merge"]) => self.merge(number(id)?, call),
@@ -77,75 +77,6 @@ impl Sim {
             });
         }
         Ok(Reply::ok(json!({"job_status": self.finish_job(results, "Bulk Delete Ticket", call)})))
-    }
-
-    /// The sources are solved and say where they went; the target gets their last public words.
-    fn merge(&mut self, target: i64, call: &Call) -> Answer {
-        self.world.live(target)?;
-        let Value::Object(sent) = call.json()? else {
-            return Err(Reply::bad_parameter("ids", "It must be an array"));
-        };
-        let ids: Vec<i64> = match sent.get("ids") {
-            Some(Value::Array(ids)) => ids.iter().filter_map(Value::as_i64).collect(),
-            _ => return Err(Reply::bad_parameter("ids", "It must be an array")),
-        };
-        let note = |key: &str, public: &str, usual: String| {
-            let text = read::text(&sent, key).map(|text| text.flatten().unwrap_or(usual));
-            let public = sent.get(public).and_then(Value::as_bool).unwrap_or(false);
-            text.map(|text| json!({"body": text, "public": public}))
-        };
-        let mut results = Vec::new();
-        for id in &ids {
-            let told = note(
-                "source_comment",
-                "source_comment_is_public",
-                format!("This request was closed and merged into request #{target}."),
-            )?;
-            let fields =
-                Map::from_iter([("comment".to_owned(), told), ("status".to_owned(), json!("solved"))]);
-            self.update_from(*id, &fields, call)?;
-            if let Some(source) = self.world.tickets.get_mut(id) {
-                source.head.status = Status::Closed;
-            }
-            results.push(json!({"id": id, "action": "merge", "status": "Merged", "success": true}));
-        }
-        let listed: Vec<String> = ids.iter().map(|id| format!("#{id}")).collect();
-        let told = note(
-            "target_comment",
-            "target_comment_is_public",
-            format!("Requests {} were closed and merged into this request.", listed.join(", ")),
-        )?;
-        self.update_from(target, &Map::from_iter([("comment".to_owned(), told)]), call)?;
-        Ok(Reply::ok(json!({"job_status": self.finish_job(results, "Ticket Merge", call)})))
-    }
-
-    fn make_private(&mut self, id: i64, comment: i64, call: &Call) -> Answer {
-        self.world.live(id)?;
-        let found = self.world.tickets.get_mut(&id).ok_or_else(Reply::no_record)?;
-        let one = found.comments.iter_mut().find(|one| one.id == comment).ok_or_else(Reply::no_record)?;
-        one.public = false;
-        found.generated_at = call.now.as_secs();
-        Ok(Reply::empty(200))
-    }
-
-    /// The given words become blocks, in the text and in its HTML.
-    fn redact(&mut self, id: i64, comment: i64, call: &Call) -> Answer {
-        self.world.live(id)?;
-        let sent = call.json()?;
-        let words = sent.get("text").and_then(Value::as_str).filter(|words| !words.is_empty());
-        let words = words.ok_or_else(|| Reply::bad_parameter("text", "It must be present"))?;
-        let found = self.world.tickets.get_mut(&id).ok_or_else(Reply::no_record)?;
-        let one = found.comments.iter_mut().find(|one| one.id == comment).ok_or_else(Reply::no_record)?;
-        if !one.body.contains(words) {
-            return Err(Reply::invalid("text", "Text: could not be found in the comment"));
-        }
-        one.body = one.body.replace(words, &"▇".repeat(words.chars().count()));
-        one.html = html_of(&one.body);
-        found.generated_at = call.now.as_secs();
-        let ticket = self.world.live(id)?;
-        let one = ticket.comments.iter().find(|one| one.id == comment).ok_or_else(Reply::no_record)?;
-        let audit = ticket.audits.iter().find(|audit| audit.id == one.audit_id);
-        Ok(Reply::ok(json!({"comment": self.world.comment_json(one, audit, call)})))
     }
 
     fn watchers(&self, id: i64, which: &str, call: &Call) -> Answer {

@@ -42,6 +42,17 @@ pub(super) fn of_deletion(world: &mut World, ticket: i64, act: &Act) -> Vec<(Str
     bodies(world, ticket, act.user, vec![("soft_deleted", json!({}))], act.now)
 }
 
+/// One event that no save makes.
+pub(super) fn of_one(
+    world: &mut World,
+    ticket: i64,
+    kind: &'static str,
+    told: Value,
+    act: &Act,
+) -> Vec<(String, String)> {
+    bodies(world, ticket, act.user, vec![(kind, told)], act.now)
+}
+
 fn changes(before: &Head, after: &Head, world: &World) -> Vec<Event> {
     let mut out: Vec<Event> = Vec::new();
     let mut pair = |kind, previous: Value, current: Value| {
@@ -68,6 +79,11 @@ fn changes(before: &Head, after: &Head, world: &World) -> Vec<Event> {
     pair("external_id_changed", json!(before.external_id), json!(after.external_id));
     pair("problem_link_changed", id(before.problem_id), id(after.problem_id));
     pair("task_due_at_changed", json!(before.due_at), json!(after.due_at));
+    let listed = |ids: &std::collections::BTreeSet<i64>| ids.iter().map(i64::to_string).collect::<Vec<_>>();
+    let (had, has) = (listed(&before.email_ccs), listed(&after.email_ccs));
+    if had != has {
+        out.push(("email_ccs_changed", json!({"previous": had, "current": has})));
+    }
     let added: Vec<&String> = after.tags.difference(&before.tags).collect();
     let removed: Vec<&String> = before.tags.difference(&after.tags).collect();
     if !(added.is_empty() && removed.is_empty()) {

@@ -68,28 +68,69 @@ impl Sim {
         Ok(Reply::ok(self.with_side_loads(around, "tickets", &ids, call)))
     }
 
-    /// `GET /incremental/ticket_events`: one event for each audit.
+    /// `GET /incremental/ticket_events`: one event for each audit. Without the side-load
+    /// a comment is told by two flags. The last second's events come together, and again on the next page.
     pub(super) fn export_events(&self, call: &Call) -> Answer {
         self.admin_only(call)?;
+        let size = page_size(call)?;
+        self.refuse_large(size)?;
         let Some(start) = self.start_time(call)? else {
             return Err(Reply::bad_parameter("start_time", "It must be present"));
         };
         let newest = call.now.as_secs() - WITHHELD_SECS;
         let audits = self.world.tickets.values().flat_map(|ticket| {
-            ticket.audits.iter().map(move |audit| (audit.created_at, audit.id, ticket.id, audit))
+            ticket.audits.iter().map(move |audit| (audit.created_at, audit.id, ticket, audit))
         });
         let mut rows: Vec<_> = audits.filter(|(at, ..)| (start..=newest).contains(at)).collect();
         rows.sort_by_key(|(at, id, ..)| (*at, *id));
+        let total = rows.len();
+        let end = rows.get(size.saturating_sub(1)).map_or(i64::MAX, |(at, ..)| *at);
+        rows.retain(|(at, ..)| *at <= end);
         let end_time = rows.last().map_or(start, |(at, ..)| *at);
-        let events = rows.iter().map(|(at, id, ticket, audit)| {
-            json!({"id": id, "ticket_id": ticket, "timestamp": at, "updater_id": audit.author,
-                "created_at": super::view::time(*at), "event_type": "Audit", "via": audit.channel,
-                "system": {"client": audit.client}, "metadata": {}, "child_events": audit.events})
-        });
-        let events: Vec<Value> = events.collect();
+        let events: Vec<Value> = rows
+            .iter()
+            .map(|(at, id, ticket, audit)| {
+                let children: Vec<Value> =
+                    audit.events.iter().map(|event| self.child_event(event, ticket, call)).collect();
+                json!({"id": id, "ticket_id": ticket.id, "timestamp": at, "updater_id": audit.author,
+                    "created_at": super::view::time(*at), "event_type": "Audit", "via": audit.channel,
+                    "system": {"client": audit.client}, "metadata": {}, "child_events": children})
+            })
+            .collect();
         let next = call.url_with(&[], &[("start_time", end_time.to_string())]);
         Ok(Reply::ok(json!({"count": events.len(), "end_time": end_time, "next_page": next,
-            "end_of_stream": true, "ticket_events": events})))
+            "end_of_stream": events.len() == total, "ticket_events": events})))
+    }
+
+    /// An audit's event in the words of this export: a field is named by a key of its own.
+    fn child_event(&self, event: &Value, ticket: &Ticket, call: &Call) -> Value {
+        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+        if kind == "Comment" {
+            let id = event.get("id").and_then(Value::as_i64);
+            let Some(comment) = ticket.comments.iter().find(|comment| Some(comment.id) == id) else {
+                return Value::Null;
+            };
+            if !call.includes("comment_events") {
+                return json!({"id": comment.id, "event_type": "Comment", "comment_present": true,
+                    "comment_public": comment.public});
+            }
+            let mut shown = self.world.comment_json(comment, None, call);
+            if let Value::Object(shown) = &mut shown {
+                shown.insert("event_type".to_owned(), json!("Comment"));
+                shown.insert("via_reference_id".to_owned(), Value::Null);
+            }
+            return shown;
+        }
+        let mut out = Map::new();
+        out.insert("id".to_owned(), event.get("id").cloned().unwrap_or_default());
+        out.insert("event_type".to_owned(), json!(kind));
+        if let Some(name) = event.get("field_name").and_then(Value::as_str) {
+            out.insert(name.to_owned(), event.get("value").cloned().unwrap_or_default());
+            if let Some(previous) = event.get("previous_value") {
+                out.insert("previous_value".to_owned(), previous.clone());
+            }
+        }
+        Value::Object(out)
     }
 
     /// Every row that may be seen by now, by time of generation and id.
@@ -124,7 +165,7 @@ impl Sim {
         }
     }
 
-    fn admin_only(&self, call: &Call) -> Result<(), Reply> {
+    pub(super) fn admin_only(&self, call: &Call) -> Result<(), Reply> {
         let is_admin =
             self.world.users.get(&call.user).is_some_and(|user| user.role == super::state::Role::Admin);
         if is_admin { Ok(()) } else { Err(Reply::forbidden()) }

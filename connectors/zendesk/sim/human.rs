@@ -6,13 +6,16 @@ use serde_json::Map;
 use super::{
     Sim,
     change::{Act, Change, Note},
+    fields::in_words,
     state::{Ticket, tags_of},
     text::{html_of, tidy},
+    uploads::File,
+    world::World,
 };
-use crate::sim::{HumanAct, ShownComment, ShownTicket, Who};
+use crate::sim::{HumanAct, ShownComment, ShownTicket, SimFile, Who};
 
 /// The human agent who does what no name was given for.
-const AGENT: &str = "Alex";
+pub(super) const AGENT: &str = "Alex";
 
 impl Sim {
     /// Carries the act out.
@@ -44,22 +47,11 @@ impl Sim {
                 self.delete(id, &by(user, "web", now)).map_err(|refusal| refusal.text())?;
                 Ok(ticket)
             }
-            HumanAct::SayRich { .. }
-            | HumanAct::SetField { .. }
-            | HumanAct::MakeField { .. }
-            | HumanAct::SetCustom { .. }
-            | HumanAct::MakeStatus { .. }
-            | HumanAct::SetStatusDetail { .. }
-            | HumanAct::Hide { .. }
-            | HumanAct::Redact { .. }
-            | HumanAct::Edit { .. }
-            | HumanAct::Merge { .. }
-            | HumanAct::Spam { .. }
-            | HumanAct::Rate { .. } => Err("nobody can do this here".to_owned()),
+            other => self.carry_out_more(other, now),
         }
     }
 
-    fn shown(&self, ticket: &RemoteId) -> Result<&Ticket, String> {
+    pub(super) fn shown(&self, ticket: &RemoteId) -> Result<&Ticket, String> {
         let id: Option<i64> = ticket.as_str().parse().ok();
         id.and_then(|id| self.world.tickets.get(&id))
             .filter(|ticket| ticket.deleted.is_none())
@@ -88,7 +80,6 @@ impl Sim {
         Ok(RemoteId::from(id))
     }
 
-    /// A customer's words open a ticket that waits or is solved.
     fn say(
         &mut self,
         ticket: &RemoteId,
@@ -97,12 +88,24 @@ impl Sim {
         public: bool,
         now: Timestamp,
     ) -> Result<RemoteId, String> {
+        let note = Note { author: None, ..note(text, 0, public)? };
+        self.say_note(ticket, who, note, now)
+    }
+
+    /// A customer's words open a ticket that waits or is solved.
+    pub(super) fn say_note(
+        &mut self,
+        ticket: &RemoteId,
+        who: &Who,
+        note: Note,
+        now: Timestamp,
+    ) -> Result<RemoteId, String> {
         let (id, requester, status) = {
             let ticket = self.shown(ticket)?;
             (ticket.id, ticket.head.requester, ticket.head.status)
         };
         let is_customer = *who == Who::Customer;
-        if is_customer && !public {
+        if is_customer && note.public == Some(false) {
             return Err("customers cannot write in private".to_owned());
         }
         let user = match who {
@@ -113,7 +116,7 @@ impl Sim {
         let waits = matches!(status, Status::Pending | Status::OnHold | Status::Solved);
         let change = Change {
             status: (is_customer && waits).then_some(Status::Open),
-            note: Some(note(text, user, public)?),
+            note: Some(Note { author: Some(user), ..note }),
             ..Change::default()
         };
         let act = by(user, if is_customer { "email" } else { "web" }, now);
@@ -141,7 +144,12 @@ impl Sim {
         self.edit(ticket, change, now)
     }
 
-    fn edit(&mut self, ticket: &RemoteId, change: Change, now: Timestamp) -> Result<RemoteId, String> {
+    pub(super) fn edit(
+        &mut self,
+        ticket: &RemoteId,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<RemoteId, String> {
         let id = self.shown(ticket)?.id;
         let user = self.world.agent(AGENT, now.as_secs());
         self.update(id, &change, &by(user, "web", now)).map_err(|refusal| refusal.text())?;
@@ -166,11 +174,16 @@ impl Sim {
             public: comment.public,
             by_customer: !self.world.is_staff(comment.author),
             text: comment.body.clone(),
-            at: Timestamp::default(),
-            author: String::new(),
-            files: Vec::new(),
-            html: String::new(),
+            at: Timestamp::from_secs(comment.created_at),
+            author: self.world.users.get(&comment.author).map(|user| user.name.clone()).unwrap_or_default(),
+            files: comment.files.iter().filter_map(|id| self.world.files.get(id)).map(sim_file).collect(),
+            html: comment.html.clone(),
         };
+        let email = |id: &i64| self.world.users.get(id).and_then(|user| user.email.clone());
+        let mut ccs: Vec<String> = head.email_ccs.iter().filter_map(email).collect();
+        ccs.sort();
+        let detail = Some(head.custom_status).filter(|id| *id != World::custom_status(head.status));
+        let custom = head.custom_fields.iter();
         ShownTicket {
             id: RemoteId::from(ticket.id),
             subject: head.subject.clone(),
@@ -181,19 +194,19 @@ impl Sim {
             assignee,
             deleted: ticket.deleted.is_some(),
             comments: ticket.comments.iter().map(comment).collect(),
-            ccs: Vec::new(),
-            created_at: Timestamp::default(),
-            custom: std::collections::BTreeMap::new(),
-            due_at: None,
-            follows: None,
-            kind: None,
-            merged_into: None,
-            status_detail: None,
+            ccs,
+            created_at: Timestamp::from_secs(ticket.created_at),
+            custom: custom.map(|(id, value)| (id.to_string(), in_words(value))).collect(),
+            due_at: head.due_at.as_deref().and_then(|at| Timestamp::parse(at).ok()),
+            follows: ticket.follows.map(RemoteId::from),
+            kind: head.kind.clone(),
+            merged_into: ticket.merged_into.map(RemoteId::from),
+            status_detail: detail.map(|id| id.to_string()),
         }
     }
 }
 
-fn by(user: i64, channel: &'static str, now: Timestamp) -> Act {
+pub(super) fn by(user: i64, channel: &'static str, now: Timestamp) -> Act {
     Act { user, channel, client: "Mozilla/5.0".to_owned(), custom: Map::new(), now }
 }
 
@@ -203,4 +216,8 @@ fn note(text: &str, author: i64, public: bool) -> Result<Note, String> {
         return Err("the message is empty".to_owned());
     }
     Ok(Note { author: Some(author), html: html_of(&body), body, public: Some(public), files: Vec::new() })
+}
+
+fn sim_file(file: &File) -> SimFile {
+    SimFile { name: file.name.clone(), content_type: file.kind.clone(), bytes: file.bytes.to_vec() }
 }

@@ -7,13 +7,18 @@
 //! and for people.
 
 mod account;
+mod acts;
+mod amends;
 mod answer;
 mod catalog;
 mod change;
 mod chores;
 mod events;
 mod feed;
+mod fields;
+mod html;
 mod human;
+mod imports;
 mod limits;
 mod oauth;
 mod orgs;

@@ -97,9 +97,7 @@ impl Sim {
             change.priority = Some(one_of(word, "priority", priority_of)?);
         }
         if let Some(word) = text(ticket, "type")? {
-            let kind = |word: &str| {
-                ["problem", "incident", "question", "task"].contains(&word).then(|| word.to_owned())
-            };
+            let kind = |word: &str| is_type(word).then(|| word.to_owned());
             change.kind = Some(one_of(word, "type", kind)?);
         }
         if let Some(Some(email)) = text(ticket, "assignee_email")? {
@@ -108,6 +106,11 @@ impl Sim {
                 Some(Some(user.ok_or_else(|| Reply::invalid("assignee", "Assignee: is not an agent"))?));
         }
         change.note = self.note(ticket.get("comment"))?;
+        if let Some(note) = &mut change.note {
+            let uploads = ticket.get("comment").and_then(|comment| comment.get("uploads"));
+            note.files = self.uploaded(uploads, call.now.as_secs());
+        }
+        change.follows = id(ticket, "via_followup_source_id")?.flatten();
         change.email_ccs =
             self.people(ticket, &["email_ccs", "email_cc_ids", "collaborators", "collaborator_ids"], call)?;
         change.followers = self.people(ticket, &["followers", "follower_ids"], call)?;
@@ -177,7 +180,7 @@ impl Sim {
     }
 
     /// A comment; one without any text is no comment.
-    fn note(&self, comment: Option<&Value>) -> Result<Option<Note>, Reply> {
+    pub(super) fn note(&self, comment: Option<&Value>) -> Result<Option<Note>, Reply> {
         let comment = match comment {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => {
@@ -207,9 +210,13 @@ impl Sim {
             Some(Value::String(word)) => Some(word == "true"),
             _ => None,
         };
-        let files = self.uploaded(comment.get("uploads"));
-        Ok(Some(Note { author, body, html, public, files }))
+        Ok(Some(Note { author, body, html, public, files: Vec::new() }))
     }
+}
+
+/// The words that a ticket's type can be.
+pub(super) fn is_type(word: &str) -> bool {
+    ["problem", "incident", "question", "task"].contains(&word)
 }
 
 fn one_of<T>(

@@ -34,7 +34,10 @@ impl Sim {
             let is_token = call.path == ["oauth", "tokens"] && call.method == http::Method::POST;
             return match call.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 _ if is_token => self.token(call),
-                ["attachments", "token", token] if call.method == http::Method::GET => self.download(token),
+                ["attachments", "token", token] if call.method == http::Method::GET => {
+                    self.where_the_file_is(token, call)
+                }
+                ["stored", token] if call.method == http::Method::GET => self.download(token, call),
                 _ => Err(Reply::no_endpoint()),
             };
         }
@@ -184,6 +187,10 @@ impl Sim {
             ("GET", ["organization_memberships", user]) => self.organization_membership(number(user)?, call),
             ("GET", ["group_memberships"]) => self.memberships(call, None, None),
             ("GET", ["ticket_fields"]) => self.ticket_fields(call),
+            ("POST", ["ticket_fields"]) => self.post_ticket_field(call),
+            ("POST", ["custom_statuses"]) => self.post_custom_status(call),
+            ("PUT", ["comment_redactions", comment]) => self.redact_marked(number(comment)?, call),
+            ("POST", ["imports", "tickets"]) => self.import_ticket(call),
             ("GET", ["ticket_fields", id]) => self.ticket_field(number(id)?, call),
             ("GET", ["custom_statuses"]) => self.custom_statuses(),
             ("GET", ["custom_statuses", id]) => self.custom_status(number(id)?),

@@ -98,9 +98,43 @@ pub(super) struct Ticket {
     pub(super) deleted: Option<(i64, i64)>,
     pub(super) comments: Vec<Comment>,
     pub(super) audits: Vec<Audit>,
+    /// The closed ticket that it follows up.
+    pub(super) follows: Option<i64>,
+    /// The ticket that it was merged into. Nothing that the API shows of it says so.
+    pub(super) merged_into: Option<i64>,
+    pub(super) rating: Option<Rated>,
+}
+
+/// What the customer thought.
+#[derive(Clone, Debug)]
+pub(super) struct Rated {
+    pub(super) id: i64,
+    /// `good` or `bad`.
+    pub(super) score: &'static str,
+    pub(super) comment: Option<String>,
+    pub(super) at: i64,
 }
 
 impl Ticket {
+    /// A ticket in which nobody said anything yet, made at this moment.
+    pub(super) fn empty(id: i64, head: Head, channel: &'static str, now_secs: i64) -> Self {
+        Self {
+            id,
+            submitter: head.requester,
+            head,
+            channel,
+            created_at: now_secs,
+            updated_at: now_secs,
+            generated_at: now_secs,
+            deleted: None,
+            comments: Vec::new(),
+            audits: Vec::new(),
+            follows: None,
+            merged_into: None,
+            rating: None,
+        }
+    }
+
     /// Whether any comment is public.
     pub(super) fn is_public(&self) -> bool {
         self.comments.iter().any(|comment| comment.public)

@@ -37,7 +37,9 @@ pub(super) fn html_of(text: &str) -> String {
 
 /// What Zendesk makes of a comment that was given as `html_body`.
 pub(super) fn wrapped(html: &str) -> String {
-    format!("<div class=\"zd-comment\" dir=\"auto\">{}</div>", without_scripts(html).trim())
+    let inner = super::html::sanitised(html);
+    let inner = inner.replace("<p>", "<p dir=\"auto\">").replace("<ul>", "<ul dir=\"auto\">");
+    format!("<div class=\"zd-comment\" dir=\"auto\">{}</div>", inner.trim())
 }
 
 fn without_scripts(html: &str) -> String {

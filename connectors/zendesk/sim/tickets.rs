@@ -77,9 +77,18 @@ impl Sim {
             let named = |ticket: &&Ticket| {
                 [Some(ticket.head.requester), Some(ticket.submitter), ticket.head.assignee]
             };
-            let users: std::collections::BTreeSet<i64> = tickets.iter().flat_map(named).flatten().collect();
+            let mut users: std::collections::BTreeSet<i64> =
+                tickets.iter().flat_map(named).flatten().collect();
+            users.extend(tickets.iter().flat_map(|ticket| ticket.head.collaborators()));
             let users = users.iter().filter_map(|id| self.world.users.get(id));
             body.insert("users".to_owned(), users.map(|user| self.world.user_json(user, call)).collect());
+        }
+        if call.includes("custom_statuses") {
+            let used: std::collections::BTreeSet<i64> =
+                tickets.iter().map(|ticket| ticket.head.custom_status).collect();
+            let statuses = used.iter().filter_map(|id| self.world.statuses.get(id));
+            let statuses = statuses.map(|status| self.world.status_json(status));
+            body.insert("custom_statuses".to_owned(), statuses.collect());
         }
         if call.includes("groups") {
             let groups = self.world.groups.values();

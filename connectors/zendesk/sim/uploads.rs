@@ -11,13 +11,19 @@ use super::{
 /// A file that was uploaded.
 #[derive(Clone, Debug)]
 pub(super) struct File {
-    id: i64,
+    pub(super) id: i64,
     /// What the upload's answer gives, and the comment names.
-    token: String,
-    name: String,
-    kind: String,
-    bytes: Bytes,
+    pub(super) token: String,
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) bytes: Bytes,
+    /// Shown in the text, and listed only on demand.
+    pub(super) inline: bool,
+    pub(super) made_at: i64,
 }
+
+/// How long an upload waits for its comment: three days.
+const TOKEN_SECS: i64 = 3 * 86_400;
 
 impl Sim {
     /// `POST /uploads?filename=…`. With `token=` the file joins an earlier upload.
@@ -36,11 +42,17 @@ impl Sim {
             name: name.to_owned(),
             kind: kind.to_owned(),
             bytes: call.body.clone(),
+            inline: false,
+            made_at: call.now.as_secs(),
         };
         let shown = file_json(&file, call);
         self.world.files.insert(file.id, file);
         let all: Vec<Value> = self.files_of(&token).iter().map(|file| file_json(file, call)).collect();
-        Ok(Reply::json(201, json!({"upload": {"token": token, "attachment": shown, "attachments": all}})))
+        let expires_at = super::view::time(call.now.as_secs() + TOKEN_SECS);
+        Ok(Reply::json(
+            201,
+            json!({"upload": {"token": token, "expires_at": expires_at, "attachment": shown, "attachments": all}}),
+        ))
     }
 
     fn files_of(&self, token: &str) -> Vec<&File> {
@@ -66,31 +78,53 @@ impl Sim {
         Ok(Reply::ok(json!({"attachment": file_json(file, call)})))
     }
 
-    /// The file itself, at its `content_url`. Whoever has the address may read it.
-    pub(super) fn download(&self, token: &str) -> Answer {
+    fn file_at(&self, token: &str) -> Result<&File, Reply> {
         let id = token.rsplit_once('-').and_then(|(_, id)| id.parse::<i64>().ok());
         let file = id.and_then(|id| self.world.files.get(&id)).filter(|file| secret(file) == token);
-        let file = file.ok_or_else(Reply::no_record)?;
+        file.ok_or_else(Reply::no_record)
+    }
+
+    /// At its `content_url` a file is not: another host has it.
+    pub(super) fn where_the_file_is(&self, token: &str, call: &Call) -> Answer {
+        self.file_at(token)?;
+        let (scheme, host) = call.origin.split_once("://").unwrap_or(("https", &call.origin));
+        // A machine of its own has no second name.
+        let is_named =
+            !host.starts_with(|c: char| c.is_ascii_digit() || c == '[') && !host.starts_with("localhost");
+        let host = if is_named { format!("files.{host}") } else { host.to_owned() };
+        Ok(Reply::empty(302).with("location", format!("{scheme}://{host}/stored/{token}")))
+    }
+
+    /// The file itself. Whoever has the address may read it, and a credential is one too many.
+    pub(super) fn download(&self, token: &str, call: &Call) -> Answer {
+        let is_foreign = call.origin.contains("://files.");
+        if is_foreign && call.header("authorization").is_some() {
+            return Err(Reply::text(400, "Only one auth mechanism allowed"));
+        }
+        let file = self.file_at(token)?;
         let content = Content::Bytes(file.kind.clone(), file.bytes.clone());
         let named = format!("attachment; filename=\"{}\"", file.name.replace(['"', '\\'], "_"));
         Ok(Reply { status: 200, headers: Vec::new(), body: content }.with("content-disposition", named))
     }
 
-    /// The files of the tokens that a comment names. An unknown token is passed over.
-    pub(super) fn uploaded(&self, tokens: Option<&Value>) -> Vec<i64> {
+    /// The files of the tokens that a comment names. An unknown or old token is passed over.
+    pub(super) fn uploaded(&self, tokens: Option<&Value>, now_secs: i64) -> Vec<i64> {
         let tokens = match tokens {
             Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
             Some(Value::String(token)) => vec![token.as_str()],
             _ => Vec::new(),
         };
-        tokens.iter().flat_map(|token| self.files_of(token)).map(|file| file.id).collect()
+        let files = tokens.iter().flat_map(|token| self.files_of(token));
+        files.filter(|file| now_secs < file.made_at + TOKEN_SECS).map(|file| file.id).collect()
     }
 }
 
 impl super::world::World {
-    /// Files as a comment shows them.
+    /// Files as a comment shows them; those in the text only on demand.
     pub(super) fn files_json(&self, ids: &[i64], call: &Call) -> Vec<Value> {
-        ids.iter().filter_map(|id| self.files.get(id)).map(|file| file_json(file, call)).collect()
+        let with_inline = call.param("include_inline_images") == Some("true");
+        let files = ids.iter().filter_map(|id| self.files.get(id)).filter(|file| with_inline || !file.inline);
+        files.map(|file| file_json(file, call)).collect()
     }
 }
 
@@ -98,9 +132,14 @@ fn secret(file: &File) -> String {
     format!("{}-{}", file.token, file.id)
 }
 
-fn file_json(file: &File, call: &Call) -> Value {
+/// Where people are sent for it.
+pub(super) fn content_url(file: &File, origin: &str) -> String {
     let name: String = url::form_urlencoded::byte_serialize(file.name.as_bytes()).collect();
-    let at = format!("{}/attachments/token/{}/?name={name}", call.origin, secret(file));
+    format!("{origin}/attachments/token/{}/?name={name}", secret(file))
+}
+
+fn file_json(file: &File, call: &Call) -> Value {
+    let at = content_url(file, &call.origin);
     json!({
         "url": call.url(&format!("attachments/{}.json", file.id)),
         "id": file.id,
@@ -111,7 +150,7 @@ fn file_json(file: &File, call: &Call) -> Value {
         "size": file.bytes.len(),
         "width": null,
         "height": null,
-        "inline": false,
+        "inline": file.inline,
         "deleted": false,
         "malware_access_override": false,
         "malware_scan_result": "malware_not_found",

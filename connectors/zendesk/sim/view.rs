@@ -36,7 +36,7 @@ impl World {
             "url": call.url(&format!("tickets/{}.json", ticket.id)),
             "id": ticket.id,
             "external_id": head.external_id,
-            "via": via(ticket.channel, self.users.get(&head.requester)),
+            "via": self.ticket_via(ticket),
             "created_at": time(ticket.created_at),
             "updated_at": time(ticket.updated_at),
             "generated_timestamp": ticket.generated_at,
@@ -64,12 +64,12 @@ impl World {
             "due_at": head.due_at,
             "tags": head.tags,
             "custom_fields": custom_fields,
-            "satisfaction_rating": {"score": "unoffered"},
+            "satisfaction_rating": rating_json(ticket),
             "sharing_agreement_ids": [],
             "custom_status_id": head.custom_status,
             "encoded_id": format!("{:06X}-{:04X}", ticket.id, ticket.created_at.rem_euclid(0x1_0000)),
             "fields": custom_fields,
-            "followup_ids": [],
+            "followup_ids": self.followups(ticket.id),
             "ticket_form_id": FORM,
             "brand_id": BRAND,
             "allow_channelback": false,
@@ -83,6 +83,15 @@ impl World {
             }
         }
         out
+    }
+
+    fn ticket_via(&self, ticket: &Ticket) -> Value {
+        let Some(source) = ticket.follows else {
+            return via(ticket.channel, self.users.get(&ticket.head.requester));
+        };
+        let subject = self.tickets.get(&source).map(|ticket| ticket.head.subject.as_str());
+        let from = json!({"ticket_id": source, "subject": subject, "channel": ticket.channel});
+        json!({"channel": ticket.channel, "source": {"from": from, "to": {}, "rel": "follow_up"}})
     }
 
     /// Every custom field of the account, with this ticket's value or null.
@@ -100,7 +109,7 @@ impl World {
             "type": "Comment",
             "author_id": comment.author,
             "body": comment.body,
-            "html_body": comment.html,
+            "html_body": self.html_shown(comment, &call.origin),
             "plain_body": comment.body,
             "public": comment.public,
             "attachments": self.files_json(&comment.files, call),
@@ -169,6 +178,14 @@ impl World {
             out.extend(more);
         }
         out
+    }
+}
+
+fn rating_json(ticket: &Ticket) -> Value {
+    match &ticket.rating {
+        None => json!({"score": "unoffered"}),
+        Some(rated) => json!({"id": rated.id, "score": rated.score, "comment": rated.comment,
+            "created_at": time(rated.at), "reason": null}),
     }
 }
 

@@ -85,6 +85,21 @@ impl Hooks {
         }
     }
 
+    /// Queues one event that no save makes.
+    pub(super) fn ticket_event(
+        &mut self,
+        world: &mut World,
+        ticket: i64,
+        kind: &'static str,
+        told: serde_json::Value,
+        act: &Act,
+    ) {
+        if self.wants_events() {
+            let events = events::of_one(world, ticket, kind, told, act);
+            self.publish(world, events, act.now);
+        }
+    }
+
     // Without a subscriber no ids are drawn for events.
     fn wants_events(&self) -> bool {
         self.all.values().any(|hook| hook.active && !hook.subscriptions.is_empty())

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_core::Status;
-use serde_json::{Value, json};
 
 use super::{
-    answer::{Call, Reply},
+    answer::Reply,
+    fields::{CustomStatus, TicketField, standard_fields, standard_statuses},
     orgs::Org,
-    state::{Group, Ids, Role, Ticket, User, status_word},
+    state::{Group, Ids, Role, Ticket, User},
     triggers::{Trigger, standard_triggers},
     uploads::File,
-    view::time,
 };
 use crate::sim::MailSent;
 
@@ -19,16 +18,6 @@ use crate::sim::MailSent;
 pub(super) const BRAND: i64 = 360_000_000_101;
 /// The only ticket form.
 pub(super) const FORM: i64 = 360_000_000_102;
-
-/// A ticket field of the account.
-#[derive(Clone, Debug)]
-pub(super) struct TicketField {
-    pub(super) id: i64,
-    pub(super) kind: &'static str,
-    pub(super) title: &'static str,
-    pub(super) is_custom: bool,
-    options: &'static [&'static str],
-}
 
 /// All records.
 #[derive(Debug)]
@@ -41,6 +30,7 @@ pub(super) struct World {
     pub(super) tickets: BTreeMap<i64, Ticket>,
     pub(super) triggers: BTreeMap<i64, Trigger>,
     pub(super) fields: Vec<TicketField>,
+    pub(super) statuses: BTreeMap<i64, CustomStatus>,
     pub(super) orgs: BTreeMap<i64, Org>,
     pub(super) files: BTreeMap<i64, File>,
     /// The user for whom the OAuth client acts.
@@ -68,6 +58,7 @@ impl World {
             tickets: BTreeMap::new(),
             triggers: standard_triggers(&mut ids, now_secs),
             fields: standard_fields(),
+            statuses: standard_statuses(),
             orgs: BTreeMap::new(),
             files: BTreeMap::new(),
             integration: 0,
@@ -167,72 +158,6 @@ impl World {
         };
         360_000_000_200 + place
     }
-
-    /// The category of a custom status.
-    pub(super) fn category(custom_status: i64) -> Option<Status> {
-        CATEGORIES.into_iter().find(|status| Self::custom_status(*status) == custom_status)
-    }
-
-    pub(super) fn custom_statuses_json(&self) -> Vec<(i64, Value)> {
-        let labels = ["New", "Open", "Pending", "On-hold", "Solved"];
-        let one = |(status, label): (Status, &str)| {
-            let id = Self::custom_status(status);
-            let shown = if status == Status::New || status == Status::OnHold { "Open" } else { label };
-            let body = json!({"id": id, "status_category": status_word(status), "agent_label": label,
-                "raw_agent_label": label, "end_user_label": shown, "raw_end_user_label": shown, "description": "",
-                "raw_description": "", "end_user_description": "", "raw_end_user_description": "", "active": true,
-                "default": true, "created_at": time(self.started_at), "updated_at": time(self.started_at)});
-            (id, body)
-        };
-        CATEGORIES.into_iter().zip(labels).map(one).collect()
-    }
-
-    pub(super) fn field_json(&self, field: &TicketField, position: usize, call: &Call) -> Value {
-        let mut out = json!({
-            "url": call.url(&format!("ticket_fields/{}.json", field.id)),
-            "id": field.id, "type": field.kind, "title": field.title, "raw_title": field.title,
-            "description": field.title, "raw_description": field.title, "position": position, "active": true,
-            "required": false, "collapsed_for_agents": false, "regexp_for_validation": null,
-            "title_in_portal": field.title, "raw_title_in_portal": field.title, "visible_in_portal": false,
-            "editable_in_portal": false, "required_in_portal": false, "tag": null, "removable": field.is_custom,
-            "agent_description": null, "created_at": time(self.started_at), "updated_at": time(self.started_at),
-        });
-        let options: Vec<Value> =
-            field.options.iter().map(|word| json!({"name": capitalised(word), "value": word})).collect();
-        if let (Value::Object(out), false) = (&mut out, options.is_empty()) {
-            out.insert("system_field_options".to_owned(), Value::Array(options));
-        }
-        out
-    }
-}
-
-const CATEGORIES: [Status; 5] = [Status::New, Status::Open, Status::Pending, Status::OnHold, Status::Solved];
-
-fn standard_fields() -> Vec<TicketField> {
-    let field = |place: i64, kind, title, options| TicketField {
-        id: 360_000_000_300 + place,
-        kind,
-        title,
-        is_custom: false,
-        options,
-    };
-    vec![
-        field(1, "subject", "Subject", &[]),
-        field(2, "description", "Description", &[]),
-        field(3, "status", "Status", &["open", "pending", "hold", "solved"]),
-        field(4, "tickettype", "Type", &["question", "incident", "problem", "task"]),
-        field(5, "priority", "Priority", &["low", "normal", "high", "urgent"]),
-        field(6, "group", "Group", &[]),
-        field(7, "assignee", "Assignee", &[]),
-        field(8, "custom_status", "Ticket status", &[]),
-        TicketField { is_custom: true, ..field(20, "text", "Order number", &[]) },
-        TicketField { is_custom: true, ..field(21, "checkbox", "VIP", &[]) },
-    ]
-}
-
-fn capitalised(word: &str) -> String {
-    let mut signs = word.chars();
-    signs.next().map(|first| first.to_uppercase().chain(signs).collect()).unwrap_or_default()
 }
 
 fn slug(name: &str) -> String {

@@ -7,8 +7,22 @@ use super::*;
 use crate::{
     client::{Ask, Kind},
     contract::Error,
-    zendesk::api::{self, ExportFrom, UpdateTerms},
+    zendesk::{
+        api::{self, ExportFrom, Sender, UpdateTerms},
+        map::Dialect,
+        statuses::Statuses,
+    },
 };
+
+static NO_STATUSES: std::sync::LazyLock<Statuses> = std::sync::LazyLock::new(Statuses::default);
+
+fn dialect(settings: &Settings) -> Dialect<'_> {
+    Dialect { settings, custom: &[], statuses: &NO_STATUSES }
+}
+
+fn by(author: &RemoteId) -> Sender<'_> {
+    Sender { author: Some(author), uploads: &[] }
+}
 
 fn target(ask: &Ask) -> String {
     format!("{} {}", ask.request.method(), ask.request.uri())
@@ -29,17 +43,23 @@ fn reads_have_their_paths() {
     let rows = [
         (
             api::export(&ExportFrom::Start(7), 1_000),
-            "GET /api/v2/incremental/tickets/cursor.json?start_time=7&include=users,comment_count",
+            "GET /api/v2/incremental/tickets/cursor.json?start_time=7&include=users,comment_count,custom_statuses",
         ),
         (
             api::export(&ExportFrom::After("a+b=".to_owned()), 500),
-            "GET /api/v2/incremental/tickets/cursor.json?cursor=a%2Bb%3D&per_page=500&include=users,comment_count",
+            "GET /api/v2/incremental/tickets/cursor.json?cursor=a%2Bb%3D&per_page=500&include=users,comment_count,custom_statuses",
         ),
-        (api::show_many(&ids), "GET /api/v2/tickets/show_many.json?ids=155,156&include=users,comment_count"),
-        (api::comments(&id, None), "GET /api/v2/tickets/155/comments.json?page[size]=100&include=users"),
+        (
+            api::show_many(&ids),
+            "GET /api/v2/tickets/show_many.json?ids=155,156&include=users,comment_count,custom_statuses",
+        ),
+        (
+            api::comments(&id, None),
+            "GET /api/v2/tickets/155/comments.json?page[size]=100&include_inline_images=true&include=users",
+        ),
         (
             api::comments(&id, Some("x y=")),
-            "GET /api/v2/tickets/155/comments.json?page[size]=100&page[after]=x+y%3D&include=users",
+            "GET /api/v2/tickets/155/comments.json?page[size]=100&page[after]=x+y%3D&include_inline_images=true&include=users",
         ),
         (api::audits(&id, None), "GET /api/v2/tickets/155/audits.json?sort=-created_at&page[size]=100"),
         (
@@ -82,7 +102,7 @@ fn ids_that_are_no_numbers_reach_no_path() {
 #[test]
 fn a_ticket_is_made_silently_by_its_customer() {
     let author = RemoteId::from("88");
-    let ask = api::create(&create(), Some(&author), &settings()).unwrap();
+    let ask = api::create(&create(), by(&author), dialect(&Settings::default())).unwrap();
     assert_eq!(target(&ask), "POST /api/v2/tickets.json");
     assert_eq!(ask.kind, Kind::IdempotentWrite);
     assert_eq!(ask.request.headers()["idempotency-key"], KEY);
@@ -94,7 +114,7 @@ fn a_ticket_is_made_silently_by_its_customer() {
         "external_id": KEY, "metadata": {"handoffd_op": KEY},
     }});
     assert_eq!(body(&ask), expected);
-    let again = api::create(&create(), Some(&author), &settings()).unwrap();
+    let again = api::create(&create(), by(&author), dialect(&Settings::default())).unwrap();
     assert_eq!(ask.request.body(), again.request.body(), "the key demands the same bytes");
 }
 
@@ -103,7 +123,7 @@ fn a_ticket_without_a_public_message_opens_with_a_note() {
     let mut intent = create();
     intent.ticket.opening = None;
     intent.ticket.requester.name = String::new();
-    let ticket = &body(&api::create(&intent, Some(&"88".into()), &settings()).unwrap())["ticket"];
+    let ticket = &body(&api::create(&intent, by(&"88".into()), dialect(&settings())).unwrap())["ticket"];
     let comment = json!({"body": "This conversation began with internal notes.", "public": false});
     assert_eq!(ticket["comment"], comment);
     assert_eq!(ticket.get("submitter_id"), None);
@@ -114,9 +134,9 @@ fn a_ticket_without_a_public_message_opens_with_a_note() {
 fn a_requester_without_an_address_is_named_by_id_or_refused() {
     let mut intent = create();
     intent.ticket.requester.email = Some(" ".to_owned());
-    let ticket = &body(&api::create(&intent, Some(&"88".into()), &settings()).unwrap())["ticket"];
+    let ticket = &body(&api::create(&intent, by(&"88".into()), dialect(&settings())).unwrap())["ticket"];
     assert_eq!((ticket["requester_id"].as_u64(), ticket.get("requester")), (Some(88), None));
-    let nobody = api::create(&intent, None, &settings());
+    let nobody = api::create(&intent, Sender::default(), dialect(&settings()));
     assert!(matches!(nobody, Err(Error::Refused { .. })));
 }
 
@@ -125,7 +145,7 @@ fn an_update_holds_only_what_changed() {
     let plain = UpdateTerms::default();
     let tied = UpdateTerms { tied_to: Some(Version(NOW.0)), ..plain.clone() };
     let quiet = UpdateTerms { quiet: true, ..plain.clone() };
-    let known = UpdateTerms { tags_now: Some(vec!["b".to_owned(), "A".to_owned()]), ..quiet.clone() };
+    let known = UpdateTerms { tags: Some(vec!["b".to_owned(), "A".to_owned()]), ..quiet.clone() };
     let marker = json!({"handoffd_op": KEY});
     let rows: Vec<(Update, UpdateTerms, Json)> = vec![
         (
@@ -179,7 +199,7 @@ fn an_update_holds_only_what_changed() {
         ),
     ];
     for (update, terms, expected) in rows {
-        let ask = api::update(&update, None, &terms, &settings()).unwrap();
+        let ask = api::update(&update, Sender::default(), &terms, dialect(&settings())).unwrap();
         assert_eq!(target(&ask), "PUT /api/v2/tickets/155.json");
         assert_eq!(body(&ask)["ticket"], expected);
         assert_eq!(ask.kind, Kind::Write);
@@ -191,7 +211,10 @@ fn an_update_holds_only_what_changed() {
 fn the_quiet_tag_is_never_set_alone() {
     let blind = UpdateTerms { quiet: true, ..UpdateTerms::default() };
     let silent = update(&[], reply(agent(), Mail::Silent), None);
-    assert!(matches!(api::update(&silent, None, &blind, &settings()), Err(Error::Refused { .. })));
+    assert!(matches!(
+        api::update(&silent, Sender::default(), &blind, dialect(&settings())),
+        Err(Error::Refused { .. })
+    ));
 }
 
 #[test]

@@ -225,8 +225,7 @@ async fn a_quiet_tag_left_behind_goes_with_the_next_update() {
 #[tokio::test(start_paused = true)]
 async fn refusals_say_why() {
     let script = Script::new(vec![(PUT, status(422, CLOSED))]);
-    let Err(Error::Refused { why }) = apply(&script, &silent(Some(T0)), None).await else { panic!() };
-    assert!(why.contains("follow-up"), "{why}");
+    assert!(matches!(apply(&script, &silent(Some(T0)), None).await, Err(Error::Closed)));
     let edit = EditNote {
         at: TicketKey::new("zd", "155"),
         comment: "37".into(),

@@ -19,7 +19,12 @@ const TRIGGERS: &str = include_str!("../fixtures/triggers.json");
 #[tokio::test(start_paused = true)]
 async fn rows_are_read_one_by_one() {
     use crate::contract::{FeedStart, Helpdesk};
-    let script = Script::new(vec![("GET /api/v2/incremental/tickets/cursor.json?start_time=5&", ok(EXPORT))]);
+    let statuses = json!({"custom_statuses": [{"id": 123, "status_category": "hold", "default": false}]});
+    let script = Script::new(vec![
+        ("GET /api/v2/incremental/tickets/cursor.json?start_time=5&", ok(EXPORT)),
+        // The page does not tell what 123 is.
+        ("GET /api/v2/custom_statuses.json", ok_json(&statuses)),
+    ]);
     let start = FeedStart::Since(Timestamp::from_secs(5));
     let page = adapter(&script).changes(call(), super::super::TICKETS, start).await.unwrap();
     let words = |row: &FeedRow| match row {
@@ -52,9 +57,12 @@ async fn rows_are_read_one_by_one() {
     assert_eq!((requester.email.as_deref(), requester.role), (Some("zoe@customer.test"), Role::Customer));
     let expected = Fields::from([
         (Field::Subject, Value::subject("Printer is on fire")),
-        (Field::Status, Value::Status(Status::OnHold)),
+        (Field::Status, Value::StatusDetail { status: Status::OnHold, detail: "123".to_owned() }),
         (Field::Priority, Value::Priority(Some(Priority::High))),
         (Field::Tags, tags(&["enterprise", "other_tag"])),
+        (Field::Type, Value::Choice(Some("incident".to_owned()))),
+        (Field::DueAt, Value::Time(None)),
+        (Field::Requester, Value::Choice(Some("zoe@customer.test".to_owned()))),
         (Field::Assignee, Value::Owner(Some("235323".into()))),
         (Field::Group, Value::Owner(Some("98738".into()))),
     ]);
@@ -65,7 +73,9 @@ fn row(ticket: &serde_json::Value) -> handoffd_core::Observed {
     let ticket: wire::Ticket = serde_json::from_value(ticket.clone()).unwrap();
     let account = AccountId::from("zd");
     let settings = settings();
-    let reading = Reading { account: &account, settings: &settings, by: ReadBy::Fetch, at: NOW };
+    let statuses = crate::zendesk::statuses::Statuses::default();
+    let dialect = map::Dialect { settings: &settings, custom: &[], statuses: &statuses };
+    let reading = Reading { account: &account, dialect, by: ReadBy::Fetch, at: NOW };
     match map::row(&ticket, &map::People::new(), reading).unwrap() {
         map::Row::Shown(observed) => *observed,
         map::Row::Gone(ticket) => panic!("{ticket} is gone"),
@@ -124,7 +134,7 @@ fn comments_are_told_apart_by_author_and_by_public() {
     assert_eq!(
         lines(Some("20978392"), &settings()),
         [
-            "1274 public customer false \"It burns. \\n\\nZoe\" 2026-06-09T10:00:00Z",
+            "1274 public customer false \"It burns.\\n\\nZoe\" 2026-06-09T10:00:00Z",
             "1275 public agent true \"Use water.\" 2026-06-09T10:05:00Z",
             "1276 private agent false \"Call of 3 minutes\" 2026-06-09T10:05:00Z",
             "1277 public customer false \"\" 2026-06-09T10:09:00Z",
@@ -170,9 +180,9 @@ fn normalize_says_what_zendesk_will_show() {
         (&settings, Field::Group, Value::Owner(Some("7".into())), Value::Owner(Some("7".into()))),
     ];
     for (settings, field, sent, shown) in rows {
-        let once = map::normalize(&Fields::from([(field, sent)]), settings);
+        let once = map::normalize(&Fields::from([(field, sent)]), settings, &[]);
         assert_eq!(once, Fields::from([(field, shown)]));
-        assert_eq!(map::normalize(&once, settings), once, "idempotent");
+        assert_eq!(map::normalize(&once, settings, &[]), once, "idempotent");
     }
 }
 

@@ -43,7 +43,14 @@ fn an_uploaded_file_is_put_on_a_comment_and_read_back() {
     assert_eq!((&shown["file_name"], &shown["size"]), (&json!("a b.txt"), &json!(5)));
     let at: http::Uri = shown["content_url"].as_str().unwrap().parse().unwrap();
     let read = Request::get(at.path_and_query().unwrap().as_str()).body(bytes::Bytes::new()).unwrap();
-    let read = desk.sim.handle(read, desk.now);
+    let sent_on = desk.sim.handle(read, desk.now);
+    assert_eq!(sent_on.status(), 302);
+    let elsewhere: http::Uri = sent_on.headers()["location"].to_str().unwrap().parse().unwrap();
+    assert_ne!(elsewhere.host(), at.host());
+    let read = Request::get(elsewhere.clone()).header("authorization", desk.auth.clone());
+    let read = desk.sim.handle(read.body(bytes::Bytes::new()).unwrap(), desk.now);
+    assert_eq!(read.status(), 400, "a credential has no business there");
+    let read = desk.sim.handle(Request::get(elsewhere).body(bytes::Bytes::new()).unwrap(), desk.now);
     assert_eq!((read.status().as_u16(), &read.body()[..]), (200, &b"words"[..]));
     assert_eq!(read.headers()["content-type"], "text/plain");
     let wrong = Request::get("/attachments/token/x-1/").body(bytes::Bytes::new()).unwrap();
