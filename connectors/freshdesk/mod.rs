@@ -45,6 +45,7 @@ use crate::{
         Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Sink, Supply,
         WebhookError,
     },
+    html,
     sim::{SimSetup, VendorSim},
 };
 
