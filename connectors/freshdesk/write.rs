@@ -30,6 +30,11 @@ impl Desk {
         author: Option<&RemoteId>,
         files: &[Supply],
     ) -> Result<Applied> {
+        let wanted = intent.attachments().len();
+        if files.len() != wanted {
+            let why = format!("{} of the {wanted} files that go with it are at hand", files.len());
+            return Err(Error::Refused { why });
+        }
         match intent {
             Intent::Create(create) => self.create(call, create, files).await,
             Intent::Update(update) => self.update(call, update, author, files).await,

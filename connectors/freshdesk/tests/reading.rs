@@ -202,7 +202,8 @@ fn what_is_written_reads_back_normalized() {
                     (Field::Assignee, Value::Owner(None)),
                     (Field::Group, Value::Owner(Some(id("8001")))),
                 ]);
-                let ask = mapping.set_fields(&id("7"), &fields).unwrap();
+                let ask =
+                    mapping.set_fields(&id("7"), &fields, crate::freshdesk::fields::Due::Alone).unwrap();
                 let mut answer: Json = serde_json::from_slice(ask.request.body()).unwrap();
                 answer["id"] = 7.into();
                 answer["updated_at"] = "2026-11-22T08:00:01Z".into();

@@ -105,7 +105,7 @@ fn text_keeps_the_lines_that_markup_makes() {
     let cases = [
         ("<div>a<br>b</div>", "a\nb"),
         ("<div>a</div><div><br></div><div>b</div>", "a\n\nb"),
-        ("<p>a</p><p>b</p>", "a\nb"),
+        ("<p>a</p><p>b</p>", "a\n\nb"),
         ("<div>a &lt;b&gt; &#39;c&#x27; &copy;</div>", "a <b> 'c' &copy;"),
         ("<div>a\nb</div>", "a b"),
         ("a < b", "a < b"),
