@@ -1,10 +1,13 @@
 //! Whole calls over a scripted net; requests and reading have files of their own.
 
 mod calls;
+mod catalog;
+mod later;
 mod lookups;
 mod over_sim;
 mod reading;
 mod requests;
+mod whole;
 
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -36,6 +36,10 @@ impl Desk {
             return Err(Error::Refused { why });
         }
         match intent {
+            Intent::Create(create) if create.ticket.import.is_some() => {
+                let why = "Freshdesk's API makes no tickets with their past: make it without";
+                Err(Error::Refused { why: why.to_owned() })
+            }
             Intent::Create(create) => self.create(call, create, files).await,
             Intent::Update(update) => self.update(call, update, author, files).await,
             Intent::EditNote(edit) => self.edit_note(call, edit).await,
