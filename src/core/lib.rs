@@ -18,5 +18,6 @@ pub mod retry;
 pub mod route;
 pub mod settle;
 pub mod transcript;
+pub mod unpark;
 
 pub use model::{comment::*, fact::*, handoff::*, ids::*, person::*, ticket::*, time::*};

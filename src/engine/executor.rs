@@ -11,7 +11,10 @@ use handoffd_core::{
     retry::{self, Failure, Next, RetryRules},
 };
 
-use super::{Desk, Fault, Inner};
+use super::{
+    Desk, Fault, Inner,
+    transfer::{self, Lacks, Supplies},
+};
 use crate::store::{
     Commit, Key,
     tables::{self, IntentRow, PEOPLE},
@@ -61,6 +64,35 @@ impl Inner {
         self.send(desk, call, row, &intent, author.as_ref()).await
     }
 
+    /// The helpdesk that has a file does not answer now: the write waits for it, and goes without
+    /// it at last.
+    async fn without_file(
+        &self,
+        desk: &Desk,
+        row: &IntentRow,
+        intent: &Intent,
+        lacks: Lacks,
+    ) -> Result<Step, Fault> {
+        let now = self.now();
+        let Lacks { file, error } = lacks;
+        if let Some(origin) = self.parts.desks.get(&file.from.account) {
+            self.learn(origin, &error, Disarms::Reads).await;
+        }
+        let (fraction, rules) = (self.parts.jitter.fraction(), self.rules(desk, row));
+        match retry::decide(failure_of(&error), row.attempts + 1, row.lookups, now, fraction, &rules) {
+            Next::At { when, counts } => {
+                let row = IntentRow { attempts: row.attempts + u32::from(counts), ..row.clone() };
+                let why = format!("a file of it cannot be fetched from {} now: {error}", file.from.account);
+                Ok(put_off(&row, when, why))
+            }
+            Next::Look { .. } | Next::Replan | Next::Park { .. } => {
+                let amended = transfer::without(intent, &file, "it could not be fetched for too long");
+                let intent = self.put_aside(amended).await?;
+                Ok(Step::Keep(Box::new(IntentRow { intent, due: now, ..row.clone() })))
+            }
+        }
+    }
+
     fn sent_at(&self, key: &OpKey) -> Option<Timestamp> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
     }
@@ -82,9 +114,23 @@ impl Inner {
         intent: &Intent,
         author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
+        // The files are there until the write is answered.
+        let (files, _fetched) = match self.supplies(desk, intent).await? {
+            Supplies::Ready(files, fetched) => {
+                self.note_files(intent.key(), &fetched);
+                (files, fetched)
+            }
+            Supplies::Amended(amended) => {
+                let intent = self.put_aside(*amended).await?;
+                return Ok(Step::Keep(Box::new(IntentRow { intent, due: self.now(), ..row.clone() })));
+            }
+            Supplies::Later(lacks) => return self.without_file(desk, row, intent, lacks).await,
+        };
+        // Files may have taken long: the write itself has all of its time.
+        let call = if files.is_empty() { call } else { self.call(call.lane) };
         let sent_at = self.now();
         self.note_sent(intent.key(), sent_at);
-        match desk.helpdesk.apply(call, intent, author, &[]).await {
+        match desk.helpdesk.apply(call, intent, author, &files).await {
             Ok(applied) => {
                 self.parts.metrics.wrote(&desk.id, "applied");
                 Ok(Step::Settle(Outcome::Applied(Box::new(applied))))

@@ -39,6 +39,7 @@ pub struct Metrics {
     registry: Registry,
     writes: Family<AccountLabels, Counter<u64, AtomicU64>>,
     webhooks: Family<AccountLabels, Counter<u64, AtomicU64>>,
+    file_bytes: Family<Word, Counter<u64, AtomicU64>>,
     wakes: Family<Word, Counter<u64, AtomicU64>>,
     conflicts: Counter<u64, AtomicU64>,
     parked: Family<Word, Counter<u64, AtomicU64>>,
@@ -57,6 +58,12 @@ impl Default for Metrics {
             "webhooks",
             "Webhook requests, by account and how they were answered",
             webhooks.clone(),
+        );
+        let file_bytes = Family::default();
+        registry.register(
+            "attachment_bytes",
+            "Bytes of attachments fetched for messages, by the account they go to",
+            file_bytes.clone(),
         );
         let wakes = Family::default();
         registry.register("wakes", "Looks at conversations, by what asked for them", wakes.clone());
@@ -86,6 +93,7 @@ impl Default for Metrics {
             registry,
             writes,
             webhooks,
+            file_bytes,
             wakes,
             conflicts,
             parked,
@@ -108,6 +116,12 @@ impl Metrics {
     pub(super) fn wrote(&self, account: &AccountId, outcome: &str) {
         let labels = AccountLabels { account: account.to_string(), outcome: outcome.to_owned() };
         self.writes.get_or_create(&labels).inc();
+    }
+
+    /// A file was fetched for a message to this account.
+    pub(super) fn carried_file(&self, account: &AccountId, bytes: u64) {
+        let labels = Word { kind: account.to_string() };
+        self.file_bytes.get_or_create(&labels).inc_by(bytes);
     }
 
     /// A webhook request was answered.

@@ -11,11 +11,13 @@ mod enricher;
 mod executor;
 mod handoffs;
 pub mod metrics;
+pub mod parked;
 mod poller;
 mod queue;
 mod reconciler;
 mod resync;
 mod standing;
+mod transfer;
 mod views;
 
 use std::{
@@ -136,6 +138,10 @@ pub struct Inner {
     poll_now: tokio::sync::Notify,
     /// Writes that were sent in this run and are not settled in the store yet.
     sent: Mutex<BTreeMap<OpKey, Timestamp>>,
+    /// Bounds how many writes fetch their files at once.
+    transfers: tokio::sync::Semaphore,
+    /// The files that went with writes which are not settled yet, in words for the journal.
+    carried: Mutex<BTreeMap<OpKey, String>>,
     /// Numbers journal rows within one moment.
     journal_rows: std::sync::atomic::AtomicUsize,
     tasks: TaskTracker,
@@ -154,6 +160,7 @@ impl Engine {
     /// An engine that does nothing until it is started.
     pub fn new(parts: EngineParts) -> Self {
         let views = views::Views::new(parts.config.feed_views_max);
+        let transfers = tokio::sync::Semaphore::new(parts.config.transfers_max.max(1));
         Self(Arc::new(Inner {
             parts,
             views,
@@ -166,6 +173,8 @@ impl Engine {
             in_hand: std::sync::atomic::AtomicUsize::new(0),
             poll_now: tokio::sync::Notify::new(),
             sent: Mutex::default(),
+            transfers,
+            carried: Mutex::default(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

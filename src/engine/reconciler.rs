@@ -43,7 +43,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn at(link: LinkId, cause: &str) -> Self {
+    pub(super) fn at(link: LinkId, cause: &str) -> Self {
         Self {
             link,
             starting: None,
@@ -379,7 +379,10 @@ impl Engine {
             at: now,
             key: intent.intent.key().clone(),
             account: super::executor::account_of(&intent.intent),
-            outcome: super::executor::describe(&outcome),
+            outcome: match self.take_files(intent.intent.key()) {
+                Some(files) => format!("{}, with {files}", super::executor::describe(&outcome)),
+                None => super::executor::describe(&outcome),
+            },
         });
         let mut writes = vec![Write::Delete(INTENTS, tables::intent_key(&look.link, intent.intent.key()))];
         look.refetch.extend(settled.read_again);
