@@ -109,7 +109,7 @@ impl Desk {
     async fn redact(&self, call: Call, amend: &Amend) -> Result<Applied> {
         let done = || Ok(unseen(&amend.at, Some(amend.comment.clone())));
         let whole = self.whole(call, &amend.at.id).await?;
-        let blank = html::from_text(REDACTED);
+        let blank = html::lines(REDACTED);
         if amend.comment.as_str() == DESCRIPTION {
             self.client.send(call, self.mapping.set_description(&amend.at.id, blank)?).await?;
             for file in whole.ticket.attachments.as_deref().unwrap_or_default() {

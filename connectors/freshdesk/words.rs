@@ -31,7 +31,7 @@ fn with_lines(body: &Body, lines: &[String]) -> Result<String> {
         body.text().ok_or_else(|| Error::Refused { why: "the message's text is not at hand".to_owned() })?;
     let behind = lines.join("\n");
     if let Some(html) = body.html() {
-        let behind = if behind.is_empty() { String::new() } else { html::from_text(&behind) };
+        let behind = if behind.is_empty() { String::new() } else { html::lines(&behind) };
         return Ok(format!("{}{behind}", html::clean(html)));
     }
     let text = match (text.trim().is_empty(), behind.is_empty()) {
@@ -40,7 +40,7 @@ fn with_lines(body: &Body, lines: &[String]) -> Result<String> {
         (false, true) => text.to_owned(),
         (false, false) => format!("{text}\n\n{behind}"),
     };
-    Ok(html::from_text(&text))
+    Ok(html::lines(&text))
 }
 
 /// A private note as it is written. One in our own words bears its reference.
@@ -60,7 +60,7 @@ pub fn message_html(message: &Message, key: &OpKey, lines: &[String]) -> Result<
 
 /// The opening of a new ticket; `None` stands for a conversation without a public message.
 pub fn opening_html(body: Option<&Body>, lines: &[String]) -> Result<String> {
-    body.map_or_else(|| Ok(html::from_text(NO_OPENING)), |body| with_lines(body, lines))
+    body.map_or_else(|| Ok(html::lines(NO_OPENING)), |body| with_lines(body, lines))
 }
 
 /// The line that says that a file is left behind, and why.

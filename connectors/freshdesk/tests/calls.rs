@@ -270,7 +270,7 @@ async fn the_message_goes_before_the_fields() {
     assert_eq!(applied.comment, Some(id("9100")));
     assert_eq!(applied.version, Some(Version(1_795_334_405_000)));
     assert_eq!(applied.shown.unwrap().fields[&Field::Status], Value::Status(Status::Pending));
-    assert_eq!(script.finish(), [json!({"body": "<p>Hi</p>"}), json!({"status": 3})]);
+    assert_eq!(script.finish(), [json!({"body": "<div>Hi</div>"}), json!({"status": 3})]);
 }
 
 #[tokio::test(start_paused = true)]

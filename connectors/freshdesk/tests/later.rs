@@ -65,7 +65,7 @@ async fn a_hidden_message_goes_and_a_private_copy_comes() {
         .expect(&delete(), 204, "")
         .expect(NOTES, 201, r#"{"id":10}"#);
     assert_eq!(done(&desk, &amend("9", hide())).await.unwrap().comment, Some(id("10")));
-    let body = "<p>Not for you</p><p>[attachment not copied: plan.pdf (the message was hidden)]</p>";
+    let body = "<div>Not for you<br><br>[attachment not copied: plan.pdf (the message was hidden)]</div>";
     assert_eq!(script.finish()[2], json!({"body": body, "private": true, "incoming": false}));
 
     script.expect(TICKET, 200, ticket(&[said(9, true, 2, "Not for you", &[])]));
@@ -106,7 +106,7 @@ async fn content_is_taken_out_for_good() {
     let (desk, script) = desk();
     script.expect(TICKET, 200, ticket(std::slice::from_ref(&note))).expect(&put, 200, r#"{"id":9}"#);
     done(&desk, &amend("9", Amendment::Redact)).await.unwrap();
-    assert_eq!(script.finish()[1], json!({"body": "<p>[redacted]</p>"}));
+    assert_eq!(script.finish()[1], json!({"body": "<div>[redacted]</div>"}));
     // A note that is not rewritten, a note with a file, a reply: deleted.
     script.expect(TICKET, 200, ticket(&[note])).expect(&put, 405, "").expect(&delete(), 204, "");
     done(&desk, &amend("9", Amendment::Redact)).await.unwrap();
@@ -123,7 +123,7 @@ async fn content_is_taken_out_for_good() {
     opening().expect("DELETE /api/v2/attachments/5", 405, "");
     refused(&done(&desk, &amend("description", Amendment::Redact)).await, "by hand");
     let sent = script.finish();
-    assert!(sent.contains(&json!({"description": "<p>[redacted]</p>"})), "{sent:?}");
+    assert!(sent.contains(&json!({"description": "<div>[redacted]</div>"})), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +143,7 @@ async fn notes_are_rewritten_and_replies_are_not() {
     let sent = script.finish();
     assert_eq!(
         (&sent[0], &sent[3]),
-        (&json!({"body": "<p>Other</p>"}), &json!({"description": "<p>Other</p>"}))
+        (&json!({"body": "<div>Other</div>"}), &json!({"description": "<div>Other</div>"}))
     );
 }
 

@@ -101,7 +101,7 @@ fn a_creation_carries_its_marker_and_what_freshdesk_needs() {
     let full = create(ann, Some(public_message("Hello,\nit is <broken>", Mail::Silent)), fields);
     let expected = json!({
         "email": "ann@example.test", "name": "Ann", "subject": "Cannot sign in",
-        "description": "<p>Hello,<br>it is &lt;broken&gt;</p>",
+        "description": "<div>Hello,<br>it is &lt;broken&gt;</div>",
         "status": 3, "priority": 4, "tags": ["Billing", "vip"], "source": 2,
         "custom_fields": {"cf_handoff_key": "l0a1b2-0"},
     });
@@ -118,7 +118,7 @@ fn a_creation_carries_its_marker_and_what_freshdesk_needs() {
     let bare = create(nobody, None, Fields::new());
     let expected = json!({
         "email": "nobody@acme.test", "subject": "(no subject)",
-        "description": "<p>This conversation began with internal notes only.</p>",
+        "description": "<div>This conversation began with internal notes only.</div>",
         "status": 2, "priority": 3, "source": 7, "custom_fields": {"cf_mark": "l0a1b2-0"},
     });
     assert_eq!(
@@ -160,36 +160,36 @@ fn only_words_of_ours_that_nobody_mailed_become_replies() {
     let agent = Person { role: handoffd_core::Role::Agent, ..Person::customer("Bo", "bo@x.test") };
     let customer = id("43");
     let rows = [
-        (public("hi", Mail::Send), None, "reply", json!({"body": "<p>hi</p>"})),
+        (public("hi", Mail::Send), None, "reply", json!({"body": "<div>hi</div>"})),
         (
             public("hi", Mail::Silent),
             None,
             "notes",
-            json!({"body": "<p>hi</p>", "private": false, "incoming": false}),
+            json!({"body": "<div>hi</div>", "private": false, "incoming": false}),
         ),
         (
             public("hi", Mail::Silent),
             Some(&customer),
             "notes",
-            json!({"body": "<p>hi</p>", "private": false, "incoming": true, "user_id": 43}),
+            json!({"body": "<div>hi</div>", "private": false, "incoming": true, "user_id": 43}),
         ),
         (
             public("hi", Mail::Send),
             Some(&customer),
             "notes",
-            json!({"body": "<p>hi</p>", "private": false, "incoming": true, "user_id": 43}),
+            json!({"body": "<div>hi</div>", "private": false, "incoming": true, "user_id": 43}),
         ),
         (
             private("psst", Some(agent)),
             None,
             "notes",
-            json!({"body": "<p>psst</p>", "private": true, "incoming": false}),
+            json!({"body": "<div>psst</div>", "private": true, "incoming": false}),
         ),
         (
             private("psst", None),
             None,
             "notes",
-            json!({"body": "<p>psst</p><p>[ref l0a1b2-7]</p>", "private": true, "incoming": false}),
+            json!({"body": "<div>psst<br><br>[ref l0a1b2-7]</div>", "private": true, "incoming": false}),
         ),
     ];
     for (message, author, endpoint, body) in rows {
@@ -203,7 +203,7 @@ fn only_words_of_ours_that_nobody_mailed_become_replies() {
 fn notes_and_contacts_may_be_written_again() {
     let key = OpKey::from("l0a1b2-9");
     let edit = api::edit_note(&id("9003"), &note("longer", None), &key).unwrap();
-    let body = json!({"body": "<p>longer</p><p>[ref l0a1b2-9]</p>"});
+    let body = json!({"body": "<div>longer<br><br>[ref l0a1b2-9]</div>"});
     let line = "PUT /api/v2/conversations/9003".to_owned();
     assert_eq!(parts(&edit), (line, Kind::IdempotentWrite, "", 1, body));
     let contact = api::create_contact("Ann", "ann@example.test").unwrap();

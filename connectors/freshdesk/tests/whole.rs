@@ -174,16 +174,16 @@ fn agents_speak_in_their_own_names() {
     let bo = Person { role: Role::Agent, ..Person::customer("Bo", "bo@x.test") };
     let of_bo = |mail| Message::Public(PublicMessage { author: bo.clone(), ..public_message("hi", mail) });
     let rows = [
-        (of_bo(Mail::Send), "reply", json!({"body": "<p>hi</p>", "user_id": 77})),
+        (of_bo(Mail::Send), "reply", json!({"body": "<div>hi</div>", "user_id": 77})),
         (
             of_bo(Mail::Silent),
             "notes",
-            json!({"body": "<p>hi</p>", "user_id": 77, "private": false, "incoming": false}),
+            json!({"body": "<div>hi</div>", "user_id": 77, "private": false, "incoming": false}),
         ),
         (
             private("hi", Some(bo.clone())),
             "notes",
-            json!({"body": "<p>hi</p>", "user_id": 77, "private": true, "incoming": false}),
+            json!({"body": "<div>hi</div>", "user_id": 77, "private": true, "incoming": false}),
         ),
     ];
     for (message, endpoint, body) in rows {
