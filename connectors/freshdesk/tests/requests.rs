@@ -10,7 +10,10 @@ use super::*;
 use crate::{
     client::{Ask, Kind},
     contract::{Error, Result},
-    freshdesk::api::{self, Folder},
+    freshdesk::{
+        api::{self, Folder},
+        fields::Due,
+    },
 };
 
 /// `METHOD path`, kind, endpoint bucket, cost, body.
@@ -103,7 +106,7 @@ fn a_creation_carries_its_marker_and_what_freshdesk_needs() {
         "custom_fields": {"cf_handoff_key": "l0a1b2-0"},
     });
     let line = "POST /api/v2/tickets".to_owned();
-    let made = mapping().create(&full).unwrap();
+    let made = mapping().create(&full, &[], Due::Alone).unwrap();
     assert_eq!(parts(&made), (line.clone(), Kind::Write, "tickets-create", 1, expected));
 
     let desk = mapping_with(json!({
@@ -118,9 +121,14 @@ fn a_creation_carries_its_marker_and_what_freshdesk_needs() {
         "description": "<div>This conversation began with internal notes only.</div>",
         "status": 2, "priority": 3, "source": 7, "custom_fields": {"cf_mark": "l0a1b2-0"},
     });
-    assert_eq!(parts(&desk.create(&bare).unwrap()), (line, Kind::Write, "tickets-create", 1, expected));
+    assert_eq!(
+        parts(&desk.create(&bare, &[], Due::Alone).unwrap()),
+        (line, Kind::Write, "tickets-create", 1, expected)
+    );
 
-    let Err(Error::Refused { why }) = mapping().create(&bare) else { panic!("nobody to write to") };
+    let Err(Error::Refused { why }) = mapping().create(&bare, &[], Due::Alone) else {
+        panic!("nobody to write to")
+    };
     assert!(why.contains("accounts.fd.settings.fallback_requester_email"), "{why}");
 }
 
@@ -140,7 +148,7 @@ fn fields_are_set_partially() {
         ),
     ];
     for (set, body) in rows {
-        let ask = mapping().set_fields(&id("7"), &set).unwrap();
+        let ask = mapping().set_fields(&id("7"), &set, Due::Alone).unwrap();
         let line = "PUT /api/v2/tickets/7".to_owned();
         assert_eq!(parts(&ask), (line, Kind::IdempotentWrite, "tickets-update", 1, body));
     }
@@ -185,7 +193,7 @@ fn only_words_of_ours_that_nobody_mailed_become_replies() {
         ),
     ];
     for (message, author, endpoint, body) in rows {
-        let ask = api::message(&id("7"), &message, author, &key).unwrap();
+        let ask = mapping().message(&id("7"), &message, author, &[], &key).unwrap();
         let line = format!("POST /api/v2/tickets/7/{endpoint}");
         assert_eq!(parts(&ask), (line, Kind::Write, "", 1, body));
     }
@@ -210,12 +218,15 @@ fn no_id_leads_elsewhere() {
         let wrong = id(wrong);
         assert!(refused(api::ticket(&wrong, 1)), "{wrong}");
         assert!(refused(api::conversations(&wrong, 1)), "{wrong}");
-        assert!(refused(mapping().set_fields(&wrong, &Fields::new())), "{wrong}");
+        assert!(refused(mapping().set_fields(&wrong, &Fields::new(), Due::Alone)), "{wrong}");
         assert!(refused(api::edit_note(&wrong, &note("x", None), &OpKey::from("k"))), "{wrong}");
-        assert!(refused(api::message(&wrong, &private("x", None), None, &OpKey::from("k"))), "{wrong}");
+        assert!(
+            refused(mapping().message(&wrong, &private("x", None), None, &[], &OpKey::from("k"))),
+            "{wrong}"
+        );
         let author = Some(&wrong);
         assert!(
-            refused(api::message(&id("7"), &public("x", Mail::Silent), author, &OpKey::from("k"))),
+            refused(mapping().message(&id("7"), &public("x", Mail::Silent), author, &[], &OpKey::from("k"))),
             "{wrong}"
         );
     }
@@ -228,6 +239,6 @@ fn text_that_was_put_aside_is_not_sent_as_nothing() {
         text: PrivateText::new(Body::Blob { hash: "00".to_owned(), len: 70_000 }),
         attachments: Vec::new(),
     });
-    let ask = api::message(&id("7"), &aside, None, &OpKey::from("k"));
+    let ask = mapping().message(&id("7"), &aside, None, &[], &OpKey::from("k"));
     assert!(matches!(ask, Err(Error::Refused { .. })));
 }
