@@ -7,6 +7,7 @@ pub mod contract;
 pub mod sim;
 
 pub mod freshdesk;
+pub mod html;
 pub mod stripe;
 pub mod zendesk;
 
