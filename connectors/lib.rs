@@ -8,6 +8,7 @@ pub mod sim;
 
 pub mod freshdesk;
 pub mod html;
+pub mod intercom;
 pub mod stripe;
 pub mod zendesk;
 
