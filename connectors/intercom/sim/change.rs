@@ -164,7 +164,7 @@ impl World {
     fn mails_customers(&self, id: i64, is_bot: bool) -> bool {
         let Some(thread) = self.threads.get(&id) else { return false };
         let hidden = thread.head.card.as_ref().is_some_and(|card| !card.shared) && !thread.is_conversation;
-        !hidden && !(is_bot && thread.source.kind == "email")
+        !(hidden || is_bot && thread.source.kind == "email")
     }
 
     /// Mails every customer of a thread.

@@ -255,7 +255,7 @@ impl VendorSim for IntercomSim {
 
     /// Saves the address in the Developer Hub and sets it live. The secret is the app's client secret.
     fn set_webhook(&mut self, url: &str, secret: &str) {
-        let now = self.world.now;
+        let now = Timestamp::from_secs(self.world.now.as_secs());
         secret.clone_into(&mut self.world.client_secret);
         self.world.hooks.set(url, secret, now);
     }

@@ -1,6 +1,6 @@
 //! Searching: filters over an index that lags, and a cursor over rows that move.
 //!
-//! Rows come newest change first unless `sort` says else (undocumented, as
+//! The list of conversations reads the same index. Rows come newest change first unless `sort` says else (undocumented, as
 //! clients send it). `>` and `<` leave the value itself out; the documentation
 //! says both that and the contrary. The cursor is base64 of
 //! `[sort_ms,id,page]`: rows changed meanwhile jump ahead of it and are missed.
@@ -158,11 +158,7 @@ impl World {
         Err(Answer { status: 504, content: Content::File("text/html".to_owned(), page), headers })
     }
 
-    fn rows<'a>(
-        &'a self,
-        now: i64,
-        wanted: impl Fn(&Thread, &Head) -> bool,
-    ) -> Vec<Row<(&'a Thread, &'a Head)>> {
+    fn rows(&self, now: i64, wanted: impl Fn(&Thread, &Head) -> bool) -> Vec<Row<(&Thread, &Head)>> {
         let lag = self.options.index_lag_secs;
         let seen = self.threads.values().filter_map(|thread| Some((thread, thread.indexed(now, lag)?)));
         let rows = seen.filter(|(thread, head)| wanted(thread, head)).map(|(thread, head)| Row {
