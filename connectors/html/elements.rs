@@ -34,7 +34,9 @@ pub fn shape(name: &str) -> Shape {
         "li" => Shape::Holds(Holder::Item),
         "address" | "article" | "aside" | "caption" | "center" | "dd" | "details" | "div" | "dl" | "dt"
         | "fieldset" | "figcaption" | "figure" | "footer" | "form" | "header" | "hgroup" | "legend"
-        | "main" | "nav" | "option" | "section" | "summary" | "tbody" | "tfoot" | "thead" | "tr" => Shape::Line,
+        | "main" | "nav" | "option" | "section" | "summary" | "tbody" | "tfoot" | "thead" | "tr" => {
+            Shape::Line
+        }
         _ => Shape::Inline,
     }
 }
@@ -55,8 +57,25 @@ pub fn marks(name: &str) -> u8 {
 pub fn is_void(name: &str) -> bool {
     matches!(
         name,
-        "area" | "base" | "basefont" | "bgsound" | "br" | "col" | "embed" | "frame" | "hr" | "image" | "img"
-            | "input" | "keygen" | "link" | "meta" | "param" | "source" | "track" | "wbr"
+        "area"
+            | "base"
+            | "basefont"
+            | "bgsound"
+            | "br"
+            | "col"
+            | "embed"
+            | "frame"
+            | "hr"
+            | "image"
+            | "img"
+            | "input"
+            | "keygen"
+            | "link"
+            | "meta"
+            | "param"
+            | "source"
+            | "track"
+            | "wbr"
     )
 }
 
@@ -64,8 +83,21 @@ pub fn is_void(name: &str) -> bool {
 pub fn is_unread(name: &str) -> bool {
     matches!(
         name,
-        "script" | "style" | "title" | "template" | "svg" | "math" | "object" | "iframe" | "noembed" | "noframes"
-            | "audio" | "video" | "canvas" | "applet" | "datalist"
+        "script"
+            | "style"
+            | "title"
+            | "template"
+            | "svg"
+            | "math"
+            | "object"
+            | "iframe"
+            | "noembed"
+            | "noframes"
+            | "audio"
+            | "video"
+            | "canvas"
+            | "applet"
+            | "datalist"
     )
 }
 
@@ -73,13 +105,27 @@ pub fn is_unread(name: &str) -> bool {
 pub fn is_formatting(name: &str) -> bool {
     matches!(
         name,
-        "a" | "b" | "big" | "code" | "em" | "font" | "i" | "nobr" | "s" | "small" | "strike" | "strong" | "tt" | "u"
+        "a" | "b"
+            | "big"
+            | "code"
+            | "em"
+            | "font"
+            | "i"
+            | "nobr"
+            | "s"
+            | "small"
+            | "strike"
+            | "strong"
+            | "tt"
+            | "u"
     )
 }
 
 /// Blocks, which the end of an inline element does not close.
 pub fn is_special(name: &str) -> bool {
-    shape(name) != Shape::Inline || is_marker(name) || matches!(name, "body" | "button" | "colgroup" | "select")
+    shape(name) != Shape::Inline
+        || is_marker(name)
+        || matches!(name, "body" | "button" | "colgroup" | "select")
 }
 
 /// Where open formatting ends.
@@ -94,10 +140,8 @@ pub fn is_barrier(name: &str) -> bool {
 
 /// Whether its start closes an open paragraph.
 pub fn closes_paragraph(name: &str) -> bool {
-    let in_tables = matches!(
-        name,
-        "td" | "th" | "tr" | "tbody" | "thead" | "tfoot" | "caption" | "option" | "legend"
-    );
+    let in_tables =
+        matches!(name, "td" | "th" | "tr" | "tbody" | "thead" | "tfoot" | "caption" | "option" | "legend");
     name == "hr" || (shape(name) != Shape::Inline && !in_tables)
 }
 

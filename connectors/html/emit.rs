@@ -3,8 +3,7 @@
 use super::model::{Block, CODE, Document, EM, Line, Look, Piece, STRONG, STRUCK, UNDER};
 
 /// Marks and their elements, in the order in which they nest.
-const MARKS: [(u8, &str); 5] =
-    [(STRONG, "strong"), (EM, "em"), (UNDER, "u"), (STRUCK, "s"), (CODE, "code")];
+const MARKS: [(u8, &str); 5] = [(STRONG, "strong"), (EM, "em"), (UNDER, "u"), (STRUCK, "s"), (CODE, "code")];
 
 impl Document {
     /// Canonical HTML.
@@ -76,7 +75,8 @@ impl Document {
     fn turn(&self, from: Look, to: Look, out: &mut String) {
         let same_link = from.link == to.link;
         let names = |look: Look| MARKS.iter().filter(move |(mark, _)| look.marks & mark != 0);
-        let shared = if same_link { names(from).zip(names(to)).take_while(|(a, b)| a == b).count() } else { 0 };
+        let shared =
+            if same_link { names(from).zip(names(to)).take_while(|(a, b)| a == b).count() } else { 0 };
         let closing: Vec<_> = names(from).skip(shared).collect();
         closing.iter().rev().for_each(|(_, name)| out.extend(["</", name, ">"]));
         if !same_link {

@@ -51,7 +51,12 @@ pub struct Reading {
 impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let html = self.html.as_ref().map(String::len);
-        write!(f, "Reading(text: {} bytes, html: {html:?} bytes, images: {})", self.text.len(), self.images.len())
+        write!(
+            f,
+            "Reading(text: {} bytes, html: {html:?} bytes, images: {})",
+            self.text.len(),
+            self.images.len()
+        )
     }
 }
 
@@ -141,9 +146,7 @@ fn sanitised(html: &str) -> String {
 }
 
 static SANITISER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
-    let tags = [
-        "a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "s", "strong", "u", "ul",
-    ];
+    let tags = ["a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "s", "strong", "u", "ul"];
     let mut sanitiser = ammonia::Builder::empty();
     sanitiser
         .tags(HashSet::from(tags))

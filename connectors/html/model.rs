@@ -130,10 +130,7 @@ pub fn line_of(chars: &mut Vec<(char, Look)>) -> Line {
 
 /// Characters that show nothing: hyphenation hints, zero-width spaces, tags.
 fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{34f}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
-    )
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Joiners stay between letters and in emoji, where they mean something.

@@ -10,14 +10,13 @@ use html5ever::{
     tendril::StrTendril,
     tokenizer::{
         Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-        states::{Rcdata, Rawtext, RawKind, ScriptData},
+        states::{RawKind, Rawtext, Rcdata, ScriptData},
     },
 };
 use url::Url;
 
 use super::{
-    Image, ImageRef, ImgTag,
-    elements,
+    Image, ImageRef, ImgTag, elements,
     model::{Document, Look},
     stack::Stack,
     style::{self, Style},
@@ -39,7 +38,10 @@ const ALT_MAX: usize = 200;
 /// What the markup says, and the attachments it shows; `None` if a tag has
 /// more attributes than can be read.
 pub fn scan(html: &str, image: &dyn Fn(&ImgTag<'_>) -> Image) -> Option<(Document, Vec<ImageRef>)> {
-    let sink = Sink { state: RefCell::new(State { stack: Stack::new(), images: Vec::new(), image }), tokens: Cell::new(0) };
+    let sink = Sink {
+        state: RefCell::new(State { stack: Stack::new(), images: Vec::new(), image }),
+        tokens: Cell::new(0),
+    };
     let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
     let mut attributes = 0;
     for chunk in chunks(&with_tail_as_text(html)) {
@@ -47,7 +49,8 @@ pub fn scan(html: &str, image: &dyn Fn(&ImgTag<'_>) -> Image) -> Option<(Documen
         let queue = BufferQueue::default();
         queue.push_back(StrTendril::from(chunk));
         let _ = tokenizer.feed(&queue);
-        let starts = chunk.bytes().filter(|c| c.is_ascii_whitespace() || matches!(c, b'/' | b'"' | b'\'')).count();
+        let starts =
+            chunk.bytes().filter(|c| c.is_ascii_whitespace() || matches!(c, b'/' | b'"' | b'\'')).count();
         attributes = if tokenizer.sink.tokens.get() == before { attributes + starts } else { starts };
         if attributes > ATTRIBUTES_MAX {
             return None;
@@ -242,7 +245,8 @@ fn style_of(name: &str, attributes: &[Attribute]) -> Style {
 /// A link's target as it may be shown: an absolute one that opens a page or
 /// a mail, without spaces or control characters.
 fn target(href: &str) -> Option<String> {
-    let href: String = href.trim().chars().filter(|c| !c.is_control()).collect::<String>().replace(' ', "%20");
+    let href: String =
+        href.trim().chars().filter(|c| !c.is_control()).collect::<String>().replace(' ', "%20");
     let scheme = href.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase())?;
     let allowed = matches!(scheme.as_str(), "http" | "https" | "mailto");
     let whole = href.len() <= HREF_MAX && !href.contains(char::is_whitespace) && Url::parse(&href).is_ok();

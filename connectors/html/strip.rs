@@ -31,7 +31,8 @@ pub fn strip(html: &str) -> String {
 }
 
 fn parts_lines(tag: &str) -> bool {
-    let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).take(12).collect();
+    let name: String =
+        tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).take(12).collect();
     matches!(name.to_ascii_lowercase().as_str(), "br" | "p" | "div" | "li" | "tr" | "blockquote" | "pre")
 }
 
@@ -45,8 +46,9 @@ fn after_code<'a>(tag: &str, rest: &'a str) -> &'a str {
     } else {
         return rest;
     };
-    let ends_at =
-        |at: &usize| rest.as_bytes()[*at..].get(..end.len()).is_some_and(|text| text.eq_ignore_ascii_case(end.as_bytes()));
+    let ends_at = |at: &usize| {
+        rest.as_bytes()[*at..].get(..end.len()).is_some_and(|text| text.eq_ignore_ascii_case(end.as_bytes()))
+    };
     rest.match_indices("</").map(|(at, _)| at).find(ends_at).map_or("", |at| &rest[at..])
 }
 

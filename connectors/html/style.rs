@@ -30,19 +30,22 @@ pub fn of(style: &str) -> Style {
         let value = value.trim();
         let important = value.strip_suffix("important").and_then(|value| value.trim_end().strip_suffix('!'));
         let known = rules.iter().position(|(known, ..)| *known == name.trim());
-        let rule = (name.trim().to_owned(), important.unwrap_or(value).trim().to_owned(), important.is_some());
+        let rule =
+            (name.trim().to_owned(), important.unwrap_or(value).trim().to_owned(), important.is_some());
         match known.and_then(|at| rules.get_mut(at)) {
             Some(before) if before.2 && !rule.2 => {}
             Some(before) => *before = rule,
             None => rules.push(rule),
         }
     }
-    let value = |sought: &str| rules.iter().find(|(name, ..)| name == sought).map(|(_, value, _)| value.as_str());
+    let value =
+        |sought: &str| rules.iter().find(|(name, ..)| name == sought).map(|(_, value, _)| value.as_str());
     for (name, value, _) in &rules {
         apply(&mut found, name, value);
     }
     let cut = matches!(value("overflow"), Some("hidden" | "clip"));
-    let flat = ["height", "max-height", "width", "max-width"].iter().any(|side| value(side).is_some_and(is_zero));
+    let flat =
+        ["height", "max-height", "width", "max-width"].iter().any(|side| value(side).is_some_and(is_zero));
     found.gone |= cut && flat;
     found
 }
@@ -59,9 +62,13 @@ fn apply(style: &mut Style, name: &str, value: &str) {
         ("font-size", value) => style.sizeless = size(value),
         ("font", value) => {
             let sizes = value.split_whitespace().map(|part| part.split('/').next().unwrap_or(part));
-            style.sizeless = sizes.filter(|part| part.starts_with(|c: char| c.is_ascii_digit())).find_map(size);
+            style.sizeless =
+                sizes.filter(|part| part.starts_with(|c: char| c.is_ascii_digit())).find_map(size);
         }
-        ("white-space" | "white-space-collapse", "pre" | "pre-wrap" | "pre-line" | "break-spaces" | "preserve") => {
+        (
+            "white-space" | "white-space-collapse",
+            "pre" | "pre-wrap" | "pre-line" | "break-spaces" | "preserve",
+        ) => {
             style.exact = true;
         }
         ("font-weight", "bold" | "bolder" | "600" | "700" | "800" | "900") => style.marks |= STRONG,
@@ -86,7 +93,9 @@ fn size(value: &str) -> Option<bool> {
     let relative = ["em", "%", "inherit", "smaller", "larger", "unset"];
     if is_zero(value) {
         Some(true)
-    } else if value.is_empty() || (relative.iter().any(|unit| value.ends_with(unit)) && !value.ends_with("rem")) {
+    } else if value.is_empty()
+        || (relative.iter().any(|unit| value.ends_with(unit)) && !value.ends_with("rem"))
+    {
         None
     } else {
         Some(false)

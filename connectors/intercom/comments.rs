@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use handoffd_core::{
-    Attachment, Body, Comment, Person, PrivateComment, PrivateText, PublicComment, PublicText, RemoteId, Role,
-    Timestamp, fold_text,
+    Attachment, Body, Comment, Person, PrivateComment, PrivateText, PublicComment, PublicText, RemoteId,
+    Role, Timestamp, fold_text,
 };
 
 use super::{
@@ -65,12 +65,7 @@ fn hidden(parts: &wire::Parts) -> u64 {
     parts.total_count.count().map_or(0, |total| total.saturating_sub(given))
 }
 
-fn add_parts(
-    all: &mut Vec<Comment>,
-    parts: &wire::Parts,
-    by_mail: bool,
-    shared: bool,
-) -> Result<(), String> {
+fn add_parts(all: &mut Vec<Comment>, parts: &wire::Parts, by_mail: bool, shared: bool) -> Result<(), String> {
     let mut seen: BTreeSet<RemoteId> = all.iter().map(|comment| comment.id().clone()).collect();
     for (at, part) in parts.conversation_parts.iter().enumerate() {
         let comment = part_comment(part, by_mail, shared).map_err(|why| format!("parts[{at}].{why}"))?;
@@ -256,9 +251,9 @@ fn file_name(src: &str, files: &[wire::File]) -> Option<String> {
     }
     let url = url::Url::parse(src).ok()?;
     let host = url.host_str()?;
-    let is_theirs = FILE_HOSTS.iter().any(|known| {
-        host == *known || host.strip_suffix(known).is_some_and(|before| before.ends_with('.'))
-    });
+    let is_theirs = FILE_HOSTS
+        .iter()
+        .any(|known| host == *known || host.strip_suffix(known).is_some_and(|before| before.ends_with('.')));
     let name = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
     is_theirs.then(|| if name.is_empty() { "image".to_owned() } else { name.to_owned() })
 }

@@ -228,7 +228,8 @@ mod tests {
     #[test]
     fn a_duplicate_gives_its_id() {
         let id = "6762f1261bb69f9f2193bba7";
-        let body = error("conflict", &format!("A contact matching those details already exists with id={id}"));
+        let body =
+            error("conflict", &format!("A contact matching those details already exists with id={id}"));
         let error_of = |body: &str| classify(&answer(409, body), Kind::Write).unwrap();
         assert_eq!(duplicate_of(&error_of(&body)), Some(RemoteId::from(id)));
         assert_eq!(duplicate_of(&error_of(&error("conflict", "no"))), None);

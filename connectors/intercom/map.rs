@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use handoffd_core::{
-    AccountId, CommentsSeen, Field, Fields, Observed, OpKey, Person, Priority, Rating, ReadBy, RemoteId, Role,
-    Status, TicketKey, Timestamp, Value, Version,
+    AccountId, CommentsSeen, Field, Fields, Observed, OpKey, Person, Priority, Rating, ReadBy, RemoteId,
+    Role, Status, TicketKey, Timestamp, Value, Version,
 };
 
 use super::{
@@ -79,7 +79,7 @@ impl Mapping {
     ) -> Result<Observed, String> {
         let number = conversation.id.id().ok_or("id: not a number")?;
         let updated_at = conversation.updated_at.moment().ok_or("updated_at: not a time")?;
-        let mut fields = self.attributes(&conversation.custom_attributes);
+        let mut fields = self.read_attributes(&conversation.custom_attributes);
         fields.insert(Field::Subject, shown_subject(&conversation_subject(conversation)));
         if let Some(status) = conversation.state.text().as_deref().and_then(conversation_status) {
             fields.insert(Field::Status, Value::Status(status));
@@ -109,7 +109,7 @@ impl Mapping {
     pub fn ticket(&self, ticket: &wire::Ticket, around: &Around<'_>) -> Result<Observed, String> {
         let number = ticket.id.id().ok_or("id: not a number")?;
         let updated_at = ticket.updated_at.moment().ok_or("updated_at: not a time")?;
-        let mut fields = self.attributes(&ticket.ticket_attributes);
+        let mut fields = self.read_attributes(&ticket.ticket_attributes);
         let title = ticket.ticket_attributes.get(TITLE).and_then(|title| title.text());
         fields.insert(Field::Subject, shown_subject(&title.unwrap_or_default()));
         if let Some(status) = around.states.shown(&ticket.ticket_state) {
@@ -135,7 +135,7 @@ impl Mapping {
     }
 
     /// The fields that are kept in attributes: custom ones, and the priority where there is one.
-    fn attributes(&self, values: &std::collections::BTreeMap<String, super::lenient::Loose>) -> Fields {
+    fn read_attributes(&self, values: &std::collections::BTreeMap<String, super::lenient::Loose>) -> Fields {
         let custom = self
             .custom
             .iter()
@@ -149,10 +149,7 @@ impl Mapping {
     }
 
     /// Our marker; a text that cannot be one is somebody else's.
-    fn marker(
-        &self,
-        values: &std::collections::BTreeMap<String, super::lenient::Loose>,
-    ) -> Option<OpKey> {
+    fn marker(&self, values: &std::collections::BTreeMap<String, super::lenient::Loose>) -> Option<OpKey> {
         let text = values.get(&self.settings.marker_attribute)?.text()?;
         let text = text.trim();
         let ours = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -264,8 +261,7 @@ fn requester(
             return Some(person);
         }
     }
-    let unknown =
-        || Person { id: Some(id.clone()), name: String::new(), email: None, role: Role::Customer };
+    let unknown = || Person { id: Some(id.clone()), name: String::new(), email: None, role: Role::Customer };
     Some(people(&id).unwrap_or_else(unknown))
 }
 
@@ -278,9 +274,8 @@ pub fn requester_id(contacts: &wire::Contacts) -> Option<RemoteId> {
 pub fn unnamed_requester(conversation: &wire::Conversation) -> Option<RemoteId> {
     let id = requester_id(&conversation.contacts)?;
     let author = &conversation.source.author;
-    let named = is_customer(author)
-        && author.id.name_id().as_ref() == Some(&id)
-        && author.email.text().is_some();
+    let named =
+        is_customer(author) && author.id.name_id().as_ref() == Some(&id) && author.email.text().is_some();
     (!named).then_some(id)
 }
 

@@ -12,7 +12,8 @@ const END: &str = ", sent from another helpdesk]";
 
 /// The first line of such a note.
 pub fn line(author: &str) -> String {
-    let name: String = author.chars().filter(|c| !c.is_control() && !matches!(c, '[' | ']')).take(100).collect();
+    let name: String =
+        author.chars().filter(|c| !c.is_control() && !matches!(c, '[' | ']')).take(100).collect();
     let name = name.trim();
     format!("{START}{}{END}", if name.is_empty() { "a colleague" } else { name })
 }
@@ -41,10 +42,15 @@ mod tests {
     #[test]
     fn such_a_note_is_told_from_others() {
         let note = format!("{}{}", html::from_text(&line("Bo [x]")), html::from_text("Hello\n\nthere"));
-        assert_eq!(html::to_text(&note).lines().next(), Some("[Public reply by Bo x, sent from another helpdesk]"));
+        assert_eq!(
+            html::to_text(&note).lines().next(),
+            Some("[Public reply by Bo x, sent from another helpdesk]")
+        );
         assert_eq!(split(&note).map(html::to_text).as_deref(), Some("Hello\n\nthere"));
         assert!(begins(&html::to_text(&note)));
-        for other in ["<p>Hello</p>", "Hello", "<p>[Public reply by Bo]</p><p>x</p>", "", "<p>x</p><p>[Public"] {
+        for other in
+            ["<p>Hello</p>", "Hello", "<p>[Public reply by Bo]</p><p>x</p>", "", "<p>x</p><p>[Public"]
+        {
             assert_eq!(split(other), None, "{other}");
         }
         assert!(line("").contains("a colleague"));

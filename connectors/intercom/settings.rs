@@ -206,7 +206,10 @@ impl Settings {
         self.check_records()?;
         let name = |name: &str| !name.trim().is_empty() && name.len() <= 190;
         if !name(&self.marker_attribute) {
-            return Err(("marker_attribute", "write the attribute's name, for instance \"handoff_key\"".into()));
+            return Err((
+                "marker_attribute",
+                "write the attribute's name, for instance \"handoff_key\"".into(),
+            ));
         }
         if self.priority_attribute.as_deref().is_some_and(|one| !name(one) || one == self.marker_attribute) {
             return Err(("priority_attribute", "write the name of an attribute of its own".into()));
@@ -239,7 +242,10 @@ impl Settings {
             return Err(("create", "what is made must be among records".into()));
         }
         if self.create == RecordKind::Ticket && self.ticket_type_id.is_none() {
-            return Err(("ticket_type_id", "tickets have a type: write its id, see GET /ticket_types".into()));
+            return Err((
+                "ticket_type_id",
+                "tickets have a type: write its id, see GET /ticket_types".into(),
+            ));
         }
         if self.syncs(RecordKind::Ticket) && self.ticket_categories.is_empty() {
             return Err(("ticket_categories", "write at least \"customer\"".into()));
@@ -307,7 +313,8 @@ mod tests {
             assert!(error.starts_with(expected), "{error} for {table}");
         }
         assert!(read(serde_json::Value::Null).is_ok());
-        let tickets = read(json!({"records": ["tickets"], "create": "ticket", "ticket_type_id": 53})).unwrap();
+        let tickets =
+            read(json!({"records": ["tickets"], "create": "ticket", "ticket_type_id": 53})).unwrap();
         assert!(tickets.has_tickets_alone());
     }
 

@@ -63,9 +63,9 @@ impl States {
     pub fn shown(&self, state: &wire::State) -> Option<Value> {
         let status = status(&state.category.text()?)?;
         let id = state.id.id();
-        let is_default = id.as_ref().is_none_or(|id| {
-            self.defaults.get(&status).is_none_or(|default| default == id.as_str())
-        });
+        let is_default = id
+            .as_ref()
+            .is_none_or(|id| self.defaults.get(&status).is_none_or(|default| default == id.as_str()));
         Some(match id.filter(|_| !is_default) {
             None => Value::Status(status),
             Some(id) => Value::StatusDetail { status, detail: id.as_str().to_owned() },
@@ -146,7 +146,8 @@ mod tests {
         assert_eq!(states.shown(&state("5", "in_progress")), Some(Value::Status(Status::Open)));
         let other = Value::StatusDetail { status: Status::Open, detail: "2".to_owned() };
         assert_eq!(states.shown(&state("2", "in_progress")), Some(other));
-        let defaults: Vec<String> = states.catalog().into_iter().filter(|s| s.default).map(|s| s.native).collect();
+        let defaults: Vec<String> =
+            states.catalog().into_iter().filter(|s| s.default).map(|s| s.native).collect();
         assert_eq!(defaults, ["1", "3", "4", "5"]);
     }
 }

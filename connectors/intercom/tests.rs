@@ -1,0 +1,1 @@
+//! The adapter as a whole: against the simulator, by the standard suite.
