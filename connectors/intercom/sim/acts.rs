@@ -1,40 +1,113 @@
-//! What people do on Intercom's own screens, and what they see there.
+//! What people do on Intercom's own screens.
 
 use std::collections::BTreeMap;
 
-use handoffd_core::{Priority, RemoteId, Status};
+use handoffd_core::{Field, Priority, RemoteId, Status};
 use serde_json::json;
 
 use super::{
-    catalog::{DESCRIPTION, TITLE},
+    catalog::TITLE,
     change::{Draft, Opening},
-    html,
+    custom, html,
     tickets::Edit,
-    world::{Author, Card, Head, State, Thread, World},
+    world::{Author, State, Thread, World},
 };
-use crate::sim::{HumanAct, ShownComment, ShownTicket, Who};
+use crate::sim::{HumanAct, Who};
 
 /// How long a person snoozes, in seconds.
 const SNOOZE_SECS: i64 = 24 * 3_600;
 
 /// Does it, or says why the vendor refuses.
-pub(super) fn act(world: &mut World, act: HumanAct, now: i64) -> Result<i64, String> {
-    match act {
+pub(super) fn act(world: &mut World, act: HumanAct, now: i64) -> Result<String, String> {
+    let id = match act {
         HumanAct::Open { name, email, subject, text, to_bot } => {
-            Ok(open(world, (&name, &email), &subject, &text, to_bot, now))
+            open(world, (&name, &email), &subject, &text, to_bot, now)
         }
-        HumanAct::Say { ticket, who, text, public } => say(world, &ticket, &who, &text, public, now),
-        HumanAct::SetSubject { ticket, subject } => set_subject(world, &ticket, subject, now),
-        HumanAct::SetStatus { ticket, status } => set_status(world, &ticket, status, now),
-        HumanAct::SetPriority { ticket, priority } => set_priority(world, &ticket, priority, now),
-        HumanAct::Tag { ticket, add, remove } => tag(world, &ticket, &add, &remove, now),
-        HumanAct::Assign { ticket, to } => assign(world, &ticket, to.as_ref(), now),
+        HumanAct::Say { ticket, who, text, public } => {
+            let message = Message { body: html::from_plain(&text), files: Vec::new(), public };
+            write(world, &ticket, &who, message, now)?
+        }
+        HumanAct::SetSubject { ticket, subject } => set_subject(world, &ticket, subject, now)?,
+        HumanAct::SetStatus { ticket, status } => set_status(world, &ticket, status, now)?,
+        HumanAct::SetPriority { ticket, priority } => set_priority(world, &ticket, priority, now)?,
+        HumanAct::Tag { ticket, add, remove } => tag(world, &ticket, &add, &remove, now)?,
+        HumanAct::Assign { ticket, to } => assign(world, &ticket, to.as_ref(), now)?,
         HumanAct::Delete { ticket } => {
             let id = find(world, &ticket)?.id;
             world.delete(id, now);
-            Ok(id)
+            id
         }
-    }
+        other => return more(world, other, now),
+    };
+    Ok(id.to_string())
+}
+
+/// What people do with files, fields, states and verdicts.
+fn more(world: &mut World, act: HumanAct, now: i64) -> Result<String, String> {
+    let id = match act {
+        HumanAct::SayRich { ticket, who, html, public, files } => {
+            let (body, files) = world.with_files(&html, files);
+            write(world, &ticket, &who, Message { body, files, public }, now)?
+        }
+        HumanAct::SetField { ticket, field: Field::Ccs, value } => {
+            let id = find(world, &ticket)?.id;
+            custom::set_ccs(world, id, &value, now)?
+        }
+        HumanAct::SetField { field, .. } => return Err(format!("nobody can set {}", field.name())),
+        HumanAct::MakeField { title, kind, options } => {
+            return custom::make_field(world, &title, kind, &options, now);
+        }
+        HumanAct::SetCustom { ticket, native, value } => {
+            let id = find(world, &ticket)?.id;
+            let by = somebody(world);
+            custom::set(world, id, &native, value.as_ref(), by, now)?
+        }
+        HumanAct::MakeStatus { label, status } => {
+            return Ok(world.add_state(&label, category(status)?).to_string());
+        }
+        HumanAct::SetStatusDetail { ticket, native } => {
+            let id = find(world, &ticket).and_then(|thread| is_ticket(thread).map(|()| thread.id))?;
+            let state = native.parse().ok().filter(|id| world.ticket_state(*id).is_some());
+            let state = state.ok_or_else(|| format!("there is no state {native}"))?;
+            let edit = Edit { by: somebody(world), by_app: false, silent: false, now };
+            world.set_ticket_state(id, state, &edit);
+            id
+        }
+        HumanAct::Redact { ticket, comment } => redact(world, &ticket, &comment, now)?,
+        HumanAct::Rate { ticket, percent, comment } => {
+            let id = find(world, &ticket)?.id;
+            let rating = 1 + (u16::from(percent.min(100)) * 4 + 50) / 100;
+            world.rate(id, u8::try_from(rating).unwrap_or(5), comment.as_deref().unwrap_or_default(), now);
+            id
+        }
+        _ => return Err("nobody can do this here".to_owned()),
+    };
+    Ok(id.to_string())
+}
+
+fn is_ticket(thread: &Thread) -> Result<(), String> {
+    if thread.is_conversation { Err("a conversation has no such states".to_owned()) } else { Ok(()) }
+}
+
+fn redact(world: &mut World, ticket: &RemoteId, comment: &RemoteId, now: i64) -> Result<i64, String> {
+    let thread = find(world, ticket)?;
+    let (id, wanted) = (thread.id, comment.as_str());
+    let part = thread.parts.iter().find(|part| part.id.to_string() == wanted && part.body.is_some());
+    let part = match part {
+        Some(part) => Some(part.id),
+        None if thread.is_conversation && thread.source.id.to_string() == wanted => None,
+        None => return Err(format!("no comment {comment}")),
+    };
+    world.redact(id, part, now);
+    Ok(id)
+}
+
+/// A message that somebody is about to write.
+struct Message {
+    /// HTML.
+    body: String,
+    files: Vec<i64>,
+    public: bool,
 }
 
 fn open(
@@ -75,26 +148,20 @@ fn somebody(world: &mut World) -> i64 {
     world.hire("Maya")
 }
 
-fn say(
-    world: &mut World,
-    ticket: &RemoteId,
-    who: &Who,
-    text: &str,
-    public: bool,
-    now: i64,
-) -> Result<i64, String> {
+fn write(world: &mut World, ticket: &RemoteId, who: &Who, message: Message, now: i64) -> Result<i64, String> {
     let thread = find(world, ticket)?;
     let (id, customer) = (thread.id, thread.head.contacts.first().cloned());
     let back_office = thread.head.card.as_ref().is_some_and(|card| !card.shared) && !thread.is_conversation;
     let author = match who {
-        Who::Customer if !public => return Err("a customer writes no private notes".to_owned()),
+        Who::Customer if !message.public => return Err("a customer writes no private notes".to_owned()),
         Who::Customer if back_office => return Err("customers do not see this ticket".to_owned()),
         Who::Customer => Author::Contact(customer.ok_or("the conversation has no customer")?),
         Who::Agent(first) => Author::Admin(world.hire(first)),
         Who::Bot => Author::Admin(world.bot),
     };
-    let kind = if public { "comment" } else { "note" };
-    let draft = Draft { body: Some(html::from_plain(text)), ..Draft::plain(kind, author, false, now) };
+    let kind = if message.public { "comment" } else { "note" };
+    let draft = Draft::plain(kind, author, false, now);
+    let draft = Draft { body: Some(message.body), files: message.files, ..draft };
     let made = match who {
         Who::Customer => world.customer_says(id, draft, now),
         Who::Agent(_) | Who::Bot => world.add(id, draft, now),
@@ -224,84 +291,4 @@ fn assign(world: &mut World, ticket: &RemoteId, to: Option<&Who>, now: i64) -> R
         world.assign(id, "admin", admin, draft(), now);
     }
     Ok(id)
-}
-
-/// The conversation or ticket as a person sees it.
-pub(super) fn shown(world: &World, thread: &Thread) -> ShownTicket {
-    let head = &thread.head;
-    let admin = head.admin.and_then(|id| world.admins.get(&id));
-    let assignee = admin.map(|admin| admin.first_name.clone().unwrap_or_else(|| "bot".to_owned()));
-    let mut tags: Vec<String> =
-        head.tags.iter().filter_map(|tagged| world.tags.get(&tagged.tag).cloned()).collect();
-    tags.sort();
-    let requester = head.contacts.first().and_then(|id| world.contacts.get(id));
-    ShownTicket {
-        id: RemoteId::from(thread.id),
-        subject: world.subject(thread),
-        status: status(world, thread, head),
-        priority: thread.is_conversation.then_some(if head.priority {
-            Priority::High
-        } else {
-            Priority::Normal
-        }),
-        tags,
-        requester: requester.and_then(|contact| contact.email.clone()).unwrap_or_default(),
-        assignee,
-        deleted: thread.deleted,
-        comments: comments(thread),
-    }
-}
-
-fn status(world: &World, thread: &Thread, head: &Head) -> Status {
-    let card = head.card.as_ref().filter(|_| !thread.is_conversation);
-    match card.and_then(|card| world.ticket_state(card.state_id)) {
-        Some(state) => match state.category {
-            "submitted" => Status::New,
-            "waiting_on_customer" => Status::Pending,
-            "resolved" => Status::Solved,
-            _ => Status::Open,
-        },
-        None => match head.state {
-            State::Open => Status::Open,
-            State::Snoozed => Status::Pending,
-            State::Closed => Status::Solved,
-        },
-    }
-}
-
-fn comments(thread: &Thread) -> Vec<ShownComment> {
-    let card = thread.head.card.as_ref().filter(|_| !thread.is_conversation);
-    let hidden = card.is_some_and(|card| !card.shared);
-    let said = thread.parts.iter().filter_map(|part| {
-        Some(ShownComment {
-            id: RemoteId::from(part.id),
-            public: part.is_public() && !hidden,
-            by_customer: matches!(part.author, Author::Contact(_)),
-            text: html::to_text(part.body.as_deref()?),
-        })
-    });
-    std::iter::once(opening(thread, card, hidden)).chain(said).collect()
-}
-
-fn opening(thread: &Thread, card: Option<&Card>, hidden: bool) -> ShownComment {
-    let by_customer = matches!(thread.source.author, Author::Contact(_));
-    match card {
-        None => ShownComment {
-            id: RemoteId::from(thread.source.id),
-            public: true,
-            by_customer,
-            text: html::to_text(&thread.source.body),
-        },
-        Some(card) => ShownComment {
-            id: RemoteId::from("description"),
-            public: !hidden,
-            by_customer,
-            text: card
-                .attributes
-                .get(DESCRIPTION)
-                .and_then(|text| text.as_str())
-                .unwrap_or_default()
-                .to_owned(),
-        },
-    }
 }

@@ -105,9 +105,7 @@ impl TicketAttribute {
             ("integer", Value::Number(number)) => (number.is_i64() || number.is_u64()).then(|| value.clone()),
             ("decimal", Value::Number(_)) => Some(value.clone()),
             ("datetime", Value::Number(number)) => number.is_i64().then(|| value.clone()),
-            ("datetime", Value::String(text)) => {
-                handoffd_core::Timestamp::parse(text).is_ok().then(|| value.clone())
-            }
+            ("datetime", Value::String(text)) => moment(text).map(|at| json!(at)),
             _ => None,
         }
     }
@@ -118,17 +116,17 @@ impl TicketAttribute {
 pub(super) struct TicketState {
     pub id: i64,
     pub category: &'static str,
-    pub internal_label: &'static str,
-    pub external_label: &'static str,
+    pub internal_label: String,
+    pub external_label: String,
 }
 
 /// The states of a fresh workspace, and one custom state.
 pub(super) fn ticket_states() -> Vec<TicketState> {
-    let state = |id, category, internal_label, external_label| TicketState {
+    let state = |id, category, internal: &str, external: &str| TicketState {
         id,
         category,
-        internal_label,
-        external_label,
+        internal_label: internal.to_owned(),
+        external_label: external.to_owned(),
     };
     vec![
         state(8_269, "submitted", "Submitted", "Submitted"),
@@ -213,15 +211,26 @@ pub(super) fn list_options(attribute: &TicketAttribute, labels: &[&str]) -> Vec<
 }
 
 impl DataAttribute {
-    /// Whether the attribute can have this value; null takes it away.
-    pub fn admits(&self, value: &Value) -> bool {
+    /// The value as it is kept, or nothing if the attribute cannot have it; null takes it away.
+    /// Days are kept as seconds since the epoch.
+    pub fn admit(&self, value: &Value) -> Option<Value> {
         match (self.data_type.as_str(), value) {
-            (_, Value::Null) => true,
-            ("string", Value::String(text)) => self.options.is_empty() || self.options.contains(text),
-            ("integer", Value::Number(number)) | ("date", Value::Number(number)) => number.is_i64(),
-            ("float", Value::Number(_)) | ("boolean", Value::Bool(_)) => true,
-            ("date", Value::String(text)) => handoffd_core::Timestamp::parse(text).is_ok(),
-            _ => false,
+            (_, Value::Null) | ("float", Value::Number(_)) | ("boolean", Value::Bool(_)) => {
+                Some(value.clone())
+            }
+            ("string", Value::String(text)) => {
+                (self.options.is_empty() || self.options.contains(text)).then(|| value.clone())
+            }
+            ("integer" | "date", Value::Number(number)) => number.is_i64().then(|| value.clone()),
+            ("date", Value::String(text)) => moment(text).map(|at| json!(at)),
+            _ => None,
         }
     }
+}
+
+/// Seconds since the epoch of a moment or a day.
+pub(super) fn moment(text: &str) -> Option<i64> {
+    let whole = handoffd_core::Timestamp::parse(text);
+    let day = || handoffd_core::Timestamp::parse(&format!("{text}T00:00:00Z"));
+    whole.or_else(|_| day()).ok().map(handoffd_core::Timestamp::as_secs)
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    change::{Draft, Opening},
+    change::Opening,
     files, html,
     http::{Answer, Call, Version},
     shape::Style,
-    world::{Author, Detail, Thread, World},
+    tickets::Edit,
+    world::{Author, Thread, World},
 };
 
 /// How a conversation is to be written for this call.
@@ -137,26 +138,11 @@ pub(super) fn update(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     if let Some(title) = title {
         thread.head.title = title;
     }
-    let mut changed = Vec::new();
-    for (name, value) in custom {
-        if thread.head.custom.get(&name).unwrap_or(&Value::Null) != &value {
-            changed.push((name.clone(), value.clone()));
-        }
-        match value {
-            Value::Null => thread.head.custom.remove(&name),
-            value => thread.head.custom.insert(name, value),
-        };
-    }
     let (is_new, read_now) = (thread.head != before, thread.head.read && !before.read);
     if is_new {
         world.touch(id, call.now);
     }
-    for (name, value) in changed {
-        let kind = "conversation_attribute_updated_by_admin";
-        let draft = Draft::plain(kind, Author::Admin(world.me), true, call.now);
-        let detail = Detail::ConversationAttribute { name, value };
-        world.add(id, Draft { detail, ..draft }, call.now);
-    }
+    world.set_custom(id, custom, &Edit { by: world.me, by_app: true, silent: false, now: call.now });
     if read_now {
         world.notify(id, "conversation.read", None, call.now);
     }
@@ -178,10 +164,8 @@ fn custom_attributes(world: &World, call: &Call) -> Result<BTreeMap<String, Valu
             [one] => one,
             _ => return Err(Answer::invalid(&format!("There are several attributes named '{name}'"))),
         };
-        if !attribute.admits(value) {
-            return Err(Answer::invalid(&format!("Custom attribute '{name}' has a value of a wrong type")));
-        }
-        admitted.insert(name.clone(), value.clone());
+        let wrong = || Answer::invalid(&format!("Custom attribute '{name}' has a value of a wrong type"));
+        admitted.insert(name.clone(), attribute.admit(value).ok_or_else(wrong)?);
     }
     Ok(admitted)
 }

@@ -5,9 +5,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
+    html,
     http::{Answer, Call},
     world::{World, next, secret},
 };
+use crate::sim::SimFile;
 
 /// Files of one message.
 const FILES_MAX: usize = 10;
@@ -96,6 +98,52 @@ impl World {
                     "filesize": size})
             })
             .collect()
+    }
+
+    /// HTML and files as a person sends them: images whose source is `cid:NAME` show the file of that name.
+    pub fn with_files(&mut self, html: &str, files: Vec<SimFile>) -> (String, Vec<i64>) {
+        let mut body = html::sanitise(html);
+        let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+        let files = files.into_iter().map(|file| File {
+            name: file.name,
+            kind: file.content_type,
+            place: Place::Here(Bytes::from(file.bytes)),
+        });
+        let ids = self.keep_files(files.collect());
+        for (name, id) in names.iter().zip(&ids) {
+            body = body.replace(&format!("\"cid:{name}\""), &format!("\"{}:{id}\"", html::FILE));
+        }
+        (body, ids)
+    }
+
+    /// Stored HTML with the addresses of the images in it.
+    pub fn with_addresses(&self, html: &str, base: &str, now: i64) -> String {
+        let mut out = String::new();
+        let mut rest = html;
+        let mark = format!("\"{}:", html::FILE);
+        while let Some((before, after)) = rest.split_once(&mark) {
+            let (id, tail) = after.split_once('"').unwrap_or((after, ""));
+            let id = id.parse().unwrap_or(0);
+            let name = self.files.get(&id).map_or("", |file| file.name.as_str());
+            let address = self.address(id, name, base, now).replace('&', "&amp;");
+            out.push_str(&format!("{before}\"{address}\""));
+            rest = tail;
+        }
+        out + rest
+    }
+
+    /// Files as a person sees them.
+    pub fn sim_files(&self, ids: &[i64]) -> Vec<SimFile> {
+        let files = ids.iter().filter_map(|id| self.files.get(id));
+        let shown = files.map(|file| SimFile {
+            name: file.name.clone(),
+            content_type: file.kind.clone(),
+            bytes: match &file.place {
+                Place::Here(bytes) => bytes.to_vec(),
+                Place::There(_) => Vec::new(),
+            },
+        });
+        shown.collect()
     }
 
     fn address(&self, id: i64, name: &str, base: &str, now: i64) -> String {

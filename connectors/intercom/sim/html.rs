@@ -4,9 +4,16 @@
 const BLOCKS: &[&str] =
     &["div", "p", "li", "ul", "ol", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "tr"];
 
+/// The scheme of an image's source that stands for a kept file's address, before its number.
+pub(super) const FILE: &str = "intercom-file";
+
 /// What is stored of HTML that an admin sent. Text without any paragraph is put into one.
 pub(super) fn sanitise(html: &str) -> String {
-    let clean = ammonia::Builder::default().link_rel(None).add_tag_attributes("img", &["src"]).clean(html);
+    let clean = ammonia::Builder::default()
+        .link_rel(None)
+        .add_tag_attributes("img", &["src"])
+        .add_url_schemes(["cid", FILE])
+        .clean(html);
     let clean = clean.to_string();
     if clean.trim_start().starts_with('<') {
         return clean;

@@ -12,13 +12,18 @@
 //! | subject | `title`, else `source.subject`; of a ticket `_default_title_` |
 //! | opening message | `source`, with the source's id; of a ticket `_default_description_`, with the id `description` |
 //! | other messages | parts with a body, `close`, `open` and `assignment` included; private if a `note` |
+//! | in copy | who takes part beside the first contact |
+//! | type | of a ticket its type's name |
+//! | custom fields | attributes by name, of conversations and of tickets; days in seconds since the epoch |
+//! | a custom status | of a ticket a state that is not the first of its category |
 //!
 //! Tickets and conversations share one row of ids. A conversation that became
 //! a ticket keeps its id, is shown as a conversation, and answers under both
 //! paths. A ticket made as such answers under `/tickets` only. People open
 //! conversations by e-mail; the API opens them in the Messenger. `Pending`
 //! snoozes for a day. Statuses and priorities that Intercom has not are
-//! refused, and so is a ticket's priority. The AI agent is an admin whose
+//! refused, and so are a ticket's priority, a change of type or requester, hiding,
+//! editing, merging and spam. The AI agent is an admin whose
 //! messages have an author of type `bot`.
 //!
 //! What is not verified anywhere is decided here as follows. A message of a
@@ -27,15 +32,18 @@
 //! public message of an admin, imported ones (`created_at`) included, but for
 //! the AI agent's in e-mail conversations. Creation of a customer ticket and a
 //! change of its state are mailed unless `skip_notifications`. A contact can
-//! write only where it takes part, and its markup is shown as typed. Updates
-//! of title and attributes move `updated_at` and are no topic. Two versions in
-//! one second cannot be told apart.
+//! write only where it takes part, and its markup is shown as typed when it
+//! comes through the API. An image inside a body is among the attachments too.
+//! An address that is new to a ticket becomes a lead. Updates of title and
+//! attributes move `updated_at` and are no topic. Two versions in one second
+//! cannot be told apart.
 
 mod acts;
 mod canvas;
 mod catalog;
 mod change;
 mod conversations;
+mod custom;
 mod fields;
 mod files;
 mod filter;
@@ -48,6 +56,7 @@ mod people;
 mod routes;
 mod search;
 mod shape;
+mod shown;
 mod ticket_shape;
 mod tickets;
 mod workspace;
@@ -133,13 +142,6 @@ impl IntercomSim {
             served: BTreeMap::new(),
             answered: 0,
         }
-    }
-
-    /// The customer rates a conversation from 1 to 5. False if there is none.
-    pub fn rate(&mut self, conversation: &RemoteId, rating: u8, remark: &str, now: Timestamp) -> bool {
-        self.pass(now);
-        let id = conversation.as_str().parse().unwrap_or(0);
-        self.world.rate(id, rating, remark, now.as_secs())
     }
 
     /// What Canvas Kit posts to `url` when the agent of this first name looks at a conversation.
@@ -250,7 +252,7 @@ impl VendorSim for IntercomSim {
 
     fn human(&mut self, act: HumanAct, now: Timestamp) -> Result<RemoteId, String> {
         self.pass(now);
-        acts::act(&mut self.world, act, now.as_secs()).map(RemoteId::from)
+        acts::act(&mut self.world, act, now.as_secs()).map(RemoteId::new)
     }
 
     /// Saves the address in the Developer Hub and sets it live. The secret is the app's client secret.
@@ -278,7 +280,7 @@ impl VendorSim for IntercomSim {
     }
 
     fn tickets(&self) -> Vec<ShownTicket> {
-        self.world.threads.values().map(|thread| acts::shown(&self.world, thread)).collect()
+        self.world.threads.values().map(|thread| shown::shown(&self.world, thread)).collect()
     }
 
     fn credentials(&self) -> serde_json::Value {

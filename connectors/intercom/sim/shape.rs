@@ -22,8 +22,8 @@ pub(super) struct Style<'a> {
 }
 
 impl Style<'_> {
-    fn body(&self, html: &str) -> String {
-        if self.plain { html::to_text(html) } else { html.to_owned() }
+    pub fn body(&self, world: &World, html: &str) -> String {
+        if self.plain { html::to_text(html) } else { world.with_addresses(html, self.base, self.now) }
     }
 }
 
@@ -71,7 +71,7 @@ impl World {
     fn source_json(&self, thread: &Thread, style: &Style<'_>) -> Value {
         let source = &thread.source;
         json!({"type": source.kind, "id": source.id.to_string(), "delivered_as": source.delivered_as,
-            "subject": style.body(&source.subject), "body": style.body(&source.body),
+            "subject": style.body(self, &source.subject), "body": style.body(self, &source.body),
             "author": self.author_json(&source.author),
             "attachments": self.files_json(&source.files, style.base, style.now),
             "url": null, "redacted": source.redacted})
@@ -81,7 +81,7 @@ impl World {
     pub fn part_json(&self, part: &Part, style: &Style<'_>) -> Value {
         let mut shown = json!({
             "type": "conversation_part", "id": part.id.to_string(), "part_type": part.kind,
-            "body": part.body.as_deref().map(|body| style.body(body)), "created_at": part.created_at,
+            "body": part.body.as_deref().map(|body| style.body(self, body)), "created_at": part.created_at,
             "updated_at": part.updated_at, "notified_at": part.created_at,
             "assigned_to": assigned_to(&part.detail), "author": self.author_json(&part.author),
             "attachments": self.files_json(&part.files, style.base, style.now), "external_id": null,

@@ -83,14 +83,15 @@ impl World {
     /// The first message of a conversation is a part of the ticket that it became.
     fn opening_part(&self, source: &Source, at: i64, style: &Style<'_>) -> Value {
         json!({"type": "ticket_part", "id": source.id.to_string(), "part_type": "comment",
-            "body": source.body, "created_at": at, "updated_at": at, "author": self.author_json(&source.author),
+            "body": style.body(self, &source.body), "created_at": at, "updated_at": at, "author": self.author_json(&source.author),
             "attachments": self.files_json(&source.files, style.base, style.now), "redacted": source.redacted})
     }
 
     /// A part of a ticket.
     pub fn ticket_part_json(&self, part: &Part, style: &Style<'_>) -> Value {
         let mut shown = json!({
-            "type": "ticket_part", "id": part.id.to_string(), "part_type": part.kind, "body": part.body,
+            "type": "ticket_part", "id": part.id.to_string(), "part_type": part.kind,
+            "body": part.body.as_deref().map(|body| style.body(self, body)),
             "created_at": part.created_at, "updated_at": part.updated_at,
             "author": self.author_json(&part.author),
             "attachments": self.files_json(&part.files, style.base, style.now), "redacted": part.redacted,

@@ -261,12 +261,17 @@ fn a_rating_is_shown_and_told() {
     let id = desk.opened(false);
     desk.listen();
     let now = desk.at();
-    assert!(desk.sim.rate(&id, 4, "Fine", now));
+    let rate = |percent| HumanAct::Rate { ticket: id.clone(), percent, comment: Some("Fine".to_owned()) };
+    for (percent, rating) in [(0, 1), (50, 3), (100, 5), (75, 4)] {
+        desk.sim.human(rate(percent), now).unwrap();
+        assert_eq!(desk.get(&format!("conversations/{id}")).body["conversation_rating"]["rating"], rating);
+    }
+    assert_eq!(desk.topics().len(), 4);
+    desk.sim.human(rate(75), now).unwrap();
     assert_eq!(desk.topics(), ["conversation.rating.added"]);
     let shown = desk.get(&format!("conversations/{id}"));
     assert_eq!(shown.body["conversation_rating"]["rating"], 4);
     assert_eq!(shown.body["conversation_rating"]["remark"], "Fine");
-    assert!(!desk.sim.rate(&RemoteId::from("1"), 4, "", now));
 }
 
 #[test]
