@@ -12,8 +12,9 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{
-    AccountId, Body, Comment, Fetched, Fields, Mail, Message, Observed, OpKey, Person, PrivateMessage,
-    PrivateText, PublicMessage, PublicText, RemoteId, Role, TicketKey, Timestamp,
+    AccountId, Attachment, Body, Carried, Comment, Fetched, Field, FieldKind, FieldName, Fields, Mail,
+    Message, Observed, OpKey, Person, PrivateMessage, PrivateText, PublicMessage, PublicText, RemoteId, Role,
+    TicketKey, Timestamp,
     intent::{Applied, Intent, Update},
 };
 use serde_json::Value as Json;
@@ -21,12 +22,12 @@ use serde_json::Value as Json;
 use super::{Requests, signing};
 use crate::{
     client::{
-        ClientParts, Clock as _, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport,
+        ClientParts, Clock as _, Content, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport,
         TransportError,
     },
     contract::{
-        AccountSetup, Attempted, Call, Changes, Connector, Cursor, Error, Feed, FeedRow, FeedStart, Helpdesk,
-        Lane, Opened, Secret,
+        AccountSetup, Attempted, Call, Changes, Connector, Cursor, CustomField, Error, Feed, FeedRow,
+        FeedStart, Helpdesk, Lane, Opened, Secret, Sink, Supply,
     },
     sim::{HumanAct, ShownTicket, SimSetup, VendorSim, Who, faults::Faults, world::World},
 };
@@ -50,6 +51,8 @@ pub struct Terms {
     pub lacking: &'static str,
     /// Whether a creation that is sent twice is done once by the vendor itself.
     pub creates_once: bool,
+    /// Whether the vendor tells which ticket goes on after a merge.
+    pub tells_merges: bool,
     /// How many requests things cost.
     pub requests: Requests,
 }
@@ -75,6 +78,8 @@ pub struct Net {
     garbled: Mutex<Option<Bytes>>,
     /// Every object of an answer has fields more than we know.
     adds_fields: AtomicBool,
+    /// Requests to other hosts than the account's own: the host, and whether a credential was on it.
+    strangers: Mutex<Vec<(String, bool)>>,
 }
 
 impl Net {
@@ -85,6 +90,7 @@ impl Net {
             trouble: Mutex::default(),
             garbled: Mutex::default(),
             adds_fields: AtomicBool::default(),
+            strangers: Mutex::default(),
         })
     }
 
@@ -101,6 +107,11 @@ impl Net {
     /// Adds fields that nobody knows to every object of an answer.
     pub fn add_fields(&self, adds: bool) {
         self.adds_fields.store(adds, Ordering::Relaxed);
+    }
+
+    /// Requests to other hosts than the account's own: the host, and whether a credential was on it.
+    pub fn strangers(&self) -> Vec<(String, bool)> {
+        self.strangers.lock().unwrap().clone()
     }
 
     fn seen(&self, answer: http::Response<Bytes>) -> http::Response<Bytes> {
@@ -131,7 +142,13 @@ impl Transport for Net {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
         Box::pin(async move {
             let faults = self.fault_for(outgoing.request.method() != http::Method::GET);
-            let account = AccountId::from(outgoing.request.uri().host().unwrap().trim_end_matches(".sim"));
+            let host = outgoing.request.uri().host().unwrap().to_owned();
+            if host != "desk.sim" {
+                let is_signed = outgoing.request.headers().contains_key(http::header::AUTHORIZATION);
+                self.strangers.lock().unwrap().push((host.clone(), is_signed));
+            }
+            let account = host.trim_end_matches(".sim").rsplit('.').next().unwrap_or_default();
+            let account = AccountId::from(account);
             self.world.set_faults(&account, faults.unwrap_or_default());
             let answer = self.world.transport().send(outgoing).await;
             self.world.set_faults(&account, Faults::none());
@@ -170,6 +187,7 @@ pub struct Bench {
     /// The time.
     pub clock: TokioClock,
     settings: Json,
+    custom: Vec<CustomField>,
     /// Mails that say that a customer's request was received.
     greeted: AtomicUsize,
 }
@@ -207,8 +225,9 @@ impl Bench {
         world.add(account(), sim, Faults::none());
         let net = Net::of(&world);
         let header = signing::any_header(terms.name, &world, &net, &clock).await;
-        let desk = open_desk(terms.name, &net, &clock, &settings, header, Some(SECRET));
-        Self { terms, desk, world, net, clock, settings, greeted: AtomicUsize::new(0) }
+        let desk = open_desk(terms.name, &net, &clock, &settings, header, Some(SECRET), &[]);
+        let greeted = AtomicUsize::new(0);
+        Self { terms, desk, world, net, clock, settings, custom: Vec::new(), greeted }
     }
 
     /// A new client of the same account, which remembers nothing.
@@ -217,9 +236,16 @@ impl Bench {
         self.desk = self.with_header(header, Some(SECRET));
     }
 
+    /// A new client that keeps these custom fields in step.
+    pub async fn reopen_with(&mut self, custom: Vec<CustomField>) {
+        self.custom = custom;
+        self.reopen().await;
+    }
+
     /// Another client of the same account.
     pub fn with_header(&self, header: Secret, webhook_secret: Option<&str>) -> Arc<dyn Helpdesk> {
-        open_desk(self.terms.name, &self.net, &self.clock, &self.settings, header, webhook_secret)
+        let Self { terms, net, clock, settings, custom, .. } = self;
+        open_desk(terms.name, net, clock, settings, header, webhook_secret, custom)
     }
 
     /// A person does something that the vendor allows.
@@ -337,6 +363,23 @@ impl Bench {
             .unwrap_or_else(|why| panic!("{intent:?}: {why}"))
     }
 
+    /// Tries a write with files.
+    pub async fn try_apply(
+        &self,
+        intent: &Intent,
+        author: Option<&RemoteId>,
+        files: &[Supply],
+    ) -> Result<Applied, Error> {
+        self.desk.apply(self.call(), intent, author, files).await
+    }
+
+    /// The bytes of a file.
+    pub async fn download(&self, ticket: &RemoteId, attachment: &Attachment) -> Result<Vec<u8>, Error> {
+        let mut bytes = Gathered(Vec::new());
+        self.desk.download(self.call(), ticket, attachment, &mut bytes).await?;
+        Ok(bytes.0)
+    }
+
     /// Looks for a lost write.
     pub async fn find(
         &self,
@@ -357,13 +400,14 @@ fn open_desk(
     settings: &Json,
     header: Secret,
     webhook_secret: Option<&str>,
+    custom: &[CustomField],
 ) -> Arc<dyn Helpdesk> {
     let setup = AccountSetup {
         id: account(),
         base_url: net.world.base_url(&account()).unwrap(),
         webhook_secret: webhook_secret.map(Secret::new),
         settings: settings.clone(),
-        custom: Vec::new(),
+        custom: custom.to_vec(),
     };
     match connector(name).open(setup, parts(net, clock, header)) {
         Ok(Opened::Helpdesk(desk)) => desk,
@@ -424,4 +468,59 @@ pub fn private(text: &str, author: Option<Person>) -> Message {
         text: PrivateText::new(Body::inline(text)),
         attachments: Vec::new(),
     })
+}
+
+/// The message with these files on it.
+pub fn with_files(message: Message, files: &[(&str, &str, &[u8])]) -> Message {
+    let carried: Vec<Carried> = files.iter().map(|(name, kind, bytes)| carried(name, kind, bytes)).collect();
+    match message {
+        Message::Public(message) => Message::Public(PublicMessage { attachments: carried, ..message }),
+        Message::Private(message) => Message::Private(PrivateMessage { attachments: carried, ..message }),
+    }
+}
+
+/// A file of a ticket elsewhere.
+pub fn carried(name: &str, content_type: &str, bytes: &[u8]) -> Carried {
+    Carried {
+        from: TicketKey::new("elsewhere", "9"),
+        comment: RemoteId::from("91"),
+        attachment: Attachment {
+            id: RemoteId::from("911"),
+            name: name.to_owned(),
+            content_type: content_type.to_owned(),
+            size: Some(bytes.len() as u64),
+            inline: false,
+            at: "https://elsewhere.test/911".to_owned(),
+        },
+    }
+}
+
+/// The same files at hand.
+pub fn supplies(files: &[(&str, &str, &[u8])]) -> Vec<Supply> {
+    let supply = |(name, content_type, bytes): &(&str, &str, &[u8])| Supply {
+        name: (*name).to_owned(),
+        content_type: (*content_type).to_owned(),
+        content: Content::Bytes(Bytes::copy_from_slice(bytes)),
+    };
+    files.iter().map(supply).collect()
+}
+
+/// A custom field by a name of ours.
+pub fn custom(name: &str, native: &RemoteId, kind: FieldKind) -> CustomField {
+    CustomField { name: FieldName::new(name).unwrap(), native: native.to_string(), kind }
+}
+
+/// A custom field's key.
+pub fn custom_key(name: &str) -> Field {
+    Field::Custom(FieldName::new(name).unwrap())
+}
+
+/// Keeps what a download gives.
+pub struct Gathered(pub Vec<u8>);
+
+impl Sink for Gathered {
+    fn take(&mut self, piece: &[u8]) -> Result<(), String> {
+        self.0.extend_from_slice(piece);
+        Ok(())
+    }
 }

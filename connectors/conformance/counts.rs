@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use handoffd_core::{Field, Fields, Mail, RemoteId, Value};
+use handoffd_core::{Field, Fields, Mail, RemoteId, Timestamp, Value, intent::Amendment};
 
 use super::{
-    bench::{ANN, Bench, NOW, Terms, anns, private, public, update},
+    amend,
+    bench::{ANN, Bench, NOW, Terms, anns, private, public, supplies, update, with_files},
     create::mirror,
 };
 use crate::contract::FeedStart;
@@ -46,6 +47,20 @@ pub struct Requests {
     pub known_person: u64,
     /// A person who is not.
     pub new_person: u64,
+    /// A private note with two files; 0 where there are no files.
+    pub note_with_2_files: u64,
+    /// One file of a comment that was listed.
+    pub download: u64,
+    /// Making a public message private; 0 where that cannot be done.
+    pub hide: u64,
+    /// Taking a message's content out; 0 where that cannot be done.
+    pub redact: u64,
+    /// A ticket with its past: the opening and two messages; 0 where there are no imports.
+    pub import: u64,
+    /// The history of the 50 tickets, to its end.
+    pub history_of_50: u64,
+    /// What mapping may name.
+    pub catalog: u64,
 }
 
 struct Meter<'b> {
@@ -88,6 +103,49 @@ async fn reading(bench: &Bench, tickets: &[RemoteId], long: &RemoteId, counted: 
     counted.comments_3 = meter.read();
     assert_eq!(bench.comments(long).await.len(), 120);
     counted.comments_120 = meter.read();
+    super::history::read(bench, FeedStart::Since(Timestamp(0))).await;
+    counted.history_of_50 = meter.read();
+    bench.desk.catalog(bench.call()).await.unwrap();
+    counted.catalog = meter.read();
+}
+
+/// Files, amendments and imports, where there are such.
+async fn the_rest(bench: &Bench, ticket: &RemoteId, ann: &RemoteId, counted: &mut Requests) {
+    let able = bench.desk.capabilities();
+    let mut meter = Meter::start(bench);
+    if able.attachments_max > 0 {
+        let files: &[super::files::File<'_>] =
+            &[("a.txt", "text/plain", b"one"), ("b.txt", "text/plain", b"two")];
+        let note = update(ticket, Fields::new(), Some(with_files(private("Two files", None), files)), "l0-f");
+        bench.try_apply(&note, None, &supplies(files)).await.unwrap();
+        counted.note_with_2_files = meter.read();
+        let comments = bench.comments(ticket).await;
+        meter.read();
+        bench.download(ticket, &comments.last().unwrap().attachments()[0]).await.unwrap();
+        counted.download = meter.read();
+    }
+    for (at, (able, count, change)) in [
+        (able.hides_messages, &mut counted.hide, amend::hide("Said")),
+        (able.redacts_messages, &mut counted.redact, Amendment::Redact),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if able {
+            bench.wait(2).await;
+            let said = update(ticket, Fields::new(), Some(public("Said", Mail::Silent)), &format!("l1-{at}"));
+            let comment = bench.apply(&said, None).await.comment.unwrap();
+            bench.wait(2).await;
+            meter.read();
+            bench.apply(&amend::amend(ticket, &comment, change, &format!("l2-{at}")), None).await;
+            *count = meter.read();
+        }
+    }
+    if able.imports_history {
+        meter.read();
+        bench.apply(&super::history::past("l0-past"), Some(ann)).await;
+        counted.import = meter.read();
+    }
 }
 
 async fn writing(bench: &Bench, ticket: &RemoteId, counted: &mut Requests) {
@@ -123,6 +181,7 @@ async fn writing(bench: &Bench, ticket: &RemoteId, counted: &mut Requests) {
     counted.find_reply = meter.read();
     bench.find(&create, sent_at, &BTreeSet::new(), Some(&ann)).await.unwrap().expect("the ticket is there");
     counted.find_create = meter.read();
+    the_rest(bench, ticket, &ann, counted).await;
 }
 
 /// As the vendor's line in the suite says.

@@ -4,13 +4,18 @@
 //! A vendor joins a suite with one line in its `tests.rs`; each check becomes a
 //! test of its own there.
 
+pub mod amend;
 pub mod bench;
+pub mod catalog;
 pub mod context;
 pub mod counts;
 pub mod create;
+pub mod custom;
 pub mod errors;
 pub mod feed;
 pub mod fields;
+pub mod files;
+pub mod history;
 pub mod hooks;
 pub mod lost;
 pub mod messages;
@@ -107,6 +112,46 @@ macro_rules! helpdesk {
                 forged_webhooks_are_refused,
                 garbage_is_refused,
                 nothing_is_believed_without_a_secret,
+            ]
+            custom: [
+                custom_fields_are_shown_typed,
+                custom_fields_are_written_and_emptied,
+                custom_fields_nobody_named_are_not_shown,
+                options_are_no_tags,
+                every_field_of_the_vendor_goes_both_ways,
+                fields_that_the_vendor_lacks_are_left_out,
+                statuses_of_the_accounts_own,
+            ]
+            files: [
+                markup_of_people_is_read,
+                markup_is_written,
+                files_of_people_are_read,
+                files_are_written,
+                files_go_with_a_creation,
+                a_file_that_is_not_there_is_stale,
+                who_takes_a_file_may_refuse_it,
+                credentials_go_to_no_other_host,
+            ]
+            amend: [
+                a_message_is_hidden,
+                a_message_is_redacted,
+                a_message_is_rewritten,
+                what_people_do_to_messages_is_seen,
+                a_ticket_is_deleted,
+                spam_is_gone,
+                a_merged_ticket_is_followed,
+                a_rating_is_read,
+                a_closed_ticket_is_followed_up,
+            ]
+            history: [
+                history_has_every_ticket_and_comment,
+                history_goes_on_where_it_stopped,
+                a_past_is_imported,
+                a_lost_import_is_found,
+            ]
+            catalog: [
+                the_catalog_names_what_mapping_may_name,
+                what_is_missing_is_made,
             ]
             counts: [requests_are_the_fewest]
         }

@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 
 use handoffd_core::{
-    Body, Field, Fields, Mail, Message, OpKey, Person, PrivateMessage, PublicMessage, RemoteId, Status,
+    Field, Fields, Mail, Message, OpKey, Person, PrivateMessage, PublicMessage, RemoteId, Role, Status,
     Timestamp, Value, intent::Create,
 };
 use http::Method;
-use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{
-    html,
-    map::{Mapping, NO_OPENING, priority_id},
+    fields::{Due, addresses},
+    form::{self, Members},
+    map::Mapping,
     settings::Endpoint,
+    words,
 };
 use crate::{
     client::{
         Ask, Kind,
-        json::{get, json},
+        json::{get, json as json_ask},
     },
-    contract::{Error, Result},
+    contract::{Error, Result, Supply},
 };
 
 /// Rows of a page: the vendor's maximum.
@@ -66,33 +67,6 @@ fn whole(id: &RemoteId) -> Result<i64> {
 /// The text in a query.
 fn escaped(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-/// The text of a message. It is at hand: the executor fetches what was put aside.
-fn words(body: &Body) -> Result<&str> {
-    body.text().ok_or_else(|| Error::Refused { why: "the message's text is not at hand".to_owned() })
-}
-
-/// The line by which a note in our own words is found again.
-pub fn reference(key: &OpKey) -> String {
-    format!("[ref {key}]")
-}
-
-/// The text of a private note as Freshdesk will show it.
-pub fn note_text(message: &PrivateMessage, key: &OpKey) -> Result<String> {
-    let text = words(message.text.body())?;
-    Ok(match message.author {
-        Some(_) => text.to_owned(),
-        None => format!("{text}\n\n{}", reference(key)),
-    })
-}
-
-/// The text of a message as Freshdesk will show it.
-pub fn message_text(message: &Message, key: &OpKey) -> Result<String> {
-    match message {
-        Message::Public(message) => Ok(words(message.text.body())?.to_owned()),
-        Message::Private(message) => note_text(message, key),
-    }
 }
 
 impl Mapping {
@@ -142,7 +116,7 @@ impl Mapping {
     }
 
     /// A new ticket with its marker.
-    pub fn create(&self, create: &Create) -> Result<Ask> {
+    pub fn create(&self, create: &Create, files: &[Supply], due: Due) -> Result<Ask> {
         // Freshdesk wants a subject, a status and a priority, told or not.
         let mut fields = Fields::from([
             (Field::Subject, Value::subject("")),
@@ -150,20 +124,24 @@ impl Mapping {
             (Field::Priority, Value::Priority(None)),
         ]);
         fields.extend(create.ticket.fields.clone());
-        let mut body = self.fields_body(&fields)?;
-        let opening = match &create.ticket.opening {
-            Some(message) => words(message.text.body())?,
-            None => NO_OPENING,
-        };
-        body.insert("description", html::from_text(opening).into());
+        let mut body = self.fields_body(&fields, due)?;
+        if let Some(Value::Tags(ccs)) = create.ticket.fields.get(&Field::Ccs) {
+            // A creation takes them wherever an update does or not.
+            body.insert("cc_emails", json!(addresses(ccs.iter().map(String::as_str))));
+        }
+        let (kept, lines) = words::fitting(files, self.settings.attachments_bytes_max);
+        let opening = create.ticket.opening.as_ref().map(|opening| opening.text.body());
+        body.insert("description", words::opening_html(opening, &lines)?.into());
         body.insert("source", self.settings.source.into());
         body.insert("email", self.address(&create.ticket.requester)?.into());
         if !create.ticket.requester.name.trim().is_empty() {
             body.insert("name", create.ticket.requester.name.trim().into());
         }
-        let marker = BTreeMap::from([(self.settings.marker_field.clone(), create.key.to_string())]);
-        body.insert("custom_fields", serde_json::json!(marker));
-        let ask = json(Method::POST, "/api/v2/tickets", &body, Kind::Write)?;
+        let custom = body.entry("custom_fields").or_insert_with(|| json!({}));
+        if let Json::Object(custom) = custom {
+            custom.insert(self.settings.marker_field.clone(), create.key.as_str().into());
+        }
+        let ask = form::post("/api/v2/tickets", &body, &kept)?;
         Ok(self.drawing_from(ask, Endpoint::TicketsCreate))
     }
 
@@ -181,31 +159,48 @@ impl Mapping {
     }
 
     /// Sets fields. Repeating it changes nothing more.
-    pub fn set_fields(&self, ticket: &RemoteId, set: &Fields) -> Result<Ask> {
+    pub fn set_fields(&self, ticket: &RemoteId, set: &Fields, due: Due) -> Result<Ask> {
+        self.change(ticket, &self.fields_body(set, due)?)
+    }
+
+    /// Rewrites a ticket's first message. Repeating it changes nothing more.
+    pub fn set_description(&self, ticket: &RemoteId, html: String) -> Result<Ask> {
+        self.change(ticket, &Members::from([("description", html.into())]))
+    }
+
+    fn change(&self, ticket: &RemoteId, members: &Members) -> Result<Ask> {
         let path = format!("/api/v2/tickets/{}", number(ticket)?);
-        let ask = json(Method::PUT, &path, &self.fields_body(set)?, Kind::IdempotentWrite)?;
+        let ask = json_ask(Method::PUT, &path, members, Kind::IdempotentWrite)?;
         Ok(self.drawing_from(ask, Endpoint::TicketsUpdate))
     }
 
-    fn fields_body(&self, fields: &Fields) -> Result<BTreeMap<&'static str, Json>> {
-        let mut body = BTreeMap::new();
-        for (field, value) in self.normalize(fields) {
-            let (key, value) = match (field, value) {
-                (Field::Group, Value::Owner(owner)) => ("group_id", owner_json(owner.as_ref())?),
-                (_, Value::Owner(owner)) => ("responder_id", owner_json(owner.as_ref())?),
-                (_, Value::Text(subject)) => ("subject", subject.into()),
-                (_, Value::Status(status)) => ("status", self.statuses.id(status).into()),
-                (_, Value::Priority(priority)) => {
-                    ("priority", priority_id(priority.unwrap_or(self.settings.default_priority)).into())
-                }
-                (_, Value::Tags(tags)) => ("tags", serde_json::json!(tags)),
-                (_, Value::StatusDetail { .. } | Value::Choice(_) | Value::Time(_) | Value::Typed(_)) => {
-                    continue;
-                }
-            };
-            body.insert(key, value);
+    /// Adds a message. Only public words of agents that nobody has mailed yet become a reply,
+    /// which Freshdesk mails; a customer's own never do. `private` is always said: left
+    /// out, it would depend on the vendor's default. `author`: whose name stands on it.
+    pub fn message(
+        &self,
+        ticket: &RemoteId,
+        message: &Message,
+        author: Option<&RemoteId>,
+        files: &[Supply],
+        key: &OpKey,
+    ) -> Result<Ask> {
+        let path = format!("/api/v2/tickets/{}", number(ticket)?);
+        let (kept, lines) = words::fitting(files, self.settings.attachments_bytes_max);
+        let mut members = Members::from([("body", words::message_html(message, key, &lines)?.into())]);
+        if let Some(author) = author {
+            members.insert("user_id", whole(author)?.into());
         }
-        Ok(body)
+        let by_customer = author.is_some() && writer(message) == Some(Role::Customer);
+        if let Message::Public(PublicMessage { mail: Mail::Send, .. }) = message
+            && !by_customer
+        {
+            return form::post(&format!("{path}/reply"), &members, &kept);
+        }
+        let is_private = matches!(message, Message::Private(_));
+        members.insert("private", is_private.into());
+        members.insert("incoming", (by_customer && !is_private).into());
+        form::post(&format!("{path}/notes"), &members, &kept)
     }
 
     /// Contacts with this address.
@@ -215,7 +210,8 @@ impl Mapping {
     }
 }
 
-fn owner_json(owner: Option<&RemoteId>) -> Result<Json> {
+/// An owner in a body.
+pub fn owner_json(owner: Option<&RemoteId>) -> Result<Json> {
     owner.map_or(Ok(Json::Null), |id| Ok(Json::from(whole(id)?)))
 }
 
@@ -230,53 +226,73 @@ pub fn conversations(ticket: &RemoteId, page: u32) -> Result<Ask> {
     get(&format!("/api/v2/tickets/{}/conversations?per_page={PER_PAGE}&page={page}", number(ticket)?))
 }
 
-#[derive(Serialize)]
-struct Words {
-    body: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    incoming: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<i64>,
-}
-
-/// Adds a message. Only public words of ours that nobody has mailed yet become
-/// a reply, which Freshdesk mails; the customer's own never do. `private` is
-/// always said: left out, it would depend on the vendor's default.
-pub fn message(ticket: &RemoteId, message: &Message, author: Option<&RemoteId>, key: &OpKey) -> Result<Ask> {
-    let path = format!("/api/v2/tickets/{}", number(ticket)?);
-    let body = html::from_text(&message_text(message, key)?);
-    match message {
-        Message::Public(PublicMessage { mail: Mail::Send, .. }) if author.is_none() => {
-            let words = Words { body, private: None, incoming: None, user_id: None };
-            json(Method::POST, &format!("{path}/reply"), &words, Kind::Write)
+impl Mapping {
+    /// Adds a private note that stands for a message which the customer is to see no more.
+    pub fn private_copy(
+        &self,
+        ticket: &RemoteId,
+        note: &PrivateMessage,
+        author: Option<&RemoteId>,
+        lines: &[String],
+        key: &OpKey,
+    ) -> Result<Ask> {
+        let mut members = Members::from([
+            ("body", words::note_html(note, key, lines)?.into()),
+            ("private", true.into()),
+            ("incoming", false.into()),
+        ]);
+        if let Some(author) = author {
+            members.insert("user_id", whole(author)?.into());
         }
-        Message::Public(_) => {
-            let user_id = author.map(whole).transpose()?;
-            let words = Words { body, private: Some(false), incoming: Some(author.is_some()), user_id };
-            json(Method::POST, &format!("{path}/notes"), &words, Kind::Write)
-        }
-        Message::Private(_) => {
-            let words = Words { body, private: Some(true), incoming: Some(false), user_id: None };
-            json(Method::POST, &format!("{path}/notes"), &words, Kind::Write)
-        }
+        form::post(&format!("/api/v2/tickets/{}/notes", number(ticket)?), &members, &[])
     }
 }
 
-/// Rewrites a note. Repeating it changes nothing more.
-pub fn edit_note(comment: &RemoteId, message: &PrivateMessage, key: &OpKey) -> Result<Ask> {
+/// Who said a message first.
+fn writer(message: &Message) -> Option<Role> {
+    match message {
+        Message::Public(message) => Some(message.author.role),
+        Message::Private(message) => message.author.as_ref().map(|author| author.role),
+    }
+}
+
+/// Rewrites a note: replies and messages that came in are not rewritten. Repeating it changes nothing more.
+pub fn rewrite(comment: &RemoteId, html: String) -> Result<Ask> {
     let path = format!("/api/v2/conversations/{}", number(comment)?);
-    let body = html::from_text(&note_text(message, key)?);
-    let words = Words { body, private: None, incoming: None, user_id: None };
-    json(Method::PUT, &path, &words, Kind::IdempotentWrite)
+    json_ask(Method::PUT, &path, &Members::from([("body", html.into())]), Kind::IdempotentWrite)
+}
+
+/// Rewrites a private note of ours.
+pub fn edit_note(comment: &RemoteId, message: &PrivateMessage, key: &OpKey) -> Result<Ask> {
+    rewrite(comment, words::note_html(message, key, &[])?)
+}
+
+/// Deletes a note or a reply for ever; a message that came in is not deleted.
+pub fn delete_conversation(comment: &RemoteId) -> Result<Ask> {
+    delete(&format!("/api/v2/conversations/{}", number(comment)?))
+}
+
+/// Deletes a file for ever.
+pub fn delete_attachment(attachment: &RemoteId) -> Result<Ask> {
+    delete(&format!("/api/v2/attachments/{}", number(attachment)?))
+}
+
+/// Puts a ticket into the trash.
+pub fn delete_ticket(ticket: &RemoteId) -> Result<Ask> {
+    delete(&format!("/api/v2/tickets/{}", number(ticket)?))
+}
+
+fn delete(path: &str) -> Result<Ask> {
+    let mut ask = get(path)?;
+    *ask.request.method_mut() = Method::DELETE;
+    Ok(Ask { kind: Kind::IdempotentWrite, ..ask })
 }
 
 /// A new contact. A second one with the same address is refused with the id of
 /// the first, so repeating it changes nothing more.
 pub fn create_contact(name: &str, email: &str) -> Result<Ask> {
     let body = BTreeMap::from([("name", name), ("email", email)]);
-    json(Method::POST, "/api/v2/contacts", &body, Kind::IdempotentWrite)
+    json_ask(Method::POST, "/api/v2/contacts", &body, Kind::IdempotentWrite)
 }
 
 /// Who we are.
@@ -287,4 +303,32 @@ pub fn me() -> Result<Ask> {
 /// The fields that tickets have.
 pub fn ticket_fields() -> Result<Ask> {
     get("/api/v2/ticket_fields")
+}
+
+/// One page of the account's agents.
+pub fn agents(page: u32) -> Result<Ask> {
+    get(&format!("/api/v2/agents?per_page={PER_PAGE}&page={page}"))
+}
+
+/// One page of the account's groups.
+pub fn groups(page: u32) -> Result<Ask> {
+    get(&format!("/api/v2/groups?per_page={PER_PAGE}&page={page}"))
+}
+
+/// One page of the ratings that came since.
+pub fn ratings(since: i64, page: u32, per_page: usize) -> Result<Ask> {
+    let since = Timestamp::from_secs(since).to_rfc3339_secs();
+    get(&format!(
+        "/api/v2/surveys/satisfaction_ratings?created_since={since}&per_page={per_page}&page={page}"
+    ))
+}
+
+/// How many tickets changed since a day, by the search index, which lags. The query stands in quotes.
+pub fn count_since(day: &str) -> Result<Ask> {
+    get(&format!("/api/v2/search/tickets?query={}", escaped(&format!("\"updated_at:>'{day}'\""))))
+}
+
+/// Makes a ticket field. Needs an administrator's key.
+pub fn create_field(members: &Members) -> Result<Ask> {
+    json_ask(Method::POST, "/api/v2/admin/ticket_fields", members, Kind::Write)
 }

@@ -128,6 +128,9 @@ impl Desk {
             Read::Gone(key) => Ok(Fetched::Gone(key)),
             Read::Shown(mut observed) => {
                 if let Some(all) = embedded(&ticket) {
+                    if let Some(to) = self.mapping.merged_into(&ticket, all) {
+                        return Ok(Fetched::MovedTo { from: self.mapping.key(id), to });
+                    }
                     let comments = self.mapping.comments(&ticket, all).map_err(malformed)?;
                     observed.comments = CommentsSeen::All(comments);
                 }

@@ -18,6 +18,7 @@ use super::{
     api::{Folder, PAGE_MAX, PER_PAGE},
     desk::Desk,
     map::Read,
+    ratings::RATINGS,
     wire,
 };
 use crate::{
@@ -129,14 +130,14 @@ fn wall_row(since: i64) -> FeedRow {
 }
 
 /// Whether another page follows: the `Link` header says so, and a full page does where there is none.
-fn more_follows(answer: &Answer, rows: usize) -> bool {
+pub fn more_follows(answer: &Answer, rows: usize) -> bool {
     let links = answer.headers.get_all(http::header::LINK);
     let next = links.iter().filter_map(|link| link.to_str().ok()).any(|link| link.contains("rel=\"next\""));
     next || rows >= PER_PAGE
 }
 
 /// What the row says of itself where the whole of it cannot be read.
-fn unreadable(row: &RawValue, at: usize, why: &str) -> FeedRow {
+pub fn unreadable(row: &RawValue, at: usize, why: &str) -> FeedRow {
     #[derive(Deserialize)]
     struct Id {
         #[serde(default)]
@@ -154,16 +155,18 @@ pub fn read_row(row: &RawValue) -> Result<wire::Ticket, String> {
 }
 
 /// The rows of a list, each still to be read.
-fn rows_of(answer: &Answer) -> Result<Vec<Box<RawValue>>> {
+pub fn rows_of(answer: &Answer) -> Result<Vec<Box<RawValue>>> {
     read_json(answer)
 }
 
-fn point<T: for<'de> Deserialize<'de>>(cursor: &Cursor, feed: Feed) -> Result<T> {
+/// The resume point that a cursor holds.
+pub fn point<T: for<'de> Deserialize<'de>>(cursor: &Cursor, feed: Feed) -> Result<T> {
     serde_json::from_str(&cursor.0)
         .map_err(|_| Error::CursorRefused { why: format!("it is no cursor of the feed {}", feed.0) })
 }
 
-fn saved(point: &impl Serialize) -> Result<Cursor> {
+/// A resume point as a cursor.
+pub fn saved(point: &impl Serialize) -> Result<Cursor> {
     serde_json::to_string(point)
         .map(Cursor)
         .map_err(|error| Error::Malformed { what: format!("the cursor cannot be written: {error}") })
@@ -182,22 +185,28 @@ impl Desk {
         match feed {
             TICKETS => self.read_tickets(call, from).await,
             DELETED => self.read_folders(call, from).await,
+            RATINGS => self.read_ratings(call, from).await,
             Feed(other) => Err(Error::Malformed { what: format!("no feed is named {other}") }),
         }
     }
 
-    fn overlap_secs(&self) -> i64 {
+    /// The overlap of two passes.
+    pub fn overlap_secs(&self) -> i64 {
         i64::try_from(self.mapping.settings.overlap_secs).unwrap_or(i64::MAX / 4)
     }
 
-    /// The first window: the vendor's clock may be behind ours.
+    /// Where a first pass begins: the vendor's clock may be behind ours.
+    pub fn first_second(&self, since: Timestamp) -> i64 {
+        (since.as_secs() - self.overlap_secs()).max(0)
+    }
+
     fn first_spot(&self, since: Timestamp) -> Spot {
-        Spot::starting_at((since.as_secs() - self.overlap_secs()).max(0))
+        Spot::starting_at(self.first_second(since))
     }
 
     /// The moment before which every change is in a list that was read to its
     /// end: by the vendor's clock, or by ours with the overlap for its error.
-    fn known_until(&self, answer: &Answer, newest: Option<i64>) -> Timestamp {
+    pub fn known_until(&self, answer: &Answer, newest: Option<i64>) -> Timestamp {
         let ours = || answer.at.minus(Duration::from_secs(self.mapping.settings.overlap_secs));
         let asked = vendor_time(answer).map_or_else(ours, |now| now.minus(BLIND_SPOT));
         newest.map_or(asked, |newest| asked.max(Timestamp::from_secs(newest)))

@@ -4,20 +4,28 @@
 //! idempotency key, no conditional write, no change log. Facts about the
 //! vendor stand where they are used.
 
+mod amend;
 mod api;
 mod auth;
+mod catalog;
 mod desk;
 mod errors;
 mod feed;
-mod html;
+mod fields;
+mod find;
+mod form;
+mod history;
 mod map;
+mod messages;
 mod probe;
+mod ratings;
 mod settings;
 pub mod sim;
 #[cfg(test)]
 mod tests;
 mod webhook;
 mod wire;
+mod words;
 mod write;
 
 use std::{sync::Arc, time::Duration};
@@ -37,6 +45,7 @@ use crate::{
         Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Sink, Supply,
         WebhookError,
     },
+    html,
     sim::{SimSetup, VendorSim},
 };
 
@@ -46,9 +55,26 @@ pub struct Freshdesk;
 /// The registry's entry.
 pub static FRESHDESK: Freshdesk = Freshdesk;
 
-/// The fields that are shown and taken beside custom ones.
-const FIELDS: [Field; 6] =
-    [Field::Subject, Field::Status, Field::Priority, Field::Tags, Field::Assignee, Field::Group];
+/// The fields that are shown and taken beside custom ones. [`Field::Ccs`] are shown, and
+/// taken where the setting `writes_ccs` says so.
+const FIELDS: [Field; 10] = [
+    Field::Subject,
+    Field::Status,
+    Field::Priority,
+    Field::Tags,
+    Field::Assignee,
+    Field::Group,
+    Field::Type,
+    Field::DueAt,
+    Field::Ccs,
+    Field::Requester,
+];
+
+/// The most attachments of one message. Freshdesk names no number; it bounds their bytes together.
+const ATTACHMENTS_MAX: usize = 50;
+
+/// The longest file that is read: longer than any that mail brings.
+const DOWNLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
 impl Connector for Freshdesk {
     fn name(&self) -> &'static str {
@@ -71,7 +97,11 @@ impl Connector for Freshdesk {
 fn open(setup: AccountSetup, http: ClientParts) -> Result<Desk, BadSettings> {
     let (settings, statuses) = Settings::read(&setup.id, &setup.settings)?;
     let client = Client::new(setup.id.clone(), setup.base_url, errors::profile(&settings), http);
-    Ok(Desk::new(client, Mapping { account: setup.id, settings, statuses }, setup.webhook_secret))
+    Ok(Desk::new(
+        client,
+        Mapping { account: setup.id, settings, statuses, custom: setup.custom },
+        setup.webhook_secret,
+    ))
 }
 
 impl Helpdesk for Desk {
@@ -83,14 +113,15 @@ impl Helpdesk for Desk {
             feed_blind_spot: feed::BLIND_SPOT,
             message_bytes_max: self.mapping.settings.message_bytes_max,
             fields: &FIELDS,
-            attachment_bytes_max: 0,
-            attachments_max: 0,
-            hides_messages: false,
-            redacts_messages: false,
-            rewrites_messages: false,
+            attachment_bytes_max: self.mapping.settings.attachments_bytes_max,
+            attachments_max: ATTACHMENTS_MAX,
+            hides_messages: true,
+            redacts_messages: true,
+            rewrites_messages: true,
+            // No documented endpoint makes a ticket with its own times.
             imports_history: false,
             follows_up: false,
-            deletes: false,
+            deletes: true,
             lookups_max: 3,
             lookup_wait: Duration::from_secs(10),
             // Freshdesk sends again after any failure: in 5, 30 and 60 minutes.
@@ -103,7 +134,7 @@ impl Helpdesk for Desk {
     }
 
     fn feeds(&self) -> &'static [Feed] {
-        &[feed::TICKETS, feed::DELETED]
+        &[feed::TICKETS, feed::DELETED, ratings::RATINGS]
     }
 
     fn changes(&self, call: Call, feed: Feed, from: FeedStart) -> BoxFuture<'_, Result<Changes>> {
@@ -123,9 +154,9 @@ impl Helpdesk for Desk {
         call: Call,
         intent: &'a Intent,
         author: Option<&'a RemoteId>,
-        _files: &'a [Supply],
+        files: &'a [Supply],
     ) -> BoxFuture<'a, Result<Applied>> {
-        Box::pin(self.write(call, intent, author))
+        Box::pin(self.write(call, intent, author, files))
     }
 
     fn download<'a>(
@@ -135,28 +166,25 @@ impl Helpdesk for Desk {
         attachment: &'a Attachment,
         into: &'a mut dyn Sink,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.client.download(call, &attachment.at, 20 * 1024 * 1024, into).await })
-    }
-
-    fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>> {
         Box::pin(async move {
-            let page = self.read_feed(call, feed::TICKETS, from).await?;
-            Ok(History {
-                rows: page.rows,
-                comments: Vec::new(),
-                next: page.next,
-                more: page.more,
-                total: None,
-            })
+            match self.client.download(call, &attachment.at, DOWNLOAD_BYTES_MAX, into).await {
+                // Addresses are signed, and expire with 403.
+                Err(Error::Forbidden { .. }) => Err(Error::Stale),
+                done => done,
+            }
         })
     }
 
-    fn catalog(&self, _call: Call) -> BoxFuture<'_, Result<Catalog>> {
-        Box::pin(async { Ok(Catalog::default()) })
+    fn history(&self, call: Call, from: FeedStart) -> BoxFuture<'_, Result<History>> {
+        Box::pin(self.read_history(call, from))
     }
 
-    fn provision<'a>(&'a self, _call: Call, _item: &'a Provision) -> BoxFuture<'a, Result<String>> {
-        Box::pin(async { Err(Error::Refused { why: "it cannot be made by handoffd".to_owned() }) })
+    fn catalog(&self, call: Call) -> BoxFuture<'_, Result<Catalog>> {
+        Box::pin(self.read_catalog(call))
+    }
+
+    fn provision<'a>(&'a self, call: Call, item: &'a Provision) -> BoxFuture<'a, Result<String>> {
+        Box::pin(self.make(call, item))
     }
 
     fn quota(&self) -> Quota {

@@ -1,14 +1,7 @@
 //! Who we are at an account, and what is missing there.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value as Json;
-
-use super::{api, desk::Desk, map::Mapping, wire};
-use crate::{
-    client::json::read_json,
-    contract::{Call, Disarms, Error, Probe, Problem, Result},
-};
+use super::{api, catalog::choices, desk::Desk, map::Mapping, wire};
+use crate::contract::{Call, Disarms, Error, Probe, Problem, Result};
 
 /// The `ticket_scope` of an agent who sees every ticket.
 const SCOPE_GLOBAL: i64 = 1;
@@ -21,10 +14,10 @@ impl Desk {
     pub async fn look_around(&self, call: Call) -> Result<Probe> {
         let me = self.me(call).await?;
         let mut problems = scope_problems(&me);
-        match self.client.send(call, api::ticket_fields()?).await {
-            Ok(answer) => {
-                let fields: Vec<wire::TicketField> = read_json(&answer)?;
+        match self.ticket_fields(call).await {
+            Ok(fields) => {
                 problems.extend(self.mapping.field_problems(&fields));
+                problems.extend(self.mapping.custom_problems(&fields));
             }
             Err(Error::Forbidden { missing }) => problems.push(Problem {
                 disarms: Disarms::Creates,
@@ -34,6 +27,18 @@ impl Desk {
                     self.mapping.settings.marker_field
                 ),
             }),
+            Err(error) => return Err(error),
+        }
+        match self.client.send(call, api::ratings(self.client.now().as_secs(), 1, 1)?).await {
+            Ok(_) => {}
+            Err(Error::Forbidden { missing }) => problems.push(Problem {
+                disarms: Disarms::Nothing,
+                what: format!("customers' ratings are not read: {missing}"),
+                remedy: "nothing, if this account has no satisfaction surveys; else let the key's agent \
+                         read them"
+                    .to_owned(),
+            }),
+            Err(Error::Gone) => {}
             Err(error) => return Err(error),
         }
         Ok(Probe { identity: identity(&me), problems })
@@ -106,63 +111,5 @@ impl Mapping {
             },
         };
         vec![Problem { disarms: Disarms::Creates, what, remedy }]
-    }
-}
-
-/// The values of the status field, whichever shape they come in:
-/// `{"2": ["Open", …]}`, `{"Open": 2}`, `[{"id": 2, "label": "Open"}]`, `[2, …]`.
-fn choices(shape: &Json) -> BTreeMap<i64, String> {
-    let mut found = BTreeMap::new();
-    match shape {
-        Json::Object(map) => {
-            for (key, value) in map {
-                match (key.parse::<i64>(), value.as_i64()) {
-                    (Ok(id), _) => found.insert(id, label(value)),
-                    (Err(_), Some(id)) => found.insert(id, key.clone()),
-                    (Err(_), None) => None,
-                };
-            }
-        }
-        Json::Array(list) => {
-            for item in list {
-                let id = ["id", "value"].iter().find_map(|key| item.get(key)?.as_i64()).or(item.as_i64());
-                if let Some(id) = id {
-                    found.insert(id, label(item));
-                }
-            }
-        }
-        _ => {}
-    }
-    found
-}
-
-fn label(value: &Json) -> String {
-    let named = ["label", "name", "value"].iter().find_map(|key| value.get(key)?.as_str());
-    let first = || value.get(0).and_then(Json::as_str);
-    named.or_else(first).or(value.as_str()).unwrap_or("unnamed").to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn choices_are_read_in_any_shape() {
-        let expected = BTreeMap::from([(2, "Open".to_owned()), (6, "Waiting".to_owned())]);
-        let shapes = [
-            json!({"2": ["Open", "Being Processed"], "6": ["Waiting", "Awaiting your reply"]}),
-            json!({"2": "Open", "6": "Waiting"}),
-            json!({"Open": 2, "Waiting": 6}),
-            json!([{"id": 2, "label": "Open"}, {"id": 6, "value": "Waiting"}]),
-            json!([{"value": 2, "label": "Open"}, {"value": 6, "label": "Waiting"}]),
-        ];
-        for shape in shapes {
-            assert_eq!(choices(&shape), expected, "{shape}");
-        }
-        for shape in [json!(null), json!("Open"), json!([]), json!(["Open"]), json!({"Open": ["x"]})] {
-            assert_eq!(choices(&shape), BTreeMap::new(), "{shape}");
-        }
     }
 }

@@ -1,8 +1,12 @@
 //! An account's own options: the `settings` table, checked.
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    time::Duration,
+};
 
-use handoffd_core::{AccountId, Priority, Status};
+use handoffd_core::{AccountId, Priority, Status, Value};
 use serde::Deserialize;
 
 use crate::{client::Quota, contract::BadSettings};
@@ -10,6 +14,9 @@ use crate::{client::Quota, contract::BadSettings};
 /// The smallest overlap of two passes over the feed. It is not documented
 /// whether `updated_since` includes its own second.
 const OVERLAP_SECS_MIN: u64 = 60;
+
+/// The most that an account can say it takes: nobody takes more.
+const ATTACHMENTS_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
 /// The `settings` table of a Freshdesk account.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +44,16 @@ pub struct Settings {
     pub webhook_header: String,
     /// The longest message that is sent, in bytes of plain text.
     pub message_bytes_max: usize,
+    /// The most bytes of all attachments of one message together: 20 MiB, 15 MiB on older plans.
+    pub attachments_bytes_max: u64,
+    /// Whether the account takes `cc_emails` on updates too. As far as is known they are
+    /// taken at creation only, so that by default they are shown and not written.
+    pub writes_ccs: bool,
+    /// Custom text fields of several lines. All others hold one line of 255 characters.
+    pub paragraph_fields: BTreeSet<String>,
+    /// How the note begins that Freshdesk leaves on a ticket that was merged into another one;
+    /// the other one's number follows. Empty: merged tickets are only seen as closed.
+    pub merge_note: String,
 }
 
 impl Default for Settings {
@@ -53,6 +70,10 @@ impl Default for Settings {
             overlap_secs: 90,
             webhook_header: "X-Handoffd-Secret".to_owned(),
             message_bytes_max: 65_536,
+            attachments_bytes_max: 20 * 1024 * 1024,
+            writes_ccs: false,
+            paragraph_fields: BTreeSet::new(),
+            merge_note: "This ticket is closed and merged into ticket".to_owned(),
         }
     }
 }
@@ -164,6 +185,13 @@ impl Settings {
         if self.message_bytes_max < 1_000 {
             return Err(("message_bytes_max", "write at least 1000".to_owned()));
         }
+        if !(1..=ATTACHMENTS_BYTES_MAX).contains(&self.attachments_bytes_max) {
+            let why = format!("write a number of bytes from 1 to {ATTACHMENTS_BYTES_MAX}");
+            return Err(("attachments_bytes_max", why));
+        }
+        if let Some(name) = self.paragraph_fields.iter().find(|name| !plain_name(name)) {
+            return Err(("paragraph_fields", format!("{name:?} is not a field's name as the API shows it")));
+        }
         match &self.fallback_requester_email {
             Some(email) if !email.contains('@') => {
                 Err(("fallback_requester_email", "this is not an e-mail address".to_owned()))
@@ -247,6 +275,33 @@ impl StatusTable {
         self.read.contains_key(&id)
     }
 
+    /// Whether the id is what its status is written as without further detail.
+    pub fn is_default(&self, id: i64) -> bool {
+        self.id(self.status(id)) == id
+    }
+
+    /// What a ticket of this id shows.
+    pub fn shown(&self, id: i64) -> Value {
+        let status = self.status(id);
+        if self.is_default(id) {
+            return Value::Status(status);
+        }
+        Value::StatusDetail { status, detail: id.to_string() }
+    }
+
+    /// The id that the value is written as: the detail's, if that is an id of the same
+    /// status here, else the status's own. `None` for what is no status.
+    pub fn id_for(&self, value: &Value) -> Option<i64> {
+        match value {
+            Value::Status(status) => Some(self.id(*status)),
+            Value::StatusDetail { status, detail } => {
+                let named = detail.parse::<i64>().ok().filter(|id| *id > 0 && self.status(*id) == *status);
+                Some(named.unwrap_or_else(|| self.id(*status)))
+            }
+            _ => None,
+        }
+    }
+
     /// The id that the status is written as.
     pub fn id(&self, status: Status) -> i64 {
         self.write.get(&status).copied().unwrap_or(2)
@@ -283,6 +338,8 @@ mod tests {
             (json!({"fallback_requester_email": "x"}), "accounts.fd.settings.fallback_requester_email: "),
             (json!({"message_bytes_max": 3}), "accounts.fd.settings.message_bytes_max: "),
             (json!({"requests_per_hour": 0}), "accounts.fd.settings.requests_per_hour: "),
+            (json!({"attachments_bytes_max": 0}), "accounts.fd.settings.attachments_bytes_max: "),
+            (json!({"paragraph_fields": ["my field"]}), "accounts.fd.settings.paragraph_fields: "),
         ];
         for (table, expected) in rows {
             let error = read(table.clone()).expect_err("it is wrong").to_string();
@@ -303,6 +360,27 @@ mod tests {
         assert_eq!(ids(&read(told).unwrap().1), [2, 2, 6, 6, 4, 5]);
         let (_, turned) = read(json!({"statuses": {"2": "new", "5": "solved"}})).unwrap();
         assert_eq!(ids(&turned), [2, 2, 3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn a_status_of_the_accounts_own_is_named_by_its_id() {
+        let told = json!({"statuses": {"6": "pending", "7": "on_hold"}});
+        let (_, table) = read(told).unwrap();
+        let detail = |status, detail: &str| Value::StatusDetail { status, detail: detail.to_owned() };
+        let rows = [
+            (3, Value::Status(Status::Pending)),
+            (6, detail(Status::Pending, "6")),
+            (7, Value::Status(Status::OnHold)),
+            (12, detail(Status::Open, "12")),
+        ];
+        for (id, shown) in rows {
+            assert_eq!(table.shown(id), shown);
+            assert_eq!(table.id_for(&shown), Some(id), "and back");
+        }
+        let elsewhere = [(detail(Status::Solved, "6"), 4), (detail(Status::OnHold, "waiting"), 7)];
+        for (value, id) in elsewhere {
+            assert_eq!(table.id_for(&value), Some(id), "{value}");
+        }
     }
 
     #[test]

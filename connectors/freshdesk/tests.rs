@@ -172,6 +172,7 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
     page_rows: 100,
     lacking: r#"{"marker_field": "cf_not_there"}"#,
     creates_once: false,
+    tells_merges: false,
     requests: crate::conformance::Requests {
         // The list, the trash and the spam folder.
         feed_of_50: 3,
@@ -194,5 +195,12 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         find_create: 1,
         known_person: 1,
         new_person: 2,
+        note_with_2_files: 0,
+        download: 0,
+        hide: 0,
+        redact: 0,
+        import: 0,
+        history_of_50: 0,
+        catalog: 0,
     },
 });

@@ -24,9 +24,14 @@ pub enum Scalar {
     Real(f64),
     /// A text.
     Text(String),
-    /// A list or an object.
+    /// A list; of a long one the beginning.
+    List(Vec<Scalar>),
+    /// An object.
     Other,
 }
+
+/// The longest list of simple values that is kept.
+const LIST_MAX: usize = 500;
 
 impl fmt::Debug for Scalar {
     /// Values are ticket text: only their kind is shown.
@@ -36,7 +41,8 @@ impl fmt::Debug for Scalar {
             Self::Flag(_) => "flag",
             Self::Whole(_) | Self::Real(_) => "number",
             Self::Text(_) => "text",
-            Self::Other => "list or object",
+            Self::List(_) => "list",
+            Self::Other => "object",
         })
     }
 }
@@ -66,7 +72,7 @@ impl Scalar {
             Self::Whole(number) => number.to_string(),
             Self::Real(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
-            Self::Nothing | Self::Other => return None,
+            Self::Nothing | Self::List(_) | Self::Other => return None,
         };
         (!text.trim().is_empty()).then_some(text)
     }
@@ -78,6 +84,16 @@ impl Scalar {
             Self::Whole(number) => *number == 1,
             Self::Text(text) => matches!(text.trim(), "true" | "1"),
             _ => false,
+        }
+    }
+
+    /// The texts of a list; one text is a list of itself, and nothing an empty one.
+    pub fn texts(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Nothing => Some(Vec::new()),
+            Self::List(list) => Some(list.iter().filter_map(Self::text).collect()),
+            Self::Text(_) => Some(self.text().into_iter().collect()),
+            _ => None,
         }
     }
 
@@ -130,8 +146,15 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+        let mut kept = Vec::new();
+        while kept.len() < LIST_MAX {
+            match list.next_element::<Scalar>()? {
+                Some(item) => kept.push(item),
+                None => return Ok(Scalar::List(kept)),
+            }
+        }
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        Ok(Scalar::List(kept))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
@@ -156,6 +179,13 @@ pub struct Ticket {
     pub status: Scalar,
     /// 1 to 4.
     pub priority: Scalar,
+    /// One of the account's own types.
+    #[serde(rename = "type")]
+    pub kind: Scalar,
+    /// When it is due.
+    pub due_by: Option<Scalar>,
+    /// The addresses in copy.
+    pub cc_emails: Option<Scalar>,
     /// How it came in; an open set of numbers.
     pub source: Scalar,
     /// The contact who asked.
@@ -202,8 +232,18 @@ pub struct Person {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Attachment {
+    /// Its id.
+    pub id: Scalar,
     /// Its name.
     pub name: Scalar,
+    /// Its media type.
+    pub content_type: Scalar,
+    /// Its length in bytes.
+    pub size: Scalar,
+    /// Its length in bytes, as some bodies name it.
+    pub file_size: Scalar,
+    /// Where it is to be had, for a while.
+    pub attachment_url: Scalar,
 }
 
 /// A reply, a note or a message of the customer.
@@ -246,12 +286,46 @@ pub struct Agent {
     pub contact: Option<Person>,
 }
 
-/// One of `GET /ticket_fields`.
+/// One of `GET /groups`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// Its id.
+    pub id: Scalar,
+    /// Its name.
+    pub name: Scalar,
+}
+
+/// One of `GET /surveys/satisfaction_ratings`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Rated {
+    /// The ticket that was rated.
+    pub ticket_id: Scalar,
+    /// What the customer wrote.
+    pub feedback: Scalar,
+    /// The answers; `default_question` is the rating.
+    pub ratings: Option<BTreeMap<String, Scalar>>,
+    /// When it came.
+    pub created_at: Scalar,
+}
+
+/// The head of `GET /search/tickets`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Found {
+    /// How many rows there are in all.
+    pub total: Scalar,
+}
+
+/// One of `GET /ticket_fields`, and the answer to `POST /admin/ticket_fields`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TicketField {
     /// The name as tickets write it.
     pub name: Scalar,
+    /// What people see.
+    pub label: Scalar,
     /// For instance `custom_text`.
     #[serde(rename = "type")]
     pub kind: Scalar,

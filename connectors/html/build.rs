@@ -113,7 +113,7 @@ impl Builder {
                 '\n' if exact => self.end_line(),
                 '\t' if exact => (0..4).for_each(|_| self.push(' ', look)),
                 ' ' if exact => self.push(' ', look),
-                ' ' | '\t' | '\n' | '\r' | '\u{c}' => self.space_due |= !self.line.is_empty(),
+                ' ' | '\t' | '\n' | '\r' | '\u{c}' if !exact => self.space_due |= !self.line.is_empty(),
                 '\u{a0}' => self.push(' ', look),
                 c if c.is_control() => {}
                 c => self.push(c, look),

@@ -323,6 +323,12 @@ fn host_of(account: &AccountId) -> String {
     format!("{}.sim", account.as_str().to_lowercase())
 }
 
+/// Whether it is the account's host, or one below it, where a vendor keeps files.
+fn is_host_of(account: &AccountId, host: &str) -> bool {
+    let own = host_of(account);
+    host == own || host.strip_suffix(own.as_str()).is_some_and(|below| below.ends_with('.'))
+}
+
 /// The account's own randomness, made from its name.
 fn random_of(seed: u64, account: &AccountId) -> ChaCha8Rng {
     let hash = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(account.as_str()).finalize();
@@ -372,7 +378,7 @@ impl World {
     fn draw(&self, request: &Request<Bytes>) -> Result<(AccountId, RequestFate), TransportError> {
         let host = request.uri().host().unwrap_or_default();
         let mut state = self.lock();
-        let found = state.vendors.iter_mut().find(|(account, _)| host_of(account) == host);
+        let found = state.vendors.iter_mut().find(|(account, _)| is_host_of(account, host));
         let Some((account, vendor)) = found else {
             return Err(TransportError::NotSent(format!("there is no host {host}")));
         };

@@ -188,6 +188,7 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
     page_rows: 10,
     lacking: r#"{"quiet_tag": "hush"}"#,
     creates_once: true,
+    tells_merges: true,
     requests: crate::conformance::Requests {
         feed_of_50: 1,
         feed_of_none: 1,
@@ -209,5 +210,12 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         find_create: 2,
         known_person: 1,
         new_person: 2,
+        note_with_2_files: 0,
+        download: 0,
+        hide: 0,
+        redact: 0,
+        import: 0,
+        history_of_50: 0,
+        catalog: 0,
     },
 });

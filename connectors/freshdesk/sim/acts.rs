@@ -3,16 +3,25 @@
 use handoffd_core::{Priority, RemoteId, Status, Timestamp};
 
 use super::{
-    html,
-    world::{
-        CLOSED, Draft, Fields, OPEN, PENDING, RESOLVED, Ticket, WAITING_ON_CUSTOMER, WAITING_ON_THIRD_PARTY,
-        World,
-    },
+    html, more_acts,
+    world::{CLOSED, Draft, Fields, OPEN, PENDING, RESOLVED, Ticket, WAITING_ON_THIRD_PARTY, World},
 };
-use crate::sim::{HumanAct, ShownComment, ShownTicket, Who};
+use crate::sim::{HumanAct, Who};
 
 /// Does it, or says why the vendor refuses.
-pub(super) fn act(world: &mut World, act: HumanAct, now: Timestamp) -> Result<i64, String> {
+pub(super) fn act(world: &mut World, act: HumanAct, now: Timestamp) -> Result<RemoteId, String> {
+    match act {
+        HumanAct::MakeField { title, kind, options } => {
+            more_acts::make_field(world, &title, kind, options).map(RemoteId)
+        }
+        HumanAct::MakeStatus { label, status } => {
+            more_acts::make_status(world, label, status).map(RemoteId::from)
+        }
+        other => on_ticket(world, other, now).map(RemoteId::from),
+    }
+}
+
+fn on_ticket(world: &mut World, act: HumanAct, now: Timestamp) -> Result<i64, String> {
     match act {
         HumanAct::Open { name, email, subject, text, to_bot } => {
             Ok(open(world, &name, &email, subject, &text, to_bot, now))
@@ -54,18 +63,38 @@ pub(super) fn act(world: &mut World, act: HumanAct, now: Timestamp) -> Result<i6
             world.set_deleted(id, true, now);
             Ok(id)
         }
-        HumanAct::SayRich { .. }
-        | HumanAct::SetField { .. }
-        | HumanAct::MakeField { .. }
-        | HumanAct::SetCustom { .. }
-        | HumanAct::MakeStatus { .. }
-        | HumanAct::SetStatusDetail { .. }
-        | HumanAct::Hide { .. }
-        | HumanAct::Redact { .. }
-        | HumanAct::Edit { .. }
-        | HumanAct::Merge { .. }
-        | HumanAct::Spam { .. }
-        | HumanAct::Rate { .. } => Err("nobody can do this here".to_owned()),
+        HumanAct::SayRich { ticket, who, html, public, files } => {
+            more_acts::say_rich(world, &ticket, &who, &html, public, &files, now)
+        }
+        HumanAct::SetField { ticket, field, value } => {
+            more_acts::set_field(world, &ticket, field, value, now)
+        }
+        HumanAct::SetCustom { ticket, native, value } => {
+            more_acts::set_custom(world, &ticket, &native, value, now)
+        }
+        HumanAct::SetStatusDetail { ticket, native } => {
+            let known = world.statuses.iter().find(|status| status.id.to_string() == native);
+            let id = known.map(|status| status.id).ok_or("there is no such status")?;
+            change(world, &ticket, now, |fields| {
+                fields.status = id;
+                Ok(())
+            })
+        }
+        HumanAct::Hide { .. } => Err("what was said publicly stays public".to_owned()),
+        HumanAct::Redact { ticket, comment } => more_acts::redact(world, &ticket, &comment, now),
+        HumanAct::Edit { ticket, comment, text } => more_acts::edit(world, &ticket, &comment, &text, now),
+        HumanAct::Merge { ticket, into } => more_acts::merge(world, &ticket, &into, now),
+        HumanAct::Spam { ticket } => {
+            let id = find(world, &ticket)?.id;
+            world.set_spam(id, now);
+            Ok(id)
+        }
+        HumanAct::Rate { ticket, percent, comment } => {
+            let id = find(world, &ticket)?.id;
+            super::ratings::rate(world, id, percent, comment, now);
+            Ok(id)
+        }
+        HumanAct::MakeField { .. } | HumanAct::MakeStatus { .. } => Err("it is of no ticket".to_owned()),
     }
 }
 
@@ -91,11 +120,13 @@ fn open(
     world.open(fields, now)
 }
 
-fn find<'a>(world: &'a World, ticket: &RemoteId) -> Result<&'a Ticket, String> {
+/// A ticket that people see.
+pub(super) fn find<'a>(world: &'a World, ticket: &RemoteId) -> Result<&'a Ticket, String> {
     let id = ticket.as_str().parse::<i64>().map_err(|_| format!("no ticket {ticket}"))?;
     world.live(id).ok_or_else(|| format!("no ticket {ticket}, or it is in the trash"))
 }
 
+/// Says something in plain words.
 fn say(
     world: &mut World,
     ticket: &RemoteId,
@@ -104,26 +135,37 @@ fn say(
     public: bool,
     now: Timestamp,
 ) -> Result<i64, String> {
-    let (id, requester) = find(world, ticket).map(|ticket| (ticket.id, ticket.fields.requester_id))?;
-    let by_customer = *who == Who::Customer;
+    let draft = draft(world, ticket, who, public, now)?;
+    let id = find(world, ticket)?.id;
+    world.say(id, Draft { body: html::from_plain(text), ..draft }, now);
+    Ok(id)
+}
+
+/// A message of somebody, still without words.
+pub(super) fn draft(
+    world: &mut World,
+    ticket: &RemoteId,
+    who: &Who,
+    public: bool,
+    now: Timestamp,
+) -> Result<Draft, String> {
+    let requester = find(world, ticket)?.fields.requester_id;
     let user_id = match who {
         Who::Customer if !public => return Err("a customer writes no private notes".to_owned()),
         Who::Customer => requester,
         Who::Agent(first) => world.hire(first, now),
         Who::Bot => world.bot,
     };
-    let draft = Draft {
+    Ok(Draft {
         user_id,
-        incoming: by_customer,
+        incoming: *who == Who::Customer,
         private: !public,
         source: if public { 0 } else { 2 },
-        body: html::from_plain(text),
+        body: String::new(),
         cc_emails: Vec::new(),
         bcc_emails: Vec::new(),
         attachments: Vec::new(),
-    };
-    world.say(id, draft, now);
-    Ok(id)
+    })
 }
 
 fn assign(world: &mut World, ticket: &RemoteId, to: Option<&Who>, now: Timestamp) -> Result<i64, String> {
@@ -141,7 +183,8 @@ fn assign(world: &mut World, ticket: &RemoteId, to: Option<&Who>, now: Timestamp
     })
 }
 
-fn change(
+/// Sets fields as a person does.
+pub(super) fn change(
     world: &mut World,
     ticket: &RemoteId,
     now: Timestamp,
@@ -154,7 +197,19 @@ fn change(
     Ok(id)
 }
 
-fn status_id(status: Status) -> Option<i64> {
+/// What people mean by a status of a fresh account.
+pub(super) fn meaning(id: i64) -> Status {
+    match id {
+        PENDING | super::world::WAITING_ON_CUSTOMER => Status::Pending,
+        WAITING_ON_THIRD_PARTY => Status::OnHold,
+        RESOLVED => Status::Solved,
+        CLOSED => Status::Closed,
+        _ => Status::Open,
+    }
+}
+
+/// The status that people pick for a word.
+pub(super) fn status_id(status: Status) -> Option<i64> {
     Some(match status {
         Status::New => return None,
         Status::Open => OPEN,
@@ -172,69 +227,4 @@ fn priority_id(priority: Priority) -> i64 {
         Priority::High => 3,
         Priority::Urgent => 4,
     }
-}
-
-/// The ticket as a person sees it.
-pub(super) fn shown(world: &World, ticket: &Ticket) -> ShownTicket {
-    let fields = &ticket.fields;
-    let status = match fields.status {
-        PENDING | WAITING_ON_CUSTOMER => Status::Pending,
-        WAITING_ON_THIRD_PARTY => Status::OnHold,
-        RESOLVED => Status::Solved,
-        CLOSED => Status::Closed,
-        _ => Status::Open,
-    };
-    let priority = match fields.priority {
-        1 => Priority::Low,
-        2 => Priority::Normal,
-        3 => Priority::High,
-        _ => Priority::Urgent,
-    };
-    let assignee = fields.responder_id.and_then(|id| world.agents.get(&id));
-    let assignee = assignee.map(|agent| agent.first_name.clone().unwrap_or_else(|| "bot".to_owned()));
-    let mut tags = fields.tags.clone();
-    tags.sort();
-    ShownTicket {
-        id: RemoteId::from(ticket.id),
-        subject: fields.subject.clone(),
-        status,
-        priority: Some(priority),
-        tags,
-        requester: world.email_of(fields.requester_id).unwrap_or("").to_owned(),
-        assignee,
-        deleted: ticket.deleted_at.is_some(),
-        comments: comments(world, ticket),
-        ccs: Vec::new(),
-        created_at: Timestamp::default(),
-        custom: std::collections::BTreeMap::new(),
-        due_at: None,
-        follows: None,
-        kind: None,
-        merged_into: None,
-        status_detail: None,
-    }
-}
-
-fn comments(world: &World, ticket: &Ticket) -> Vec<ShownComment> {
-    let opening = ShownComment {
-        id: RemoteId::from("description"),
-        public: true,
-        by_customer: world.contacts.contains_key(&ticket.fields.requester_id),
-        text: html::to_text(&ticket.fields.description),
-        at: Timestamp::default(),
-        author: String::new(),
-        files: Vec::new(),
-        html: String::new(),
-    };
-    let said = ticket.conversations.iter().map(|said| ShownComment {
-        id: RemoteId::from(said.id),
-        public: !said.private,
-        by_customer: said.incoming && !world.agents.contains_key(&said.user_id),
-        text: html::to_text(&said.body),
-        at: Timestamp::default(),
-        author: String::new(),
-        files: Vec::new(),
-        html: String::new(),
-    });
-    std::iter::once(opening).chain(said).collect()
 }

@@ -87,16 +87,7 @@ pub(super) fn merge(world: &mut World, call: &Call) -> Result<Answer, Answer> {
             format!("There is no ticket matching the given ticket_ids: {lost}"),
         ));
     }
-    let note = |body: String| Map::from_iter([("body".to_owned(), json!(body))]);
-    for other in &others {
-        let text = format!("This ticket is closed and merged into ticket {primary}");
-        conversations::note(world, &on(call, *other, note(text)))?;
-        let closed = Map::from_iter([("status".to_owned(), json!(5))]);
-        ticket_write::update(world, &on(call, *other, closed))?;
-    }
-    let listed: Vec<String> = others.iter().map(i64::to_string).collect();
-    let text = format!("Tickets with id {} are merged into this ticket.", listed.join(", "));
-    conversations::note(world, &on(call, primary, note(text)))?;
+    world.merge(&others, primary, world.me, call.now);
     Ok(Answer::empty(204))
 }
 
@@ -129,5 +120,6 @@ pub(super) fn outbound(world: &mut World, call: &Call) -> Result<Answer, Answer>
     let ticket = world.tickets.get_mut(&id).ok_or_else(Answer::not_found)?;
     ticket.email_config = config;
     ticket.fields.source = OUTBOUND;
-    Ok(Answer { body: Some(Value::Object(shape::ticket(ticket))), ..made })
+    let ticket = world.live(id).ok_or_else(Answer::not_found)?;
+    Ok(Answer { body: Some(Value::Object(shape::ticket(&world.look(call), ticket))), ..made })
 }

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    html,
+    files, html,
     http::{Answer, Call, Checks, Paging},
     shape,
-    world::{Draft, World},
+    world::{Conversation, Draft, World},
 };
 
 /// `GET /tickets/{id}/conversations`: oldest first.
@@ -14,10 +14,11 @@ pub(super) fn list(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     call.only(&["page", "per_page"])?;
     let paging = Paging::of(call, None)?;
     let ticket = world.kept(call.id, call.now).ok_or_else(Answer::not_found)?;
-    if ticket.deleted_at.is_some() && !world.trash_readable {
+    if ticket.deleted_at.is_some() && !world.options.trash_readable {
         return Err(super::tickets::forbidden());
     }
-    Ok(paging.answer(call, &ticket.conversations, |said| shape::conversation(ticket.id, said)))
+    let look = world.look(call);
+    Ok(paging.answer(call, &ticket.conversations, |said| shape::conversation(&look, ticket.id, said)))
 }
 
 /// `POST /tickets/{id}/reply`: mails the requester.
@@ -45,7 +46,7 @@ fn say(world: &mut World, call: &Call, draft: Draft) -> Result<Answer, Answer> {
     let reply = draft.source == 0;
     let draft = Draft { attachments: world.keep_files(call), ..draft };
     let said = world.say(call.id, draft, call.now).ok_or_else(Answer::not_found)?;
-    let mut shown = shape::conversation(call.id, &said);
+    let mut shown = shape::conversation(&world.look(call), call.id, &said);
     if reply {
         shown["replied_to"] = Value::from(said.to_emails);
     }
@@ -82,6 +83,7 @@ fn read(world: &World, call: &Call, known: &[&str]) -> Result<Form, Answer> {
     for name in call.body.keys().filter(|name| !known.contains(&name.as_str())) {
         checks.unknown(name);
     }
+    files::check(call, &mut checks);
     let body = body(call, &mut checks);
     let user_id = user(world, call, &mut checks);
     let private = flag(call, "private", &mut checks).unwrap_or(true);
@@ -138,40 +140,28 @@ fn addresses(call: &Call, name: &str, checks: &mut Checks) -> Vec<String> {
 
 /// `PUT /conversations/{id}`: notes only.
 pub(super) fn edit(world: &mut World, call: &Call) -> Result<Answer, Answer> {
-    let (ticket, at) = find_note(world, call)?;
+    let (ticket, at) = find(world, call, |said| said.source == 2)?;
     let mut checks = Checks::default();
     for name in call.body.keys().filter(|name| !matches!(name.as_str(), "body" | "attachments")) {
         checks.unknown(name);
     }
     let body = body(call, &mut checks);
     checks.done()?;
-    let kept = world.tickets.get_mut(&ticket).and_then(|kept| kept.conversations.get_mut(at));
-    let said = kept.ok_or_else(Answer::not_found)?;
-    said.body = html::sanitise(&body);
-    said.updated_at = call.now;
-    let shown = shape::conversation(ticket, said);
-    world.changed(ticket, call.now);
-    Ok(Answer::ok(shown))
+    world.rewrite(ticket, at, html::sanitise(&body), call.now);
+    let said = world.live(ticket).and_then(|kept| kept.conversations.get(at));
+    let said = said.ok_or_else(Answer::not_found)?;
+    Ok(Answer::ok(shape::conversation(&world.look(call), ticket, said)))
 }
 
-/// `DELETE /conversations/{id}`: notes only.
+/// `DELETE /conversations/{id}`: notes and our own replies, not what came in.
 pub(super) fn delete(world: &mut World, call: &Call) -> Result<Answer, Answer> {
-    let (ticket, at) = find_note(world, call)?;
-    if let Some(kept) = world.tickets.get_mut(&ticket) {
-        kept.conversations.remove(at);
-    }
-    world.changed(ticket, call.now);
+    let (ticket, at) = find(world, call, |said| said.source == 2 || !said.incoming)?;
+    world.unsay(ticket, at, call.now);
     Ok(Answer::empty(204))
 }
 
-fn find_note(world: &World, call: &Call) -> Result<(i64, usize), Answer> {
-    let found = world.tickets.values().filter(|ticket| ticket.deleted_at.is_none()).find_map(|ticket| {
-        let at = ticket.conversations.iter().position(|said| said.id == call.id)?;
-        Some((ticket.id, at, ticket.conversations[at].source))
-    });
-    match found {
-        None => Err(Answer::not_found()),
-        Some((_, _, source)) if source != 2 => Err(Answer::no_method(&call.method, &[])),
-        Some((ticket, at, _)) => Ok((ticket, at)),
-    }
+fn find(world: &World, call: &Call, can: fn(&Conversation) -> bool) -> Result<(i64, usize), Answer> {
+    let (ticket, at) = world.said(call.id).ok_or_else(Answer::not_found)?;
+    let said = world.live(ticket).and_then(|kept| kept.conversations.get(at));
+    if said.is_some_and(can) { Ok((ticket, at)) } else { Err(Answer::no_method(&call.method, &[])) }
 }

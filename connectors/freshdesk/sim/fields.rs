@@ -1,34 +1,44 @@
 //! The ticket form: default fields, custom fields and their choices.
 
+use handoffd_core::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
     http::{Answer, Call, Checks},
-    world::World,
+    world::{Status, World},
 };
 
 /// A custom field of the ticket form.
 #[derive(Clone, Debug)]
 pub(super) struct CustomField {
     /// As `custom_fields` names it.
-    pub name: &'static str,
-    pub label: &'static str,
+    pub name: String,
+    pub label: String,
     pub kind: Kind,
 }
 
 /// What a custom field holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
+    Paragraph,
     Number,
+    Decimal,
     Checkbox,
-    Dropdown(&'static [&'static str]),
+    Date,
+    Dropdown(Vec<String>),
+}
+
+/// The name that the vendor makes of a label.
+pub(super) fn name_of(label: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    format!("cf_{}", label.trim().chars().map(plain).collect::<String>())
 }
 
 /// The types that a ticket can have.
 pub(super) const TYPES: [&str; 5] = ["Question", "Incident", "Problem", "Feature Request", "Refund"];
 /// Statuses: id, the agents' word, the customers' word.
-pub(super) const STATUSES: [(i64, &str, &str); 6] = [
+const STATUSES: [(i64, &str, &str); 6] = [
     (2, "Open", "Being Processed"),
     (3, "Pending", "Awaiting your Reply"),
     (4, "Resolved", "This ticket has been Resolved"),
@@ -53,47 +63,73 @@ pub(super) const SOURCES: [(&str, i64); 9] = [
 
 /// The form's own fields: with the field of our marker, or without it.
 pub(super) fn custom_fields(with_marker: bool) -> Vec<CustomField> {
-    let marker = CustomField { name: "cf_handoff_key", label: "Handoff key", kind: Kind::Text };
+    let regions = ["EMEA", "AMER", "APAC"].map(str::to_owned).to_vec();
+    let field = |label: &str, kind| CustomField { name: name_of(label), label: label.to_owned(), kind };
     let rest = [
-        CustomField { name: "cf_order_number", label: "Order number", kind: Kind::Number },
-        CustomField { name: "cf_vip", label: "VIP", kind: Kind::Checkbox },
-        CustomField { name: "cf_region", label: "Region", kind: Kind::Dropdown(&["EMEA", "AMER", "APAC"]) },
+        field("Order number", Kind::Number),
+        field("VIP", Kind::Checkbox),
+        field("Region", Kind::Dropdown(regions)),
     ];
-    with_marker.then_some(marker).into_iter().chain(rest).collect()
+    with_marker.then(|| field("Handoff key", Kind::Text)).into_iter().chain(rest).collect()
+}
+
+/// The statuses of a fresh account.
+pub(super) fn statuses() -> Vec<Status> {
+    let status = |(id, label, customers): &(i64, &str, &str)| Status {
+        id: *id,
+        label: (*label).to_owned(),
+        customers: (*customers).to_owned(),
+        means: super::acts::meaning(*id),
+    };
+    STATUSES.iter().map(status).collect()
 }
 
 impl CustomField {
     /// Checks a value for this field; null empties it.
     pub fn check(&self, value: &Value, checks: &mut Checks) {
-        match (self.kind, value) {
-            (_, Value::Null) | (Kind::Checkbox, Value::Bool(_)) => {}
+        let name = self.name.as_str();
+        match (&self.kind, value) {
+            (_, Value::Null) | (Kind::Checkbox, Value::Bool(_)) | (Kind::Paragraph, Value::String(_)) => {}
             (Kind::Text, Value::String(text)) => {
                 let length = text.chars().count();
                 if length > 255 {
                     checks.invalid(
-                        self.name,
+                        name,
                         format!("Has {length} characters, it can have maximum of 255 characters"),
                     );
                 }
             }
             (Kind::Number, Value::Number(number)) if number.is_i64() => {}
-            (Kind::Dropdown(choices), Value::String(text)) => {
-                if !choices.contains(&text.as_str()) {
-                    let listed = choices.join(",");
-                    checks.invalid(self.name, format!("It should be one of these values: '{listed}'"));
+            (Kind::Decimal, Value::Number(_)) => {}
+            (Kind::Date, Value::String(text)) => {
+                let is_day = text.len() == 10 && Timestamp::parse(&format!("{text}T00:00:00Z")).is_ok();
+                if !is_day {
+                    checks.invalid(name, "It should be in the 'yyyy-mm-dd' format");
                 }
             }
-            (Kind::Text | Kind::Dropdown(_), other) => checks.mismatch(self.name, other, "String"),
-            (Kind::Number, other) => checks.mismatch(self.name, other, "Integer"),
-            (Kind::Checkbox, other) => checks.mismatch(self.name, other, "Boolean"),
+            (Kind::Dropdown(choices), Value::String(text)) => {
+                if !choices.contains(text) {
+                    let listed = choices.join(",");
+                    checks.invalid(name, format!("It should be one of these values: '{listed}'"));
+                }
+            }
+            (Kind::Text | Kind::Paragraph | Kind::Date | Kind::Dropdown(_), other) => {
+                checks.mismatch(name, other, "String");
+            }
+            (Kind::Number, other) => checks.mismatch(name, other, "Integer"),
+            (Kind::Decimal, other) => checks.mismatch(name, other, "Number"),
+            (Kind::Checkbox, other) => checks.mismatch(name, other, "Boolean"),
         }
     }
 
     fn type_name(&self) -> &'static str {
-        match self.kind {
+        match &self.kind {
             Kind::Text => "custom_text",
+            Kind::Paragraph => "custom_paragraph",
             Kind::Number => "custom_number",
+            Kind::Decimal => "custom_decimal",
             Kind::Checkbox => "custom_checkbox",
+            Kind::Date => "custom_date",
             Kind::Dropdown(_) => "custom_dropdown",
         }
     }
@@ -175,22 +211,22 @@ fn rows(world: &World) -> Vec<Row> {
         plain(2, "subject", "Subject", "default_subject"),
     ];
     for (at, name, label, kind, choices) in choice_fields(world) {
-        let admin_choices = admin_choices(name, base + at * 100);
+        let admin_choices = admin_choices(world, name, base + at * 100);
         rows.push(Row { choices: Some(choices), admin_choices, ..plain(at, name, label, kind) });
     }
     rows.push(plain(9, "description", "Description", "default_description"));
     for (at, field) in (20..).zip(&world.custom_fields) {
-        let (choices, admin_choices) = match field.kind {
+        let (choices, admin_choices) = match &field.kind {
             Kind::Dropdown(choices) => {
                 let listed = choices.iter().enumerate().map(|(at, choice)| {
                     json!({"id": base + 9_000 + at as i64, "label": choice, "value": choice, "position": at + 1})
                 });
                 (Some(json!(choices)), listed.collect())
             }
-            Kind::Text | Kind::Number | Kind::Checkbox => (None, Vec::new()),
+            _ => (None, Vec::new()),
         };
         let kind = field.type_name();
-        let row = plain(at, field.name, field.label, kind);
+        let row = plain(at, &field.name, &field.label, kind);
         rows.push(Row { default: false, choices, admin_choices, ..row });
     }
     rows
@@ -200,7 +236,7 @@ type ChoiceField = (i64, &'static str, &'static str, &'static str, Value);
 
 fn choice_fields(world: &World) -> [ChoiceField; 6] {
     let statuses: Map<String, Value> =
-        STATUSES.iter().map(|(id, agents, customers)| (id.to_string(), json!([agents, customers]))).collect();
+        world.statuses.iter().map(|one| (one.id.to_string(), json!([one.label, one.customers]))).collect();
     let named = |pairs: &[(&str, i64)]| -> Value {
         Value::Object(pairs.iter().map(|(name, id)| ((*name).to_owned(), json!(id))).collect())
     };
@@ -218,14 +254,16 @@ fn choice_fields(world: &World) -> [ChoiceField; 6] {
     ]
 }
 
-fn admin_choices(name: &str, base: i64) -> Vec<Value> {
+fn admin_choices(world: &World, name: &str, base: i64) -> Vec<Value> {
     match name {
-        "status" => STATUSES
+        "status" => world
+            .statuses
             .iter()
             .enumerate()
-            .map(|(at, (id, agents, customers))| {
-                json!({"id": id, "value": id, "label": agents, "label_for_customers": customers,
-                    "position": at + 1, "stop_sla_timer": *id != 2, "default": *id <= 5, "deleted": false})
+            .map(|(at, one)| {
+                json!({"id": one.id, "value": one.id, "label": one.label,
+                    "label_for_customers": one.customers, "position": at + 1,
+                    "stop_sla_timer": one.id != 2, "default": one.id <= 5, "deleted": false})
             })
             .collect(),
         "ticket_type" => TYPES
@@ -237,4 +275,60 @@ fn admin_choices(name: &str, base: i64) -> Vec<Value> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// What `POST /admin/ticket_fields` knows.
+const KNOWN: [&str; 10] = [
+    "type",
+    "label",
+    "label_for_customers",
+    "displayed_to_customers",
+    "customers_can_edit",
+    "required_for_closure",
+    "required_for_agents",
+    "required_for_customers",
+    "position",
+    "choices",
+];
+
+/// `POST /admin/ticket_fields`: the name comes of the label. Its body is not verified.
+pub(super) fn admin_create(world: &mut World, call: &Call) -> Result<Answer, Answer> {
+    if !world.options.admin {
+        return Err(super::tickets::forbidden());
+    }
+    let mut checks = Checks::default();
+    for name in call.body.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
+        checks.unknown(name);
+    }
+    let text = |name: &str| call.body.get(name).and_then(Value::as_str).map(str::trim).unwrap_or_default();
+    let label = text("label");
+    if label.is_empty() {
+        checks.missing("label", "It should be a/an String");
+    }
+    let choices = call.body.get("choices").and_then(Value::as_array).cloned().unwrap_or_default();
+    let choices: Vec<String> =
+        choices.iter().filter_map(|choice| choice["value"].as_str()).map(str::to_owned).collect();
+    let kind = match text("type") {
+        "custom_text" => Kind::Text,
+        "custom_paragraph" => Kind::Paragraph,
+        "custom_number" => Kind::Number,
+        "custom_decimal" => Kind::Decimal,
+        "custom_checkbox" => Kind::Checkbox,
+        "custom_date" => Kind::Date,
+        "custom_dropdown" if choices.is_empty() => {
+            checks.missing("choices", "It should be a/an Array");
+            Kind::Dropdown(choices)
+        }
+        "custom_dropdown" => Kind::Dropdown(choices),
+        _ => {
+            checks.invalid("type", "It should be one of the types of a custom field");
+            Kind::Text
+        }
+    };
+    checks.done()?;
+    let field = CustomField { name: name_of(label), label: label.to_owned(), kind };
+    let name = world.add_field(field).map_err(|why| super::http::invalid("label", why))?;
+    let made = rows(world).into_iter().enumerate().find(|(_, row)| row.name == name);
+    let (at, row) = made.ok_or_else(Answer::not_found)?;
+    Ok(Answer::json(201, shape(world, &row, at, true)))
 }

@@ -47,6 +47,10 @@ pub(super) fn to_text(html: &str) -> String {
         match piece {
             Piece::Text(text) => push_text(&mut out, text),
             Piece::Tag(tag) if tag.name == "br" => out.push('\n'),
+            Piece::Tag(tag) if tag.name == "p" && !tag.closes && !out.is_empty() => {
+                out.truncate(out.trim_end_matches('\n').len());
+                out.push_str("\n\n");
+            }
             Piece::Tag(tag) if BLOCKS.contains(&tag.name.as_str()) => {
                 if !out.is_empty() && !out.ends_with('\n') {
                     out.push('\n');

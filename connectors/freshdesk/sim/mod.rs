@@ -17,12 +17,15 @@ mod hooks;
 mod html;
 mod http;
 mod limits;
+mod more_acts;
 mod multipart;
 mod people;
 mod query;
+mod ratings;
 mod routes;
 mod search;
 mod shape;
+mod shown;
 mod ticket_write;
 mod tickets;
 mod world;
@@ -50,11 +53,17 @@ pub struct Options {
     pub marker_field: bool,
     /// Whether a ticket in the trash can be read; some accounts answer 403.
     pub trash_readable: bool,
+    /// Whether the plan has satisfaction surveys; without them 403.
+    pub surveys: bool,
+    /// Whether an update may name `cc_emails`; as far as is known only a creation may.
+    pub updates_ccs: bool,
+    /// Whether the key's agent may make ticket fields; else 403.
+    pub admin: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { marker_field: true, trash_readable: true }
+        Self { marker_field: true, trash_readable: true, surveys: true, updates_ccs: false, admin: true }
     }
 }
 
@@ -65,10 +74,9 @@ pub fn start(setup: SimSetup) -> Box<dyn VendorSim> {
 
 /// Starts the simulator of an unusual account.
 pub fn start_with(setup: SimSetup, options: Options) -> Box<dyn VendorSim> {
-    let fields = fields::custom_fields(options.marker_field);
     Box::new(FreshdeskSim {
         plan: setup.plan.clone(),
-        world: World::new(&setup, fields, options.trash_readable),
+        world: World::new(&setup, options),
         limits: Limits::new(&setup.plan),
         served: BTreeMap::new(),
     })
@@ -89,8 +97,8 @@ impl FreshdeskSim {
         let route = routes::find(&call.segments).filter(|_| call.path.starts_with("/api/v2/"));
         let pattern = route.as_ref().map_or("other", |route| route.pattern);
         *self.served.entry(format!("{} /api/v2/{pattern}", call.method)).or_default() += 1;
-        if let Some((kind, bytes)) = self.world.file_at(&call.path).filter(|_| call.method == "GET") {
-            return Answer::file(kind, bytes);
+        if let Some(answer) = self.world.file_at(&call).filter(|_| call.method == "GET") {
+            return answer;
         }
         if http::basic_user(request).as_deref() != Some(self.world.api_key.as_str()) {
             let message = "You have to be logged in to perform this action.";
@@ -148,7 +156,7 @@ impl VendorSim for FreshdeskSim {
 
     fn human(&mut self, act: HumanAct, now: Timestamp) -> Result<RemoteId, String> {
         let now = Timestamp::from_secs(now.as_secs());
-        acts::act(&mut self.world, act, now).map(RemoteId::from)
+        acts::act(&mut self.world, act, now)
     }
 
     fn set_webhook(&mut self, url: &str, secret: &str) {
@@ -172,7 +180,7 @@ impl VendorSim for FreshdeskSim {
     }
 
     fn tickets(&self) -> Vec<ShownTicket> {
-        self.world.tickets.values().map(|ticket| acts::shown(&self.world, ticket)).collect()
+        self.world.tickets.values().map(|ticket| shown::ticket(&self.world, ticket)).collect()
     }
 
     fn credentials(&self) -> serde_json::Value {
@@ -180,7 +188,9 @@ impl VendorSim for FreshdeskSim {
     }
 
     fn suggested_settings(&self) -> serde_json::Value {
-        json!({"plan": self.plan, "statuses": {"6": "pending", "7": "on_hold"}})
+        let own = self.world.statuses.iter().filter(|status| status.id > world::CLOSED);
+        let statuses: BTreeMap<String, _> = own.map(|status| (status.id.to_string(), status.means)).collect();
+        json!({"plan": self.plan, "statuses": statuses})
     }
 
     fn bot_marks(&self) -> (Vec<RemoteId>, Vec<RemoteId>) {

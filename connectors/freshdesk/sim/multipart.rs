@@ -29,6 +29,9 @@ const NUMBERS: &[&str] = &[
 /// Fields that are truth values in JSON.
 const FLAGS: &[&str] = &["incoming", "private", "view_all_tickets"];
 
+/// The most parts of a form.
+const PARTS_MAX: usize = 300;
+
 /// The fields and the files of a form. `None` when it is broken.
 pub(super) fn read(
     kind: &str,
@@ -39,7 +42,7 @@ pub(super) fn read(
     let mark = format!("--{boundary}");
     let (mut fields, mut files) = (Map::new(), Vec::new());
     let mut rest = find(body, mark.as_bytes())? + mark.len();
-    loop {
+    for _ in 0..PARTS_MAX {
         let tail = body.slice(rest..);
         if tail.starts_with(b"--") {
             return Some((fields, files));
@@ -54,6 +57,7 @@ pub(super) fn read(
         }
         rest = part_at + end + 2 + mark.len();
     }
+    None
 }
 
 type Part = (String, Option<(String, String)>, Bytes);
@@ -73,14 +77,21 @@ fn one(part: &Bytes) -> Option<Part> {
     Some((parameter(disposition, "name")?, file, part.slice(gap + 4..)))
 }
 
-/// `name="value"` or `name=value` of a header.
+/// `name="value"` or `name=value` of a header. A value in quotes may hold a semicolon.
 fn parameter(header: &str, wanted: &str) -> Option<String> {
-    header.split(';').skip(1).find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        let value = value.trim();
-        let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-        name.trim().eq_ignore_ascii_case(wanted).then(|| bare.to_owned())
-    })
+    let (_, mut rest) = header.split_once(';')?;
+    loop {
+        let (name, value) = rest.split_once('=')?;
+        let quoted = value.strip_prefix('"').and_then(|inner| inner.split_once('"'));
+        let (value, behind) = match quoted {
+            Some((value, behind)) => (value, behind.trim_start().strip_prefix(';').unwrap_or("")),
+            None => value.split_once(';').unwrap_or((value, "")),
+        };
+        if name.trim().eq_ignore_ascii_case(wanted) {
+            return Some(value.trim().replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n"));
+        }
+        rest = behind;
+    }
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -102,12 +113,12 @@ fn insert(fields: &mut Map<String, Value>, name: &str, text: &str, custom: &[Cus
     }
     let slot = fields.entry(outer.to_owned()).or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(object) = slot {
-        let kind = custom.iter().find(|field| field.name == inner).map(|field| field.kind);
+        let kind = custom.iter().find(|field| field.name == inner).map(|field| &field.kind);
         let value = match kind {
             _ if text.is_empty() => Value::Null,
-            Some(Kind::Number) => number(text),
+            Some(Kind::Number | Kind::Decimal) => number(text),
             Some(Kind::Checkbox) => flag(text),
-            Some(Kind::Text | Kind::Dropdown(_)) | None => Value::String(text.to_owned()),
+            _ => Value::String(text.to_owned()),
         };
         object.insert(inner.to_owned(), value);
     }
@@ -122,7 +133,8 @@ fn typed(name: &str, text: &str) -> Value {
 }
 
 fn number(text: &str) -> Value {
-    text.trim().parse::<i64>().map_or_else(|_| Value::String(text.to_owned()), Value::from)
+    let read = serde_json::from_str::<serde_json::Number>(text.trim());
+    read.map_or_else(|_| Value::String(text.to_owned()), Value::Number)
 }
 
 fn flag(text: &str) -> Value {

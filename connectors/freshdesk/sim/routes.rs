@@ -1,10 +1,10 @@
 //! Which path is answered by what, and what it costs.
 
 use super::{
-    account, bulk, companies, conversations, fields,
+    account, bulk, companies, conversations, fields, files,
     http::{Answer, Call},
     limits::Class,
-    people, search, ticket_write, tickets,
+    people, ratings, search, ticket_write, tickets,
     world::World,
 };
 
@@ -35,7 +35,7 @@ const ROUTES: &[Entry] = &[
     ("tickets/{id}/reply", &[("POST", conversations::reply)]),
     ("tickets/{id}/notes", &[("POST", conversations::note)]),
     ("tickets/{id}/conversations", &[("GET", conversations::list)]),
-    ("tickets/{id}/satisfaction_ratings", &[("GET", tickets::nothing)]),
+    ("tickets/{id}/satisfaction_ratings", &[("GET", ratings::of_ticket)]),
     ("tickets/{id}/time_entries", &[("GET", account::time_entries), ("POST", account::keep_time)]),
     ("conversations/{id}", &[("PUT", conversations::edit), ("DELETE", conversations::delete)]),
     ("contacts", &[("GET", people::contacts), ("POST", people::create_contact)]),
@@ -75,13 +75,14 @@ const ROUTES: &[Entry] = &[
     ("company_fields", &[("GET", people::none)]),
     ("contact_fields", &[("GET", people::none)]),
     ("ticket_fields", &[("GET", fields::list)]),
-    ("admin/ticket_fields", &[("GET", fields::admin_list)]),
+    ("admin/ticket_fields", &[("GET", fields::admin_list), ("POST", fields::admin_create)]),
+    ("attachments/{id}", &[("DELETE", files::delete)]),
     ("admin/ticket_fields/{id}", &[("GET", fields::admin_view)]),
     ("search/tickets", &[("GET", search::tickets)]),
     ("search/contacts", &[("GET", search::contacts)]),
     ("jobs/{word}", &[("GET", bulk::job)]),
     ("surveys", &[("GET", people::none)]),
-    ("surveys/satisfaction_ratings", &[("GET", people::none)]),
+    ("surveys/satisfaction_ratings", &[("GET", ratings::list)]),
     ("time_entries", &[("GET", account::time_entries)]),
 ];
 

@@ -26,9 +26,10 @@ pub(super) fn tickets(world: &mut World, call: &Call) -> Result<Answer, Answer> 
         }
     }
     found.sort_by_key(|ticket| std::cmp::Reverse((ticket.created_at, ticket.id)));
+    let look = world.look(call);
     Ok(answer(page, &found, |ticket| {
         let mut row = shape::ticket_row(ticket);
-        shape::add_description(&mut row, ticket);
+        shape::add_description(&mut row, &look, ticket);
         Value::Object(row)
     }))
 }

@@ -4,6 +4,7 @@ use handoffd_core::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
+    files::Look,
     html,
     world::{Agent, Contact, Conversation, Group, Ticket, World},
 };
@@ -39,16 +40,16 @@ pub(super) fn ticket_row(ticket: &Ticket) -> Map<String, Value> {
 }
 
 /// Adds the description.
-pub(super) fn add_description(row: &mut Map<String, Value>, ticket: &Ticket) {
-    row.insert("description".to_owned(), json!(ticket.fields.description));
+pub(super) fn add_description(row: &mut Map<String, Value>, look: &Look<'_>, ticket: &Ticket) {
+    row.insert("description".to_owned(), json!(look.html(&ticket.fields.description)));
     row.insert("description_text".to_owned(), json!(html::to_text(&ticket.fields.description)));
 }
 
 /// A ticket by itself.
-pub(super) fn ticket(ticket: &Ticket) -> Map<String, Value> {
+pub(super) fn ticket(look: &Look<'_>, ticket: &Ticket) -> Map<String, Value> {
     let mut row = ticket_row(ticket);
-    add_description(&mut row, ticket);
-    row.insert("attachments".to_owned(), json!(ticket.attachments));
+    add_description(&mut row, look, ticket);
+    row.insert("attachments".to_owned(), look.files(&ticket.attachments));
     row
 }
 
@@ -82,14 +83,14 @@ pub(super) fn stats(ticket: &Ticket) -> Value {
 }
 
 /// A reply or a note.
-pub(super) fn conversation(ticket: i64, said: &Conversation) -> Value {
+pub(super) fn conversation(look: &Look<'_>, ticket: i64, said: &Conversation) -> Value {
     json!({
         "id": said.id, "ticket_id": ticket, "user_id": said.user_id, "incoming": said.incoming,
         "private": said.private, "source": said.source, "category": if said.incoming { 1 } else { 2 },
-        "body": said.body, "body_text": html::to_text(&said.body), "to_emails": said.to_emails,
+        "body": look.html(&said.body), "body_text": html::to_text(&said.body), "to_emails": said.to_emails,
         "from_email": said.from_email, "cc_emails": said.cc_emails, "bcc_emails": said.bcc_emails,
         "support_email": null, "email_failure_count": null, "outgoing_failures": null,
-        "attachments": said.attachments, "source_additional_info": null,
+        "attachments": look.files(&said.attachments), "source_additional_info": null,
         "created_at": said.created_at.to_string(), "updated_at": said.updated_at.to_string(),
     })
 }

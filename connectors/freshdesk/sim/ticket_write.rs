@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     fields::{PRIORITIES, SOURCES, TYPES},
-    html,
+    files, html,
     http::{Answer, Call, Checks},
     shape,
     tickets::check_status,
@@ -54,6 +54,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let mut checks = Checks::default();
     check_names(&call.body, &mut checks);
     check_required(&call.body, &mut checks);
+    files::check(call, &mut checks);
     let blank = world.blank_fields(0, call.now);
     let fields = Reader { world, body: &call.body, checks: &mut checks }.read(blank);
     checks.done()?;
@@ -61,9 +62,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let company_id = fields.company_id.or_else(|| world.contacts.get(&requester_id)?.company_id);
     let id = world.open(Fields { requester_id, company_id, ..fields }, call.now);
     let attachments = world.keep_files(call);
-    let ticket = world.tickets.get_mut(&id).ok_or_else(Answer::not_found)?;
-    ticket.attachments = attachments;
-    let mut answer = Answer::json(201, Value::Object(shape::ticket(ticket)));
+    world.tickets.get_mut(&id).ok_or_else(Answer::not_found)?.attachments = attachments;
+    let ticket = world.live(id).ok_or_else(Answer::not_found)?;
+    let mut answer = Answer::json(201, Value::Object(shape::ticket(&world.look(call), ticket)));
     answer.headers.push(("location", format!("{}/api/v2/tickets/{id}", call.base)));
     Ok(answer)
 }
@@ -73,6 +74,10 @@ pub(super) fn update(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let old = world.live(call.id).ok_or_else(Answer::not_found)?.fields.clone();
     let mut checks = Checks::default();
     check_names(&call.body, &mut checks);
+    files::check(call, &mut checks);
+    if call.body.contains_key("cc_emails") && !world.options.updates_ccs {
+        checks.unknown("cc_emails");
+    }
     let named = call.body.keys().any(|name| REQUESTER.contains(&name.as_str()));
     let mut fields = Reader { world, body: &call.body, checks: &mut checks }.read(old);
     checks.done()?;
@@ -86,7 +91,7 @@ pub(super) fn update(world: &mut World, call: &Call) -> Result<Answer, Answer> {
         world.changed(call.id, call.now);
     }
     let ticket = world.live(call.id).ok_or_else(Answer::not_found)?;
-    Ok(Answer::ok(Value::Object(shape::ticket(ticket))))
+    Ok(Answer::ok(Value::Object(shape::ticket(&world.look(call), ticket))))
 }
 
 const REQUESTER: [&str; 5] = ["requester_id", "email", "phone", "twitter_id", "unique_external_id"];
@@ -159,6 +164,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&mut self, old: Fields) -> Fields {
         self.check_requester();
+        let (due_by, fr_due_by) = self.due(&old);
         Fields {
             subject: self.subject().unwrap_or(old.subject),
             description: self.text("description").map_or(old.description, |sent| html::sanitise(&sent)),
@@ -173,8 +179,8 @@ impl Reader<'_> {
             cc_emails: self.texts("cc_emails", None).unwrap_or(old.cc_emails),
             tags: self.texts("tags", Some(32)).unwrap_or(old.tags),
             custom: self.custom(old.custom),
-            due_by: self.moment("due_by").unwrap_or(old.due_by),
-            fr_due_by: self.moment("fr_due_by").unwrap_or(old.fr_due_by),
+            due_by,
+            fr_due_by,
         }
     }
 
@@ -204,7 +210,7 @@ impl Reader<'_> {
 
     fn status(&mut self) -> Option<i64> {
         let status = self.integer("status")?;
-        check_status(self.checks, status);
+        check_status(self.world, self.checks, status);
         Some(status)
     }
 
@@ -282,7 +288,7 @@ impl Reader<'_> {
         };
         let mut out = old;
         for (name, value) in sent {
-            match self.world.custom_fields.iter().find(|field| field.name == name) {
+            match self.world.custom_fields.iter().find(|field| field.name == *name) {
                 None => self.checks.unknown(name),
                 Some(field) => {
                     field.check(value, self.checks);
@@ -291,6 +297,17 @@ impl Reader<'_> {
             }
         }
         out
+    }
+
+    /// The first response is never due after the answer: likely, not verified.
+    fn due(&mut self, old: &Fields) -> (Timestamp, Timestamp) {
+        let (due_by, first) = (self.moment("due_by"), self.moment("fr_due_by"));
+        let is_told = due_by.is_some() || first.is_some();
+        let (due_by, first) = (due_by.unwrap_or(old.due_by), first.unwrap_or(old.fr_due_by));
+        if is_told && first > due_by {
+            self.checks.invalid("fr_due_by", "It should be less than or equal to due_by");
+        }
+        (due_by, first)
     }
 
     fn moment(&mut self, name: &str) -> Option<Timestamp> {

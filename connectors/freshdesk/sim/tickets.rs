@@ -6,7 +6,7 @@ use handoffd_core::Timestamp;
 use serde_json::Value;
 
 use super::{
-    fields::STATUSES,
+    files::Look,
     http::{Answer, Call, Checks, Paging, invalid},
     shape,
     world::{OPEN, Ticket, World},
@@ -44,13 +44,14 @@ pub(super) fn list(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let order = order(call)?;
     found.sort_by(|one, other| order(one, other));
     let includes = call.includes();
-    Ok(paging.answer(call, &found, |ticket| row(world, ticket, &includes)))
+    let look = world.look(call);
+    Ok(paging.answer(call, &found, |ticket| row(world, &look, ticket, &includes)))
 }
 
-fn row(world: &World, ticket: &Ticket, includes: &[&str]) -> Value {
+fn row(world: &World, look: &Look<'_>, ticket: &Ticket, includes: &[&str]) -> Value {
     let mut row = shape::ticket_row(ticket);
     if includes.contains(&"description") {
-        shape::add_description(&mut row, ticket);
+        shape::add_description(&mut row, look, ticket);
     }
     add_embedded(&mut row, world, ticket, includes);
     Value::Object(row)
@@ -185,15 +186,16 @@ pub(super) fn view(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     call.only(&["include"])?;
     check_includes(call, VIEW_INCLUDES)?;
     let ticket = world.kept(call.id, call.now).ok_or_else(Answer::not_found)?;
-    if ticket.deleted_at.is_some() && !world.trash_readable {
+    if ticket.deleted_at.is_some() && !world.options.trash_readable {
         return Err(forbidden());
     }
-    let mut shown = shape::ticket(ticket);
+    let look = world.look(call);
+    let mut shown = shape::ticket(&look, ticket);
     let includes = call.includes();
     add_embedded(&mut shown, world, ticket, &includes);
     if includes.contains(&"conversations") {
         let oldest = ticket.conversations.iter().take(10);
-        let listed = oldest.map(|said| shape::conversation(ticket.id, said)).collect();
+        let listed = oldest.map(|said| shape::conversation(&look, ticket.id, said)).collect();
         shown.insert("conversations".to_owned(), listed);
     }
     Ok(Answer::ok(Value::Object(shown)))
@@ -225,16 +227,10 @@ pub(super) fn restore(world: &mut World, call: &Call) -> Result<Answer, Answer> 
     Ok(Answer::empty(204))
 }
 
-/// `GET /tickets/{id}/satisfaction_ratings`: nobody rated.
-pub(super) fn nothing(world: &mut World, call: &Call) -> Result<Answer, Answer> {
-    world.kept(call.id, call.now).ok_or_else(Answer::not_found)?;
-    Ok(Answer::ok(Value::Array(Vec::new())))
-}
-
 /// Checks a status id.
-pub(super) fn check_status(checks: &mut Checks, status: i64) {
-    if !STATUSES.iter().any(|(id, _, _)| *id == status) {
-        let ids: Vec<String> = STATUSES.iter().map(|(id, _, _)| id.to_string()).collect();
+pub(super) fn check_status(world: &World, checks: &mut Checks, status: i64) {
+    if !world.statuses.iter().any(|known| known.id == status) {
+        let ids: Vec<String> = world.statuses.iter().map(|known| known.id.to_string()).collect();
         checks.invalid("status", format!("It should be one of these values: '{}'", ids.join(",")));
     }
 }

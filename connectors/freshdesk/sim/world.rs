@@ -6,7 +6,14 @@ use handoffd_core::{RemoteId, Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{companies::Company, fields::CustomField, files::File, hooks::Hooks, html};
+use super::{
+    Options,
+    companies::Company,
+    fields::{self, CustomField},
+    files::File,
+    hooks::Hooks,
+    html,
+};
 use crate::sim::{MailSent, SimSetup};
 
 /// How long the search index stays behind.
@@ -21,6 +28,29 @@ pub(super) const RESOLVED: i64 = 4;
 pub(super) const CLOSED: i64 = 5;
 pub(super) const WAITING_ON_CUSTOMER: i64 = 6;
 pub(super) const WAITING_ON_THIRD_PARTY: i64 = 7;
+
+/// A status of the account.
+#[derive(Clone, Debug)]
+pub(super) struct Status {
+    pub id: i64,
+    /// The agents' word.
+    pub label: String,
+    /// The customers' word.
+    pub customers: String,
+    /// What people mean by it. The vendor itself does not say.
+    pub means: handoffd_core::Status,
+}
+
+/// What a customer thought of the help they got.
+#[derive(Clone, Debug)]
+pub(super) struct Rated {
+    pub id: i64,
+    pub ticket: i64,
+    /// 103 to 101, 100, -101 to -103.
+    pub answer: i64,
+    pub feedback: Option<String>,
+    pub at: Timestamp,
+}
 
 /// A customer.
 #[derive(Clone, Debug, Default)]
@@ -80,8 +110,8 @@ pub(super) struct Conversation {
     pub from_email: Option<String>,
     pub cc_emails: Vec<String>,
     pub bcc_emails: Vec<String>,
-    /// As answers list them.
-    pub attachments: Vec<Value>,
+    /// The numbers of its files.
+    pub attachments: Vec<i64>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -131,8 +161,10 @@ pub(super) struct Ticket {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub conversations: Vec<Conversation>,
-    /// As answers list them.
-    pub attachments: Vec<Value>,
+    /// The numbers of its files.
+    pub attachments: Vec<i64>,
+    /// The ticket that it was merged into, which no answer tells.
+    pub merged_into: Option<i64>,
     /// The mailbox that it was sent from, of a ticket that we began.
     pub email_config: Option<i64>,
     /// What the search index has seen, oldest first.
@@ -156,8 +188,8 @@ pub(super) struct Draft {
     pub body: String,
     pub cc_emails: Vec<String>,
     pub bcc_emails: Vec<String>,
-    /// As answers list them.
-    pub attachments: Vec<Value>,
+    /// The numbers of its files.
+    pub attachments: Vec<i64>,
 }
 
 /// The account.
@@ -174,13 +206,15 @@ pub(super) struct World {
     /// As answers list them, oldest first.
     pub time_entries: Vec<Value>,
     pub custom_fields: Vec<CustomField>,
+    pub statuses: Vec<Status>,
+    pub ratings: Vec<Rated>,
     /// The agent whose key the API uses.
     pub me: i64,
     pub bot: i64,
     pub support: i64,
     pub ai_agents: i64,
-    /// Whether a ticket in the trash can still be read, or answers 403.
-    pub trash_readable: bool,
+    /// How the account differs from the usual one.
+    pub options: Options,
     pub mails: Vec<MailSent>,
     pub hooks: Hooks,
     next_ticket: i64,
@@ -190,7 +224,7 @@ pub(super) struct World {
 
 impl World {
     /// A fresh account: two groups, the AI agent and the integration's agent.
-    pub fn new(setup: &SimSetup, custom_fields: Vec<CustomField>, trash_readable: bool) -> Self {
+    pub fn new(setup: &SimSetup, options: Options) -> Self {
         let spread = i64::try_from(setup.seed % 97).unwrap_or(0);
         let now = Timestamp::from_secs(setup.now.as_secs());
         let groups_from = 43_000_100_000 + spread * 100;
@@ -205,12 +239,14 @@ impl World {
             companies: BTreeMap::new(),
             files: BTreeMap::new(),
             time_entries: Vec::new(),
-            custom_fields,
+            custom_fields: fields::custom_fields(options.marker_field),
+            statuses: fields::statuses(),
+            ratings: Vec::new(),
             me: 0,
             bot: 0,
             support: groups_from + 1,
             ai_agents: groups_from + 2,
-            trash_readable,
+            options,
             mails: Vec::new(),
             hooks: Hooks::default(),
             next_ticket: 2_001 + spread * 13,
@@ -317,6 +353,7 @@ impl World {
             updated_at: now,
             conversations: Vec::new(),
             attachments: Vec::new(),
+            merged_into: None,
             email_config: None,
             indexed: Vec::new(),
         };
@@ -380,6 +417,34 @@ impl World {
         Some(conversation)
     }
 
+    /// Where a message is: its ticket, if that is not in the trash, and its place there.
+    pub fn said(&self, id: i64) -> Option<(i64, usize)> {
+        let live = self.tickets.values().filter(|ticket| ticket.deleted_at.is_none());
+        let at = |ticket: &Ticket| ticket.conversations.iter().position(|said| said.id == id);
+        live.filter_map(|ticket| Some((ticket.id, at(ticket)?))).next()
+    }
+
+    /// Writes over a message.
+    pub fn rewrite(&mut self, ticket: i64, at: usize, body: String, now: Timestamp) {
+        let kept = self.tickets.get_mut(&ticket).and_then(|kept| kept.conversations.get_mut(at));
+        if let Some(said) = kept {
+            said.body = body;
+            said.updated_at = now;
+            self.changed(ticket, now);
+        }
+    }
+
+    /// Takes a message away, with its files.
+    pub fn unsay(&mut self, ticket: i64, at: usize, now: Timestamp) {
+        let Some(kept) = self.tickets.get_mut(&ticket).filter(|kept| at < kept.conversations.len()) else {
+            return;
+        };
+        for file in kept.conversations.remove(at).attachments {
+            self.files.remove(&file);
+        }
+        self.changed(ticket, now);
+    }
+
     /// Mails the opening message of a ticket that we began.
     pub fn mail_opening(&mut self, id: i64, now: Timestamp) {
         let requester = self.live(id).map(|ticket| ticket.fields.requester_id);
@@ -408,6 +473,54 @@ impl World {
         }
     }
 
+    /// Marks a ticket as spam, which is no update of it either.
+    pub fn set_spam(&mut self, id: i64, now: Timestamp) {
+        if let Some(ticket) = self.tickets.get_mut(&id) {
+            ticket.spam = true;
+            ticket.updated_at = now;
+        }
+    }
+
+    /// Adds a custom field, empty on every ticket. Answers with its name.
+    pub fn add_field(&mut self, field: CustomField) -> Result<String, &'static str> {
+        if self.custom_fields.iter().any(|known| known.name == field.name) {
+            return Err("It should be a unique value");
+        }
+        let name = field.name.clone();
+        for ticket in self.tickets.values_mut() {
+            ticket.fields.custom.insert(name.clone(), Value::Null);
+        }
+        self.custom_fields.push(field);
+        Ok(name)
+    }
+
+    /// Closes tickets and goes on in another one. Each of them gets a private note about it,
+    /// whose words are not verified.
+    pub fn merge(&mut self, others: &[i64], into: i64, by: i64, now: Timestamp) {
+        let note = |text: String| Draft {
+            user_id: by,
+            incoming: false,
+            private: true,
+            source: 2,
+            body: html::from_plain(&text),
+            cc_emails: Vec::new(),
+            bcc_emails: Vec::new(),
+            attachments: Vec::new(),
+        };
+        for other in others {
+            self.say(*other, note(format!("This ticket is closed and merged into ticket {into}")), now);
+            if let Some(fields) = self.live(*other).map(|ticket| ticket.fields.clone()) {
+                self.set_fields(*other, Fields { status: CLOSED, ..fields }, now);
+            }
+            if let Some(ticket) = self.tickets.get_mut(other) {
+                ticket.merged_into = Some(into);
+            }
+        }
+        let listed: Vec<String> = others.iter().map(i64::to_string).collect();
+        let text = format!("Tickets with id {} are merged into this ticket.", listed.join(", "));
+        self.say(into, note(text), now);
+    }
+
     /// The fields of a new ticket before anything is set.
     pub fn blank_fields(&self, requester_id: i64, now: Timestamp) -> Fields {
         Fields {
@@ -423,7 +536,7 @@ impl World {
             company_id: None,
             cc_emails: Vec::new(),
             tags: Vec::new(),
-            custom: self.custom_fields.iter().map(|field| (field.name.to_owned(), Value::Null)).collect(),
+            custom: self.custom_fields.iter().map(|field| (field.name.clone(), Value::Null)).collect(),
             due_by: now.plus(std::time::Duration::from_secs(3 * 24 * 3_600)),
             fr_due_by: now.plus(std::time::Duration::from_secs(24 * 3_600)),
         }
