@@ -22,7 +22,7 @@ pub mod messages;
 pub mod shop;
 pub mod signing;
 
-pub use bench::Terms;
+pub use bench::{Cannot, Terms};
 pub use counts::Requests;
 
 /// Makes a test of each check: `checks!(argument; file: [check, …] …)`.

@@ -24,6 +24,8 @@ impl Desk {
                     add(&mut fields, field(&attribute));
                 }
             }
+        }
+        if !settings.syncs(RecordKind::Ticket) {
             statuses.extend(conversation_statuses());
         }
         if settings.syncs(RecordKind::Ticket) {
@@ -131,6 +133,7 @@ fn field(attribute: &wire::Attribute) -> Option<CatalogField> {
     })
 }
 
+/// The states of conversations, which have no ids. Where there are tickets, theirs stand for them too.
 fn conversation_statuses() -> Vec<CatalogStatus> {
     let one = |native: &str, label: &str, status| CatalogStatus {
         native: native.to_owned(),

@@ -36,6 +36,10 @@ impl Desk {
         author: Option<&RemoteId>,
         files: &[Supply],
     ) -> Result<Applied> {
+        if create.ticket.import.is_some() {
+            let why = "Intercom imports no history without mailing and running its workflows".to_owned();
+            return Err(Error::Refused { why });
+        }
         let contact = match author {
             Some(id) => id.clone(),
             None => self.contact(call, &create.ticket.requester).await?,

@@ -1,6 +1,7 @@
-//! The account's history, oldest first: windows over the time of creation,
-//! which widen where little was made and narrow where much was. Within a window
-//! the order is Intercom's. First the conversations, then the tickets.
+//! The account's history, oldest first: windows over the time of creation. The
+//! first is the whole; one that holds many records is halved before it is read,
+//! one that held few is followed by a wider one. Within a window the order is
+//! Intercom's. First the conversations, then the tickets.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,16 +12,14 @@ use super::{
 };
 use crate::contract::{Call, Cursor, Error, FeedRow, FeedStart, History, Result};
 
-/// The first window, in seconds: a day.
-const SPAN_FIRST: i64 = 86_400;
-/// The widest window: 90 days.
-const SPAN_MAX: i64 = 90 * 86_400;
-/// The narrowest: a minute.
+/// The narrowest window, in seconds.
 const SPAN_MIN: i64 = 60;
-/// A window with more rows than this is halved for the next.
+/// The widest: more than Intercom's age.
+const SPAN_MAX: i64 = 100 * 365 * 86_400;
+/// A window with more rows than this is halved.
 const ROWS_MANY: u64 = 1_000;
-/// A window with fewer than this is doubled.
-const ROWS_FEW: u64 = 100;
+/// A window with fewer than this is followed by one twice as wide.
+const ROWS_FEW: u64 = 250;
 
 /// A resume point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +40,15 @@ struct Point {
 }
 
 impl Point {
-    fn starting_at(from: i64, in_tickets: bool, total: Option<u64>) -> Self {
-        Self { in_tickets, from, since: from, span: SPAN_FIRST, after: None, total }
+    fn starting_at(from: i64, now: i64, in_tickets: bool, total: Option<u64>) -> Self {
+        let span = (now - from + 1).clamp(SPAN_MIN, SPAN_MAX);
+        Self { in_tickets, from, since: from, span, after: None, total }
+    }
+
+    /// Half the window, if it holds too many rows to be read in one go.
+    fn narrower(&self, held: Option<u64>) -> Option<Self> {
+        let many = held.is_some_and(|held| held > ROWS_MANY) && self.after.is_none();
+        (many && self.span > SPAN_MIN).then(|| Self { span: (self.span / 2).max(SPAN_MIN), ..self.clone() })
     }
 
     fn kind(&self) -> RecordKind {
@@ -52,7 +58,6 @@ impl Point {
     /// The window behind one that held so many rows.
     fn later(&self, held: Option<u64>) -> Self {
         let span = match held {
-            Some(held) if held > ROWS_MANY => self.span / 2,
             Some(held) if held >= ROWS_FEW => self.span,
             _ => self.span.saturating_mul(2),
         };
@@ -71,7 +76,7 @@ impl Desk {
         };
         let now = self.client.now().as_secs();
         if !self.mapping.settings.syncs(point.kind()) || point.since > now {
-            return self.after_kind(&point, Vec::new());
+            return self.after_kind(&point, Vec::new(), now);
         }
         let mut tests = window("created_at", point.since, Some(point.since + point.span));
         if point.in_tickets {
@@ -86,6 +91,9 @@ impl Desk {
             }
             Err(error) => return Err(error),
         };
+        if let Some(narrower) = point.narrower(page.total) {
+            return history(Vec::new(), &narrower, true);
+        }
         let rows = self.feed_rows(call, point.kind(), &page).await?;
         self.after_window(&point, page, rows, now)
     }
@@ -96,18 +104,18 @@ impl Desk {
         }
         self.memory.caught_up();
         if point.since + point.span > now {
-            return self.after_kind(point, rows);
+            return self.after_kind(point, rows, now);
         }
         history(rows, &point.later(page.total), true)
     }
 
     /// Behind the conversations come the tickets; behind those nothing.
-    fn after_kind(&self, point: &Point, rows: Vec<FeedRow>) -> Result<History> {
+    fn after_kind(&self, point: &Point, rows: Vec<FeedRow>, now: i64) -> Result<History> {
         if point.in_tickets {
             return history(rows, point, false);
         }
         let more = self.mapping.settings.syncs(RecordKind::Ticket);
-        history(rows, &Point::starting_at(point.from, true, point.total), more)
+        history(rows, &Point::starting_at(point.from, now, true, point.total), more)
     }
 
     /// Where it begins, with the number of records in all.
@@ -125,7 +133,7 @@ impl Desk {
             let page: super::wire::Page = self.ask(call, ask).await?;
             total = total.and_then(|sum: u64| Some(sum + page.total_count.count()?));
         }
-        Ok(Point::starting_at(from, false, total))
+        Ok(Point::starting_at(from, self.client.now().as_secs(), false, total))
     }
 }
 
@@ -142,20 +150,23 @@ mod tests {
 
     #[test]
     fn windows_follow_one_another_without_a_gap() {
-        let mut at = Point::starting_at(1_000, false, None);
-        for (held, span) in [
-            (Some(0), 2 * SPAN_FIRST),
-            (None, 4 * SPAN_FIRST),
-            (Some(500), 4 * SPAN_FIRST),
-            (Some(5_000), 2 * SPAN_FIRST),
-        ] {
+        let mut at = Point::starting_at(1_000, 1_999, false, None);
+        assert_eq!((at.since, at.span), (1_000, 1_000));
+        for (held, span) in [(Some(0), 2_000), (None, 4_000), (Some(500), 4_000)] {
             let next = at.later(held);
             assert_eq!((next.since, next.span), (at.since + at.span, span), "{held:?}");
             at = next;
         }
-        let wide = Point { span: SPAN_MAX, ..at.clone() };
-        assert_eq!(wide.later(Some(0)).span, SPAN_MAX);
-        let narrow = Point { span: SPAN_MIN, ..at };
-        assert_eq!(narrow.later(Some(9_999)).span, SPAN_MIN);
+    }
+
+    #[test]
+    fn a_full_window_is_halved_and_not_left() {
+        let full = Point::starting_at(0, 86_399, false, None);
+        let half = full.narrower(Some(1_001)).unwrap();
+        assert_eq!((half.since, half.span), (0, 43_200));
+        assert_eq!(full.narrower(Some(1_000)), None);
+        let going = Point { after: Some("x".to_owned()), ..full.clone() };
+        assert_eq!(going.narrower(Some(9_999)), None, "it is being read");
+        assert_eq!(Point { span: SPAN_MIN, ..full }.narrower(Some(9_999)), None);
     }
 }

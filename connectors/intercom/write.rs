@@ -36,6 +36,9 @@ impl Desk {
         author: Option<&RemoteId>,
         files: &[Supply],
     ) -> Result<Applied> {
+        if files.len() != intent.attachments().len() {
+            return Err(cannot("a message wants all of its files at hand"));
+        }
         match intent {
             Intent::Create(create) => self.create(call, create, author, files).await,
             Intent::Update(update) => self.update(call, update, author, files).await,
