@@ -1,7 +1,5 @@
 //! The adapter as a whole: against the simulator, by the standard suite.
 
-use crate::conformance::Cannot;
-
 crate::conformance::helpdesk!(crate::conformance::Terms {
     name: "intercom",
     small_pages: r#"{"search_page_rows": 10}"#,
@@ -9,7 +7,12 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
     lacking: r#"{"marker_attribute": "no_such_key"}"#,
     creates_once: false,
     tells_merges: false,
-    cannot: &[Cannot::TellDeletions, Cannot::RingForFields, Cannot::SaySilently, Cannot::CreateWithFiles,],
+    cannot: &[
+        crate::conformance::Cannot::TellDeletions,
+        crate::conformance::Cannot::RingForFields,
+        crate::conformance::Cannot::SaySilently,
+        crate::conformance::Cannot::CreateWithFiles,
+    ],
     requests: crate::conformance::Requests {
         // One search of conversations and one of tickets.
         feed_of_50: 2,
