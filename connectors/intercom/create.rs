@@ -101,8 +101,9 @@ impl Desk {
         let is_marked =
             shown.as_ref().is_some_and(|shown| shown.observed.marker.as_ref() == Some(&create.key));
         let wants = |field: &Field| matches!(field, Field::Subject | Field::Priority | Field::Custom(_));
+        let held = self.mapping.normalize(set);
         let is_titled = shown.as_ref().is_some_and(|shown| {
-            let mut wanted = set.iter().filter(|(field, _)| wants(field));
+            let mut wanted = held.iter().filter(|(field, _)| wants(field));
             wanted.all(|(field, value)| shown.observed.fields.get(field) == Some(value))
         });
         let shown = match shown {

@@ -306,7 +306,7 @@ mod tests {
             (json!({"message_bytes_max": 3}), "accounts.ic.settings.message_bytes_max: "),
             (json!({"fallback_requester_email": "x"}), "accounts.ic.settings.fallback_requester_email: "),
             (json!({"ticket_categories": []}), "accounts.ic.settings.ticket_categories: "),
-            (json!({"ticket_states": {"waiting": 7}}), "accounts.ic.settings.ticket_states.waiting: "),
+            (json!({"ticket_states": {"waiting": 7}}), "accounts.ic.settings.ticket_states"),
         ];
         for (table, expected) in rows {
             let error = read(table.clone()).expect_err("it is wrong").to_string();

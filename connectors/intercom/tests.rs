@@ -32,7 +32,8 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         create: 7,
         find_reply: 1,
         find_create: 1,
-        known_person: 1,
+        // Intercom's index of contacts is minutes behind: the search, and the refusal that names the contact.
+        known_person: 2,
         new_person: 2,
         note_with_2_files: 1,
         download: 1,
@@ -41,6 +42,7 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         redact: 2,
         import: 0,
         history_of_50: 4,
-        catalog: 4,
+        // Attributes, ticket types, ticket states, admins, teams.
+        catalog: 5,
     },
 });
