@@ -5,6 +5,8 @@ pub mod client;
 pub mod conformance;
 pub mod contract;
 pub mod sim;
+#[cfg(test)]
+pub mod specs;
 
 pub mod freshdesk;
 pub mod html;

@@ -11,7 +11,7 @@ use std::{
 use handoffd_connectors::{
     client::{Authorizer, ClientParts, Clock, Jitter, StaticAuthorizer, Transport},
     connector,
-    contract::{AccountSetup, AuthMethod, BadSettings, ContextSource, Opened, Secret},
+    contract::{AccountSetup, AuthMethod, BadSettings, ContextSource, CustomField, Opened, Secret},
 };
 use handoffd_core::{AccountId, GroupId};
 use rand::{Rng, SeedableRng};
@@ -239,7 +239,7 @@ pub async fn engine_parts(
     let mut sources: BTreeMap<AccountId, Arc<dyn ContextSource>> = BTreeMap::new();
     for (name, account) in &config.accounts {
         let id = AccountId::new(name);
-        match open_account(&id, account, &store, vault.as_ref(), outside)? {
+        match open_account(&id, account, Vec::new(), &store, vault.as_ref(), outside)? {
             Opened::ContextSource(source) => {
                 sources.insert(id, source);
             }
@@ -266,6 +266,7 @@ pub async fn engine_parts(
         config: config.engine.clone(),
         handoff: config.handoff.clone(),
         metrics: Arc::new(Metrics::default()),
+        dry: None,
         run: format!("{:x}-{:x}", outside.clock.now().0, std::process::id()),
     })
 }
@@ -288,6 +289,7 @@ pub(crate) fn vault(config: &Config) -> Result<Option<Arc<Vault>>, StartError> {
 pub fn open_account(
     id: &AccountId,
     account: &AccountConfig,
+    custom: Vec<CustomField>,
     store: &Arc<dyn Store>,
     vault: Option<&Arc<Vault>>,
     outside: &Outside,
@@ -326,7 +328,7 @@ pub fn open_account(
         base_url: account.base_url.clone(),
         webhook_secret,
         settings: serde_json::to_value(&account.settings).map_err(|why| no_such(why.to_string()))?,
-        custom: Vec::new(),
+        custom,
     };
     let parts = ClientParts {
         transport: outside.transport.clone(),

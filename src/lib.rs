@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod engine;
 pub mod http;
+pub mod pull;
 pub mod sandbox;
 pub mod status;
 pub mod store;

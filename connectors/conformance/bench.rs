@@ -19,7 +19,7 @@ use handoffd_core::{
 };
 use serde_json::Value as Json;
 
-use super::{Requests, signing};
+use super::{Requests, recorder, signing};
 use crate::{
     client::{
         ClientParts, Clock as _, Content, Outgoing, SeededJitter, StaticAuthorizer, TokioClock, Transport,
@@ -163,6 +163,7 @@ impl Net {
 impl Transport for Net {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
         Box::pin(async move {
+            recorder::saw(&outgoing);
             let faults = self.fault_for(outgoing.request.method() != http::Method::GET);
             let host = outgoing.request.uri().host().unwrap().to_owned();
             if host != "desk.sim" {

@@ -19,13 +19,24 @@ pub mod history;
 pub mod hooks;
 pub mod lost;
 pub mod messages;
+pub mod recorder;
 pub mod shop;
 pub mod signing;
+
+use futures_util::future::LocalBoxFuture;
 
 pub use bench::{Cannot, Terms};
 pub use counts::Requests;
 
-/// Makes a test of each check: `checks!(argument; file: [check, …] …)`.
+/// One check of a suite, to be run by somebody else than the test runner.
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// Runs it. Wants a runtime whose time is paused.
+    pub run: fn() -> LocalBoxFuture<'static, ()>,
+}
+
+/// Makes a test of each check: `checks!(argument; file: [check, …] …)`, and a list of them all.
 macro_rules! checks {
     ($with:expr; $($file:ident: [$($check:ident),* $(,)?])*) => {
         mod conformance {
@@ -35,6 +46,14 @@ macro_rules! checks {
                     crate::conformance::$file::$check(&$with).await;
                 }
             )*)*
+
+            /// The whole suite, for those who listen to what it sends.
+            pub fn every() -> Vec<crate::conformance::Check> {
+                vec![$($(crate::conformance::Check {
+                    name: stringify!($check),
+                    run: || Box::pin(crate::conformance::$file::$check(&$with)),
+                }),*),*]
+            }
         }
     };
 }

@@ -45,7 +45,6 @@ use crate::{
         Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Sink, Supply,
         WebhookError,
     },
-    html,
     sim::{SimSetup, VendorSim},
 };
 

@@ -5,6 +5,7 @@ mod lookups;
 mod over_sim;
 mod reading;
 mod requests;
+mod specs;
 
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -13,6 +13,19 @@ impl Document {
         out
     }
 
+    /// All lines of a message without quotes or lists in one `div`.
+    pub fn lines_in_div(&self) -> String {
+        let mut out = String::from("<div>");
+        for (at, block) in self.blocks.iter().enumerate() {
+            if let Block::Text { lines, .. } = block {
+                out.push_str(if at > 0 { "<br><br>" } else { "" });
+                self.lines_html(lines, "<br>", &mut out);
+            }
+        }
+        out.push_str("</div>");
+        out
+    }
+
     fn block_html(&self, block: &Block, in_flow: bool, out: &mut String) {
         match block {
             Block::Text { lines, loose } if in_flow || *loose => {

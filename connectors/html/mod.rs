@@ -30,7 +30,7 @@ use std::{
 };
 
 use build::Builder;
-use model::Look;
+use model::{Document, Look};
 
 /// The longest HTML that is read as browsers do, in bytes. Of a longer one
 /// only the text between its tags is read.
@@ -115,9 +115,19 @@ pub fn read(html: &str, image: &dyn Fn(&ImgTag<'_>) -> Image) -> Reading {
 /// HTML that shows this text: paragraphs and lines. Addresses in it stay
 /// text. Tabs become four spaces, and characters that show nothing go.
 pub fn from_text(text: &str) -> String {
+    lines_of(text).html()
+}
+
+/// The same for vendors whose paragraphs are lines in one `<div>`: an empty
+/// line is an empty line, whatever space they set between paragraphs.
+pub fn lines(text: &str) -> String {
+    lines_of(text).lines_in_div()
+}
+
+fn lines_of(text: &str) -> Document {
     let mut builder = Builder::new();
     builder.text(&text.replace("\r\n", "\n"), Look::default(), true);
-    builder.finish().html()
+    builder.finish()
 }
 
 /// Canonical HTML of any: of canonical HTML, the same.
@@ -136,7 +146,7 @@ pub fn to_text(html: &str) -> String {
     }
 }
 
-fn scanned(html: &str, image: &dyn Fn(&ImgTag<'_>) -> Image) -> Option<(model::Document, Vec<ImageRef>)> {
+fn scanned(html: &str, image: &dyn Fn(&ImgTag<'_>) -> Image) -> Option<(Document, Vec<ImageRef>)> {
     if html.len() > READ_MAX { None } else { scan::scan(html, image) }
 }
 

@@ -1,4 +1,5 @@
 mod against_sim;
+mod specs;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

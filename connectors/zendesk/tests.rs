@@ -5,6 +5,7 @@ mod builders;
 mod calls;
 mod quiet;
 mod reading;
+mod specs;
 mod webhooks;
 
 use std::{

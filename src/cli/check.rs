@@ -90,7 +90,7 @@ async fn check_account(
     outside: &Outside,
 ) -> Result<AccountCheck, Failure> {
     let vault = vault(config)?;
-    let opened = open_account(&AccountId::new(name), account, store, vault.as_ref(), outside)?;
+    let opened = open_account(&AccountId::new(name), account, Vec::new(), store, vault.as_ref(), outside)?;
     let call = Call { lane: Lane::Refresh, deadline: outside.clock.now().plus(PROBE_WAIT) };
     let (role, probed) = match &opened {
         Opened::Helpdesk(helpdesk) => ("helpdesk", helpdesk.probe(call).await),

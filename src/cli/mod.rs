@@ -1,6 +1,11 @@
 //! The commands.
 
+mod ask;
+mod backfill;
 mod check;
+mod parked;
+mod plan;
+mod pull;
 mod sandbox;
 mod status;
 mod store;
@@ -10,11 +15,14 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 use handoffd_connectors::client::{ReqwestTransport, SeededJitter, SystemClock};
+use handoffd_core::Timestamp;
 
 use crate::{
     app::{App, Outside, StartError},
     config::{self, Config, ConfigError},
-    demo, telemetry,
+    demo,
+    engine::parked::Order,
+    telemetry,
 };
 
 /// What each exit code means; shown by `handoffd --help`.
@@ -22,7 +30,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  it worked
   1  it failed; the message says why
-  2  the command line is wrong
+  2  the command line is wrong; plan, provision: something would be written
   3  the configuration is wrong
   4  check: an account does not work, or something is switched off
   5  the store is in use by another handoffd, or damaged
@@ -147,9 +155,142 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write an account's tickets as lines of JSON: the canonical form, comments included. Reads only.
+    #[command(
+        after_help = "Examples:\n  handoffd pull --account zendesk-main --out tickets.ndjson     again: goes on where it stopped, later adds what changed\n  handoffd pull --account freshdesk-eu --since 30d --without-comments | jq .subject\n  handoffd schema pull                                          the form of the lines, as JSON Schema\n\nAll that is needed is a credential that may read. A daemon may run meanwhile, except for\naccounts that sign in by refresh token."
+    )]
+    Pull {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The account, by its name in the configuration.
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// Only tickets that changed since: a day, a moment (RFC 3339), or a span back such as 7d.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Leave comments out: far fewer requests.
+        #[arg(long)]
+        without_comments: bool,
+        /// Write into this file, and where to go on into FILE.state. Left out: standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Begin anew instead of going on.
+        #[arg(long, requires = "out")]
+        restart: bool,
+        /// Print the summary as JSON, to standard error.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON Schema of something that handoffd writes.
+    #[command(after_help = "Example:\n  handoffd schema pull > pull.schema.json")]
+    Schema {
+        /// Of what.
+        of: SchemaArg,
+    },
+    /// What the configuration would do to the live accounts: the real engine decides, nothing is written.
+    #[command(
+        after_help = "Examples:\n  handoffd plan -c handoffd.toml                    what `sync --once` would write now\n  handoffd plan --history 2020-01-01 --json         what a backfill since then would write\n\nExit code 2 if it would write anything, 0 if not. The daemon must be stopped: its store is copied."
+    )]
+    Plan {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Plan the history as well: tickets that changed since this day, moment, or span back such as 90d.
+        #[arg(long, value_name = "T")]
+        history: Option<String>,
+        /// Do not wait for changes that a vendor does not show yet.
+        #[arg(long)]
+        no_wait: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take in the history of accounts, quietly: no customer is mailed. Goes on where it stopped.
+    #[command(
+        after_help = "Examples:\n  handoffd plan --history 2020-01-01                what it would do, first\n  handoffd backfill -c handoffd.toml                everything, with progress\n  handoffd backfill --account zendesk-main --since 365d\n  handoffd backfill --status --json                 how far it is\n\nA daemon that runs takes it in beside its work, in the slowest lane of each vendor's quota;\nwithout one this command does it and exits. A conversation that two helpdesks hold already is\njoined, not made twice."
+    )]
+    Backfill {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Only this account; may be given several times.
+        #[arg(long = "account", value_name = "NAME")]
+        accounts: Vec<String>,
+        /// Only tickets that changed since: a day, a moment (RFC 3339), or a span back such as 365d.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Begin anew what was finished or begun before.
+        #[arg(long)]
+        restart: bool,
+        /// Only say how far it is.
+        #[arg(long)]
+        status: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What waits for an admin: list it, look at it, try it again, put it away.
+    #[command(subcommand)]
+    Parked(ParkedCommand),
     /// Look after the store of a daemon that is stopped.
     #[command(subcommand)]
     Store(StoreCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ParkedCommand {
+    /// Everything that is parked, each with its reason and what to do.
+    #[command(
+        after_help = "Examples:\n  handoffd parked list -c handoffd.toml\n  handoffd parked list --account freshdesk-eu --json | jq '.[].reason'"
+    )]
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Only what is parked at this account.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One parked thing with its conversation's tickets and journal.
+    #[command(after_help = "Example:\n  handoffd parked show write/l1f0c9a7d2b3e4f5a6b7c-4 -c handoffd.toml")]
+    Show {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Its id, as `list` prints it.
+        id: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try it again now, after what the reason names was mended.
+    #[command(
+        after_help = "Examples:\n  handoffd parked retry work/t/zendesk-main/17\n  handoffd parked retry --all --account freshdesk-eu\n  handoffd parked retry write/l1f0c9a7d2b3e4f5a6b7c-4 --send-again   after looking that it is not there"
+    )]
+    Retry {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Its id, as `list` prints it.
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Everything that is parked.
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+        /// With --all: only what is parked at this account.
+        #[arg(long, value_name = "NAME", requires = "all")]
+        account: Option<String>,
+        /// Send messages again that may be at the vendor although no answer came: a customer
+        /// may get them twice. Look there first.
+        #[arg(long, conflicts_with = "all")]
+        send_again: bool,
+    },
+    /// Put it away: it stays undone.
+    #[command(after_help = "Example:\n  handoffd parked drop row/zendesk-main/17")]
+    Drop {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Its id, as `list` prints it.
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,6 +333,12 @@ enum StoreCommand {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SchemaArg {
+    /// The lines of `handoffd pull`.
+    Pull,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum FaultsArg {
     /// The vendors work.
     None,
@@ -204,6 +351,10 @@ enum FaultsArg {
 enum Failure {
     Config(ConfigError),
     Start(StartError),
+    /// A plan would write something; it was printed.
+    WouldWrite,
+    /// The command line says something that cannot be.
+    Usage(String),
     /// Something does not work that an admin can mend.
     Problems(String),
     Other(anyhow::Error),
@@ -261,6 +412,8 @@ fn explain(failure: Failure) -> (u8, String) {
             | StartError::Settings(_)),
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),
+        Failure::WouldWrite => (2, "it would write; see above".to_owned()),
+        Failure::Usage(message) => (2, message),
         Failure::Problems(message) => (4, message),
         Failure::Other(error) => (1, format!("{error:#}")),
     }
@@ -279,6 +432,34 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check { config, json } => check::run(load(&config)?, json).await,
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
+        Command::Pull { config, account, since, without_comments, out, restart, json } => {
+            let comments = !without_comments;
+            pull::run(load(&config)?, pull::Asked { account, since, comments, out, restart, json }).await
+        }
+        Command::Schema { of: SchemaArg::Pull } => {
+            print!("{}", crate::pull::SCHEMA);
+            Ok(())
+        }
+        Command::Plan { config, history, no_wait, json } => {
+            plan::run(load(&config)?, plan::Asked { since: history, no_wait, json }).await
+        }
+        Command::Backfill { config, accounts, since, restart, status, json } => {
+            let asked = backfill::Asked { accounts, since, restart, status, json };
+            backfill::run(load(&config)?, asked).await
+        }
+        Command::Parked(ParkedCommand::List { config, account, json }) => {
+            parked::list(load(&config)?, account.as_deref(), json).await
+        }
+        Command::Parked(ParkedCommand::Show { config, id, json }) => {
+            parked::show(load(&config)?, &id, json).await
+        }
+        Command::Parked(ParkedCommand::Retry { config, id, all: _, account, send_again }) => {
+            let which = id.map_or(parked::Which::All { account }, parked::Which::One);
+            parked::order(load(&config)?, which, Order::Retry, send_again).await
+        }
+        Command::Parked(ParkedCommand::Drop { config, id }) => {
+            parked::order(load(&config)?, parked::Which::One(id), Order::Drop, false).await
+        }
         Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),
         Command::Store(StoreCommand::Import { config, from, json }) => {
             store::import(&load(&config)?, &from, json)
@@ -330,6 +511,21 @@ async fn run(arg: &ConfigArg, accept_damage: bool) -> Result<(), Failure> {
             "the store failed for good: {why}; look at the disk, run `handoffd store verify`, start again"
         ))),
     }
+}
+
+/// A moment as people write it: RFC 3339, a day, or a span back from now such as `7d`.
+fn since_of(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+    if let Ok(at) = Timestamp::parse(text) {
+        return Ok(at);
+    }
+    if let Ok(at) = Timestamp::parse(&format!("{text}T00:00:00Z")) {
+        return Ok(at);
+    }
+    if let Ok(span) = crate::config::Span::parse(text).ok_or(()) {
+        return Ok(now.minus(span.0));
+    }
+    let why = format!("--since {text:?}: write 2026-01-31, 2026-01-31T08:00:00Z, or a span back such as 7d");
+    Err(Failure::Usage(why))
 }
 
 /// Resolves at SIGINT or SIGTERM.

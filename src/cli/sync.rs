@@ -22,12 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LONGEST: Duration = Duration::from_secs(600);
 
 #[derive(Serialize)]
-struct SyncReport {
+pub(super) struct SyncReport {
     rows: usize,
     unsettled: Vec<status::UnsettledWrite>,
     briefings_on_their_way: usize,
     parked: usize,
-    failed: Vec<String>,
+    pub(super) failed: Vec<String>,
 }
 
 pub(super) async fn run(config: Config, no_wait: bool, json: bool) -> Result<(), Failure> {
@@ -65,7 +65,7 @@ pub(super) async fn run(config: Config, no_wait: bool, json: bool) -> Result<(),
     Err(Failure::Other(anyhow::anyhow!("not everything is in step: {}", why.join("; "))))
 }
 
-async fn once(
+pub(super) async fn once(
     engine: &Engine,
     started: Timestamp,
     no_wait: bool,
@@ -145,7 +145,7 @@ async fn read_up_to(
 }
 
 /// Waits until nothing is in hand or due soon.
-async fn drain(engine: &Engine, say: bool) {
+pub(super) async fn drain(engine: &Engine, say: bool) {
     let began = engine.parts().clock.now();
     let mut last_said = began;
     loop {

@@ -124,6 +124,12 @@ pub struct EngineConfig {
     pub rounds_max: u32,
     /// The longest comment text that is kept in a row, in bytes; longer text goes to a file.
     pub inline_body_bytes_max: usize,
+    /// The longest attachment that is carried, in bytes, where the helpdesk that receives it takes that much.
+    pub attachment_bytes_max: u64,
+    /// How many writes may fetch their attachments at once.
+    pub transfers_max: usize,
+    /// How many tickets of a history are looked at at once.
+    pub backfill_at_once: usize,
     /// How long a write that certainly did not happen is tried again before it is parked.
     pub give_up_after: Span,
     /// The first wait between two tries; doubles each time.

@@ -1,19 +1,22 @@
 //! Comments: an add-only set. Which ones are new, which ones a side lacks, and
 //! in what form they are written there.
 
+pub(crate) mod change;
+pub mod form;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
 use crate::{
+    comments::form::Original,
     decision::Decision,
-    link::{CommentCopy, Link, Origin, Place, Side, Standing, text_digest},
+    link::{Change, CommentCopy, Link, Origin, Place, Side, Standing},
     merge::Views,
     model::{
-        comment::{Body, Comment, Mail, Message, PrivateMessage, PrivateText, PublicMessage},
-        ids::{AccountId, CommentKey, OpKey, RemoteId, TicketKey},
-        person::Role,
+        comment::Comment,
+        ids::{CommentKey, OpKey, RemoteId, TicketKey},
         ticket::{CommentsSeen, Observed, Version},
     },
     policy::SyncPolicy,
@@ -24,12 +27,21 @@ use crate::{
 /// whole seconds and the difference between their clocks and ours.
 pub const DOUBT: Duration = Duration::from_secs(5);
 
+/// How far apart, in milliseconds, two tickets of one helpdesk may show the same
+/// message, where one goes on from the other.
+pub const TWIN_MS: u64 = 600_000;
+
 /// Takes the comments of one accepted view into the link. Returns whether the
 /// view has to be ignored because a message of ours is on its way to the ticket
 /// and may be among the unknown ones.
-pub(crate) fn take_comments(link: &mut Link, view: &Observed, decisions: &mut Vec<Decision>) -> bool {
+pub(crate) fn take_comments(
+    link: &mut Link,
+    view: &Observed,
+    policy: &SyncPolicy,
+    decisions: &mut Vec<Decision>,
+) -> bool {
     match &view.comments {
-        CommentsSeen::All(comments) => take_all(link, view, comments, decisions),
+        CommentsSeen::All(comments) => take_all(link, view, comments, policy, decisions),
         CommentsSeen::NotLooked => {
             if let Some(side) = link.sides.get_mut(&view.ticket) {
                 note_unlooked(side, view);
@@ -51,7 +63,13 @@ fn note_unlooked(side: &mut Side, view: &Observed) {
     }
 }
 
-fn take_all(link: &mut Link, view: &Observed, comments: &[Comment], decisions: &mut Vec<Decision>) -> bool {
+fn take_all(
+    link: &mut Link,
+    view: &Observed,
+    comments: &[Comment],
+    policy: &SyncPolicy,
+    decisions: &mut Vec<Decision>,
+) -> bool {
     let ticket = &view.ticket;
     let known = known_at(link, ticket);
     let has_unknown = comments.iter().any(|comment| !known.contains_key(comment.id()));
@@ -63,8 +81,8 @@ fn take_all(link: &mut Link, view: &Observed, comments: &[Comment], decisions: &
     }
     for comment in comments {
         match known.get(comment.id()) {
-            Some(number) => watch_visibility(link, ticket, *number, comment, decisions),
-            None => take_unknown(link, ticket, comment, decisions),
+            Some(number) => change::watch(link, ticket, *number, comment, policy, decisions),
+            None => take_unknown(link, ticket, comment, comments, policy, decisions),
         }
     }
     if let Some(side) = link.sides.get_mut(ticket) {
@@ -91,85 +109,154 @@ fn known_at(link: &Link, ticket: &TicketKey) -> BTreeMap<RemoteId, u64> {
     link.copies.iter().filter_map(here).collect()
 }
 
-/// Whether a message is on its way to a ticket.
+/// Whether a message is on its way to a ticket, or one there is being changed.
 pub(crate) fn is_sending(link: &Link, ticket: &TicketKey) -> bool {
-    link.copies.values().any(|copy| matches!(copy.places.get(ticket), Some(Place::Sending(_))))
+    change::is_amending(link, ticket)
+        || link.copies.values().any(|copy| matches!(copy.places.get(ticket), Some(Place::Sending(_))))
 }
 
-/// A public comment that was made private at its origin is private from then on.
-fn watch_visibility(
+/// Takes in a comment that is not known on its ticket.
+fn take_unknown(
     link: &mut Link,
     ticket: &TicketKey,
-    number: u64,
     comment: &Comment,
+    all: &[Comment],
+    policy: &SyncPolicy,
     decisions: &mut Vec<Decision>,
 ) {
-    let Some(copy) = link.copies.get_mut(&number) else { return };
-    if copy.public && !comment.is_public() {
-        copy.public = false;
-        let comment = CommentKey::new(ticket.clone(), comment.id().clone());
-        decisions.push(Decision::Hidden { number, comment });
-    }
-}
-
-fn take_unknown(link: &mut Link, ticket: &TicketKey, comment: &Comment, decisions: &mut Vec<Decision>) {
     let key = CommentKey::new(ticket.clone(), comment.id().clone());
     if let Some(number) = find_unanswered(link, ticket, comment) {
-        if let Some(copy) = link.copies.get_mut(&number) {
-            copy.places.insert(ticket.clone(), Place::Here(comment.id().clone()));
-        }
+        stand(link, number, comment, &key);
         decisions.push(Decision::Arrived { number, comment: key });
+        if comment.is_public() && link.copies.get(&number).is_some_and(|copy| !copy.public) {
+            change::want(link, number, ticket, Change::Hide, policy, decisions);
+        }
+        return;
+    }
+    if take_amended(link, ticket, comment, all) {
+        return;
+    }
+    if let Some(number) = find_twin(link, ticket, comment) {
+        stand(link, number, comment, &key);
+        if let Some(copy) = link.copies.get_mut(&number) {
+            copy.theirs.insert(ticket.clone());
+        }
+        decisions.push(Decision::United { number, comment: key });
         return;
     }
     let number = link.next_copy;
-    let copy = CommentCopy {
-        origin: Origin::Comment(key.clone()),
-        public: comment.is_public(),
-        digest: digest(comment.body()),
-        at: comment.at(),
-        places: BTreeMap::from([(ticket.clone(), Place::Here(comment.id().clone()))]),
-    };
+    let origin = Origin::Comment(key.clone());
+    let copy = CommentCopy::new(origin, comment.is_public(), form::digest(comment.body()), comment.at());
+    // What two joined tickets hold is past; a mirror that turned up is just late.
+    let past = link.sides.values().filter_map(|side| side.uniting).any(|apart| apart < u64::MAX);
+    let copy = CommentCopy { by: Some(comment.author().role), past, ..copy };
     link.next_copy += 1;
     link.copies.insert(number, copy);
+    stand(link, number, comment, &key);
     decisions.push(Decision::Comment { number, comment: key, public: comment.is_public() });
 }
 
-/// The digest under which a body is remembered.
-pub(crate) fn digest(body: &Body) -> String {
-    match body {
-        Body::Inline(text) | Body::Rich { text, .. } => text_digest(text),
-        Body::Blob { hash, .. } | Body::RichBlob { hash, .. } => hash.clone(),
+/// A copy stands on a ticket as this comment.
+fn stand(link: &mut Link, number: u64, comment: &Comment, key: &CommentKey) {
+    let Some(copy) = link.copies.get_mut(&number) else { return };
+    copy.places.insert(key.ticket.clone(), Place::Here(key.id.clone()));
+    copy.shown.insert(key.ticket.clone(), change::shown(comment));
+}
+
+/// A helpdesk that hides a message by writing it anew gives it another id. Where
+/// the answer is missing, the new one is known by its text.
+fn take_amended(link: &mut Link, ticket: &TicketKey, comment: &Comment, all: &[Comment]) -> bool {
+    let digests = form::digests(comment.body());
+    let is_it = |copy: &&mut CommentCopy| {
+        change::amended_by(copy, ticket).is_some()
+            && copy.public == comment.is_public()
+            && says(copy, &digests)
+    };
+    let Some(copy) = link.copies.values_mut().find(is_it) else { return false };
+    let old = copy.places.get(ticket).cloned();
+    let here = Place::Here(comment.id().clone());
+    let is_old_there = all.iter().any(|one| old == Some(Place::Here(one.id().clone())));
+    if !is_old_there {
+        copy.places.insert(ticket.clone(), here);
+        return true;
     }
+    // Both stand there: the new one is nobody's words, and the old one is still to be changed.
+    let Some(key) = change::amended_by(copy, ticket).cloned() else { return false };
+    let filler = CommentCopy::new(Origin::Ours(key), false, String::new(), comment.at());
+    link.copies.insert(link.next_copy, filler.at(ticket.clone(), here));
+    link.next_copy += 1;
+    true
 }
 
 /// A copy of ours whose write was never answered and that is this comment after
 /// all: the same text in the same visibility, or our own note that names its write.
 fn find_unanswered(link: &Link, ticket: &TicketKey, comment: &Comment) -> Option<u64> {
-    let shown = digest(comment.body());
+    let digests = form::digests(comment.body());
     let is_it = |copy: &CommentCopy| {
         let names_it = match &copy.origin {
             Origin::Ours(key) => comment.body().text().is_some_and(|text| text.contains(key.as_str())),
             Origin::Comment(_) => false,
         };
-        copy.public == comment.is_public() && (copy.digest == shown || names_it)
+        // One that was hidden since may stand there as it was sent.
+        let looks_so = copy.public == comment.is_public() || copy.hidden;
+        looks_so && (says(copy, &digests) || names_it)
     };
     let parked = |copy: &CommentCopy| matches!(copy.places.get(ticket), Some(Place::Parked(_)));
     link.copies.iter().find(|(_, copy)| parked(copy) && is_it(copy)).map(|(number, _)| *number)
 }
 
-/// The live tickets whose comments have to be looked at before it is known what
+/// Whether a copy says what a comment says, as it was taken in or as it was shown last.
+fn says(copy: &CommentCopy, digests: &BTreeSet<String>) -> bool {
+    digests.contains(&copy.digest) || copy.shown.values().any(|shown| digests.contains(&shown.digest))
+}
+
+/// A copy that stands on another ticket of the conversation, or on an earlier one
+/// of this helpdesk, and that this comment repeats: the same words by the same
+/// kind of person at nearly the same time.
+fn find_twin(link: &Link, ticket: &TicketKey, comment: &Comment) -> Option<u64> {
+    let uniting = link.sides.values().filter_map(|side| side.uniting).max();
+    let digests = form::digests(comment.body());
+    let apart = |copy: &CommentCopy| copy.at.0.abs_diff(comment.at().0);
+    let is_twin = |copy: &CommentCopy| {
+        let apart_max = match copy.places.get(ticket) {
+            None => uniting,
+            Some(Place::Before(_)) => Some(uniting.unwrap_or(0).max(TWIN_MS)),
+            Some(Place::Here(_) | Place::Sending(_) | Place::Parked(_)) => None,
+        };
+        apart_max.is_some_and(|most| apart(copy) <= most)
+            && matches!(copy.origin, Origin::Comment(_))
+            && copy.public == comment.is_public()
+            && copy.by.is_none_or(|by| by == comment.author().role)
+            && says(copy, &digests)
+    };
+    let twins = link.copies.iter().filter(|(_, copy)| is_twin(copy));
+    twins.min_by_key(|(number, copy)| (apart(copy), **number)).map(|(number, _)| *number)
+}
+
+/// Once all comments of a link are known, those of a ticket that was joined are united.
+pub(crate) fn end_uniting(link: &mut Link) {
+    let mut live = link.sides.values().filter(|side| side.standing == Standing::Live);
+    if live.all(|side| side.comments_seen.is_some()) {
+        link.sides.values_mut().for_each(|side| side.uniting = None);
+    }
+}
+
+/// The tickets whose comments have to be looked at before it is known what
 /// they hold. None where nobody would receive them.
 pub(crate) fn unlooked(link: &Link, views: &Views<'_>) -> BTreeSet<TicketKey> {
-    let live = link.sides.iter().filter(|(_, side)| side.standing == Standing::Live);
-    if live.clone().count() < 2 && link.creating.is_empty() && link.handoff.is_none() {
+    // A ticket that is closed for good can still be read.
+    let there = link.sides.iter().filter(|(_, side)| side.standing != Standing::Gone);
+    let is_lone = there.clone().count() < 2 && link.sides.values().all(|side| side.uniting.is_none());
+    if is_lone && link.creating.is_empty() && link.handoff.is_none() {
         return BTreeSet::new();
     }
-    live.filter(|(ticket, side)| {
-        let looked = views.get(ticket).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
-        side.comments_seen.is_none() && !looked && !is_sending(link, ticket)
-    })
-    .map(|(ticket, _)| ticket.clone())
-    .collect()
+    there
+        .filter(|(ticket, side)| {
+            let looked = views.get(ticket).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
+            side.comments_seen.is_none() && !looked && !is_sending(link, ticket)
+        })
+        .map(|(ticket, _)| ticket.clone())
+        .collect()
 }
 
 /// The comments that a side lacks and is to have, in order.
@@ -188,7 +275,7 @@ pub(crate) fn pending(link: &Link, ticket: &TicketKey, policy: &SyncPolicy) -> V
 /// Where the text of a copy is to be had.
 pub(crate) enum Source<'a> {
     /// Here.
-    Text(&'a Comment),
+    Text(Original<'a>),
     /// On this ticket, whose comments were not looked at.
     Look(TicketKey),
     /// Nowhere.
@@ -207,60 +294,19 @@ pub(crate) fn source<'a>(link: &Link, views: &Views<'a>, copy: &CommentCopy) -> 
         if link.sides.get(ticket).is_none_or(|side| side.standing == Standing::Gone) {
             continue;
         }
-        let Some(CommentsSeen::All(comments)) = views.get(ticket).map(|view| &view.comments) else {
-            return Source::Look(ticket.clone());
-        };
+        let Some((ticket, view)) = views.get_key_value(ticket) else { return Source::Look(ticket.clone()) };
+        let CommentsSeen::All(comments) = &view.comments else { return Source::Look((*ticket).clone()) };
         if let Some(comment) = comments.iter().find(|comment| comment.id() == id) {
-            return Source::Text(comment);
+            return Source::Text(Original { ticket, comment });
         }
     }
     Source::Lost
-}
-
-/// The message that carries a comment to `account`. Private once it was ever private.
-pub(crate) fn message(
-    copy: &CommentCopy,
-    comment: &Comment,
-    account: &AccountId,
-    policy: &SyncPolicy,
-) -> Message {
-    match comment {
-        Comment::Public(public) if copy.public => {
-            let unheard = !public.mailed && public.author.role != Role::Customer;
-            let mail = if unheard && *account == policy.customer_facing { Mail::Send } else { Mail::Silent };
-            Message::Public(PublicMessage {
-                author: public.author.clone(),
-                text: public.text.clone(),
-                mail,
-                attachments: Vec::new(),
-            })
-        }
-        Comment::Public(public) => private(&public.author, public.text.clone().into()),
-        Comment::Private(note) => private(&note.author, note.text.clone()),
-    }
-}
-
-fn private(author: &crate::model::person::Person, text: PrivateText) -> Message {
-    Message::Private(PrivateMessage { author: Some(author.clone()), text, attachments: Vec::new() })
 }
 
 /// The number of the copy that a write carries to a ticket.
 pub(crate) fn carried_by(link: &Link, ticket: &TicketKey, key: &OpKey) -> Option<u64> {
     let sending = Place::Sending(key.clone());
     link.copies.iter().find(|(_, copy)| copy.places.get(ticket) == Some(&sending)).map(|(number, _)| *number)
-}
-
-/// The opening message of a mirror: silent, as the making of a mirror always is.
-pub(crate) fn opening(comment: &Comment) -> Option<PublicMessage> {
-    match comment {
-        Comment::Public(public) => Some(PublicMessage {
-            author: public.author.clone(),
-            text: public.text.clone(),
-            mail: Mail::Silent,
-            attachments: Vec::new(),
-        }),
-        Comment::Private(_) => None,
-    }
 }
 
 /// Where a copy was written first; `None` for our own words.

@@ -4,9 +4,12 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{
-    ids::{AccountId, CommentKey, OpKey, TicketKey},
-    ticket::{Field, Value},
+use crate::{
+    link::Change,
+    model::{
+        ids::{AccountId, CommentKey, OpKey, TicketKey},
+        ticket::{Field, Value},
+    },
 };
 
 /// Who stands for a value in a conflict.
@@ -36,6 +39,10 @@ pub enum DropReason {
     Older,
     /// The ticket is no side of this link (any more).
     NotASide,
+}
+
+fn tags() -> Field {
+    Field::Tags
 }
 
 /// One thing that was decided. The journal keeps them all, so that an overruled
@@ -84,13 +91,16 @@ pub enum Decision {
         /// What it shows.
         value: Value,
     },
-    /// A side's tags changed.
+    /// A side's tags, or another set, changed.
     TagsMerged {
+        /// Which field.
+        #[serde(default = "tags")]
+        field: Field,
         /// The side.
         from: TicketKey,
-        /// Tags that came, in that side's form.
+        /// Members that came, in that side's form.
         added: BTreeSet<String>,
-        /// Tags that went, in that side's form.
+        /// Members that went, in that side's form.
         removed: BTreeSet<String>,
     },
     /// A comment was taken in.
@@ -109,13 +119,67 @@ pub enum Decision {
         /// Where it was found.
         comment: CommentKey,
     },
-    /// A public comment was made private where it was written. An admin must see
-    /// to its copies: no helpdesk lets us hide them.
+    /// A public comment was made private. Where it was written, its copies follow:
+    /// each is hidden, or [`Decision::NotAmended`] says that an admin must see to it.
     Hidden {
         /// Its number in the link.
         number: u64,
         /// Where it is private.
         comment: CommentKey,
+    },
+    /// A comment's content was taken out for good where it was written.
+    Redacted {
+        /// Its number in the link.
+        number: u64,
+        /// Where it was written.
+        comment: CommentKey,
+    },
+    /// A comment says something else than before. Where it was written, its copies
+    /// follow as far as they can; an edit of a copy is only noted.
+    Edited {
+        /// Its number in the link.
+        number: u64,
+        /// Which one was edited.
+        comment: CommentKey,
+        /// Whether it is the original.
+        original: bool,
+    },
+    /// A mirrored comment does not follow its original. An admin must see to it.
+    NotAmended {
+        /// Its number in the link.
+        number: u64,
+        /// The ticket on which it stands as it was.
+        ticket: TicketKey,
+        /// What was to become of it.
+        change: Change,
+        /// Why it was not, in words for an admin.
+        reason: String,
+    },
+    /// Comments of two tickets that were joined are one.
+    United {
+        /// Its number in the link.
+        number: u64,
+        /// Where else it was found.
+        comment: CommentKey,
+    },
+    /// A customer rated the help that they got.
+    Rated {
+        /// On which ticket.
+        ticket: TicketKey,
+        /// From 0, the worst, to 100, the best.
+        percent: u8,
+        /// The vendor's own word for it.
+        label: String,
+    },
+    /// A ticket is closed for good and takes no writes.
+    Closed {
+        /// Which side.
+        ticket: TicketKey,
+    },
+    /// A mirror is to be deleted, because its original is.
+    Deleting {
+        /// Which side.
+        ticket: TicketKey,
     },
     /// A mirror is to be made.
     Create {

@@ -9,6 +9,7 @@ pub mod comments;
 pub mod decision;
 pub mod handoff;
 pub mod intent;
+pub mod join;
 pub mod link;
 pub mod merge;
 pub mod model;
@@ -18,5 +19,6 @@ pub mod retry;
 pub mod route;
 pub mod settle;
 pub mod transcript;
+pub mod unpark;
 
 pub use model::{comment::*, fact::*, handoff::*, ids::*, person::*, ticket::*, time::*};

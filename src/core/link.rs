@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{
     ids::{AccountId, CommentKey, GroupId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
-    person::Person,
+    person::{Person, Role},
     ticket::{Field, Fields, Rating, Value, Version},
     time::Timestamp,
 };
@@ -83,6 +83,14 @@ pub struct Side {
     /// What the customer thought of the help they got there.
     #[serde(default)]
     pub rating: Option<Rating>,
+    /// Whether we made the ticket: a mirror. Only mirrors follow a deletion.
+    #[serde(default)]
+    pub made: bool,
+    /// The ticket was joined and not all comments of the link have been listed
+    /// since: comments at most this far apart, in milliseconds, that say the same
+    /// are one. Nothing is written to any side until then.
+    #[serde(default)]
+    pub uniting: Option<u64>,
 }
 
 /// Whether a side's ticket is still there.
@@ -108,12 +116,85 @@ pub struct CommentCopy {
     pub origin: Origin,
     /// Whether the customer can read it.
     pub public: bool,
-    /// SHA-256 of the folded text, lower-case hex.
+    /// SHA-256 of the folded text, lower-case hex: as it was taken in.
     pub digest: String,
     /// When it was written, in its vendor's time.
     pub at: Timestamp,
     /// Where it stands on each side, the origin included.
     pub places: BTreeMap<TicketKey, Place>,
+    /// Who wrote it: a customer or an agent; `None` where it was not kept.
+    #[serde(default)]
+    pub by: Option<Role>,
+    /// What each ticket showed of it last, as far as it was looked at.
+    #[serde(default)]
+    pub shown: BTreeMap<TicketKey, Shown>,
+    /// What is to become of it on other tickets, because it became so where it was
+    /// written: with the write that is to do it, once there is one.
+    #[serde(default)]
+    pub due: BTreeMap<TicketKey, BTreeMap<Change, Option<OpKey>>>,
+    /// What became of it since a ticket is being made that may carry it as it was:
+    /// due there as soon as the ticket is known.
+    #[serde(default)]
+    pub due_where_made: BTreeSet<Change>,
+    /// Tickets on which people wrote it themselves, beside its origin.
+    #[serde(default)]
+    pub theirs: BTreeSet<TicketKey>,
+    /// Whether it is past: written nowhere with a mail to the customer.
+    #[serde(default)]
+    pub past: bool,
+    /// Whether it was public once and was made private.
+    #[serde(default)]
+    pub hidden: bool,
+}
+
+impl CommentCopy {
+    /// A comment that stands in one place, or is on its way there.
+    pub fn new(origin: Origin, public: bool, digest: String, at: Timestamp) -> Self {
+        Self {
+            origin,
+            public,
+            digest,
+            at,
+            places: BTreeMap::new(),
+            by: None,
+            shown: BTreeMap::new(),
+            due: BTreeMap::new(),
+            due_where_made: BTreeSet::new(),
+            theirs: BTreeSet::new(),
+            past: false,
+            hidden: false,
+        }
+    }
+
+    /// The same comment with one more place.
+    #[must_use]
+    pub fn at(mut self, ticket: TicketKey, place: Place) -> Self {
+        self.places.insert(ticket, place);
+        self
+    }
+}
+
+/// What a ticket showed of a comment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The digest of its text; empty when the next look is to be believed as it is.
+    pub digest: String,
+    /// Whether the customer could read it. What was private once stays so.
+    pub public: bool,
+    /// Whether its content was taken out for good.
+    pub redacted: bool,
+}
+
+/// What may become of a comment where it was written, and then of its copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It was made private.
+    Hide,
+    /// Its content was taken out for good.
+    Redact,
+    /// It says something else.
+    Rewrite,
 }
 
 /// Where a comment comes from.
@@ -136,6 +217,9 @@ pub enum Place {
     Sending(OpKey),
     /// It could not be written, or nobody knows whether it was; never tried again.
     Parked(String),
+    /// It stands on an earlier ticket of the same helpdesk, from which this one
+    /// goes on: merged into it, or followed up by it. Not written here again.
+    Before(TicketKey),
 }
 
 impl Link {

@@ -1,7 +1,7 @@
 //! One field, several sides: who changed it, who wins, who has yet to receive it.
 //!
-//! A side is compared with its own shadow only. Tags merge as sets; every other
-//! field is a register.
+//! A side is compared with its own shadow only. Tags and addresses in copy merge
+//! as sets; every other field is a register.
 
 use std::{
     cmp::Reverse,
@@ -60,27 +60,27 @@ impl Ground<'_> {
         let base = base.get(&field)?;
         let wanted = self.shown_as(account, field, base)?;
         let shadow = side.shadow.get(&field);
-        (shadow != Some(&wanted) && !self.holds_tags(account, base, shadow)).then_some(wanted)
+        (shadow != Some(&wanted) && !self.holds_all(account, field, base, shadow)).then_some(wanted)
     }
 
-    /// Whether each tag is there either as it is in the base or as the vendor
-    /// would show it: a vendor's own spelling is not rewritten.
-    fn holds_tags(&self, account: &AccountId, base: &Value, shadow: Option<&Value>) -> bool {
+    /// Whether each member of a set is there either as it is in the base or as the
+    /// vendor would show it: a vendor's own spelling is not rewritten.
+    fn holds_all(&self, account: &AccountId, field: Field, base: &Value, shadow: Option<&Value>) -> bool {
         let (Some(base), Some(shadow)) = (base.as_tags(), shadow.and_then(Value::as_tags)) else {
             return false;
         };
         let (mut held, other): (BTreeSet<_>, BTreeSet<_>) =
             base.iter().cloned().partition(|tag| shadow.contains(tag));
-        if let Some(Value::Tags(rest)) = self.shown_as(account, Field::Tags, &Value::Tags(other)) {
+        if let Some(Value::Tags(rest)) = self.shown_as(account, field, &Value::Tags(other)) {
             held.extend(rest);
         }
         held == *shadow
     }
 
-    /// One tag as `account` shows it; empty if it cannot hold it.
-    fn tag_at(&self, account: &AccountId, tag: &str) -> BTreeSet<String> {
+    /// One member of a set as `account` shows it; empty if it cannot hold it.
+    fn member_at(&self, account: &AccountId, field: Field, tag: &str) -> BTreeSet<String> {
         let one = Value::Tags(BTreeSet::from([tag.to_owned()]));
-        match self.shown_as(account, Field::Tags, &one) {
+        match self.shown_as(account, field, &one) {
             Some(Value::Tags(tags)) => tags,
             _ => BTreeSet::new(),
         }
@@ -112,10 +112,7 @@ pub(crate) fn merge_fields(
     follow_unsynced(link, views, ground);
     for (field, rule) in ground.fields() {
         let mut merge = Merge { link, views, ground, field, rule, decisions };
-        match field {
-            Field::Tags => merge.tags(),
-            _ => merge.register(),
-        }
+        if field.is_set() { merge.set() } else { merge.register() }
     }
 }
 
@@ -189,8 +186,8 @@ struct Contender {
     version: Version,
 }
 
-/// A side's change of its tags.
-struct TagEdit {
+/// A side's change of a set.
+struct SetEdit {
     ticket: TicketKey,
     added: BTreeSet<String>,
     removed: BTreeSet<String>,
@@ -402,21 +399,21 @@ impl Merge<'_, '_> {
         }
     }
 
-    fn tags(&mut self) {
+    fn set(&mut self) {
         let old: BTreeMap<TicketKey, Side> = self
             .views
             .keys()
             .filter_map(|t| Some(((*t).clone(), self.link.sides.get(*t)?.clone())))
             .collect();
-        let moved = self.take_in(take_tags);
+        let moved = self.take_in(take_set);
         let (counting, left) = self.sort_out(&moved);
         let before = self.link.base.get(&self.field).cloned();
         let edits = match before {
-            None => self.first_tags(),
-            Some(_) => counting.iter().filter_map(|ticket| self.tag_edit(ticket, old.get(ticket)?)).collect(),
+            None => self.first_sets(),
+            Some(_) => counting.iter().filter_map(|ticket| self.set_edit(ticket, old.get(ticket)?)).collect(),
         };
         if !edits.is_empty() {
-            self.merge_tags(edits);
+            self.merge_sets(edits);
         }
         for ticket in &counting {
             self.end_rewrites(ticket);
@@ -424,12 +421,12 @@ impl Merge<'_, '_> {
         self.spread(before.as_ref(), &moved, None, &left);
     }
 
-    /// Every side's tags, where there is no base yet.
-    fn first_tags(&self) -> Vec<TagEdit> {
+    /// Every side's set, where there is no base yet.
+    fn first_sets(&self) -> Vec<SetEdit> {
         self.live()
             .filter(|(ticket, _)| self.rule.from.contains(&ticket.account))
-            .filter_map(|(ticket, side)| Some((ticket, side.shadow.get(&Field::Tags)?.as_tags()?)))
-            .map(|(ticket, tags)| TagEdit {
+            .filter_map(|(ticket, side)| Some((ticket, side.shadow.get(&self.field)?.as_tags()?)))
+            .map(|(ticket, tags)| SetEdit {
                 ticket: ticket.clone(),
                 added: tags.clone(),
                 removed: BTreeSet::new(),
@@ -437,44 +434,47 @@ impl Merge<'_, '_> {
             .collect()
     }
 
-    /// What somebody did to a side's tags, as seen from the set they started with.
-    fn tag_edit(&self, ticket: &TicketKey, old: &Side) -> Option<TagEdit> {
-        let shown = self.link.sides.get(ticket)?.shadow.get(&Field::Tags)?.as_tags()?;
-        let start = start_of(old, shown);
+    /// What somebody did to a side's set, as seen from the set they started with.
+    fn set_edit(&self, ticket: &TicketKey, old: &Side) -> Option<SetEdit> {
+        let shown = self.link.sides.get(ticket)?.shadow.get(&self.field)?.as_tags()?;
+        let start = start_of(old, self.field, shown);
         let added = shown.difference(&start.most).cloned().collect();
         let removed = start.least.difference(shown).cloned().collect();
-        Some(TagEdit { ticket: ticket.clone(), added, removed })
+        Some(SetEdit { ticket: ticket.clone(), added, removed })
     }
 
-    /// base = (base + added) - removed; an addition beats a removal of the same tag.
-    fn merge_tags(&mut self, edits: Vec<TagEdit>) {
-        let base = self.link.base.get(&Field::Tags).and_then(Value::as_tags).cloned().unwrap_or_default();
+    /// base = (base + added) - removed; an addition beats a removal of the same member.
+    fn merge_sets(&mut self, edits: Vec<SetEdit>) {
+        let base = self.link.base.get(&self.field).and_then(Value::as_tags).cloned().unwrap_or_default();
         let mut kept = base.clone();
         for edit in edits.iter().filter(|edit| !edit.removed.is_empty()) {
             kept.retain(|tag| {
-                let shown = self.ground.tag_at(&edit.ticket.account, tag);
+                let shown = self.ground.member_at(&edit.ticket.account, self.field, tag);
                 shown.is_empty() || !shown.is_subset(&edit.removed)
             });
         }
         for edit in edits {
             for tag in &edit.added {
-                let is_twin = |one: &&String| self.ground.tag_at(&edit.ticket.account, one).contains(tag);
+                let is_twin = |one: &&String| {
+                    self.ground.member_at(&edit.ticket.account, self.field, one).contains(tag)
+                };
                 let twins: Vec<_> = base.union(&kept).filter(is_twin).cloned().collect();
                 if twins.is_empty() {
                     kept.insert(tag.clone());
                 }
                 kept.extend(twins);
             }
-            let TagEdit { ticket: from, added, removed } = edit;
+            let SetEdit { ticket: from, added, removed } = edit;
+            let field = self.field;
             if !added.is_empty() || !removed.is_empty() {
-                self.decisions.push(Decision::TagsMerged { from, added, removed });
+                self.decisions.push(Decision::TagsMerged { field, from, added, removed });
             }
         }
-        self.link.base.insert(Field::Tags, Value::Tags(kept));
+        self.link.base.insert(self.field, Value::Tags(kept));
     }
 }
 
-/// From what a shown set of tags was made, as far as it can be told.
+/// From what a shown set was made, as far as it can be told.
 struct Start {
     /// What is not in here was added.
     most: BTreeSet<String>,
@@ -488,10 +488,10 @@ struct Start {
 /// has landed if it is nearer, a tag that it adds is there and none that it takes
 /// off; it has not if one of those is still there. When neither can be told, only what is in
 /// all of them can have been removed: a tag too many is better than one too few.
-fn start_of(side: &Side, shown: &BTreeSet<String>) -> Start {
-    let shadow = side.shadow.get(&Field::Tags).and_then(Value::as_tags).cloned().unwrap_or_default();
+fn start_of(side: &Side, field: Field, shown: &BTreeSet<String>) -> Start {
+    let shadow = side.shadow.get(&field).and_then(Value::as_tags).cloned().unwrap_or_default();
     let mut start = Start { most: shadow.clone(), least: shadow.clone(), ours: None };
-    let flying = side.in_flight.get(&Field::Tags).into_iter().flatten().filter_map(Value::as_tags);
+    let flying = side.in_flight.get(&field).into_iter().flatten().filter_map(Value::as_tags);
     let distance = |tags: &BTreeSet<String>| tags.symmetric_difference(shown).count();
     for ours in flying {
         let removed_all = shadow.difference(ours).all(|tag| !shown.contains(tag));
@@ -508,8 +508,8 @@ fn start_of(side: &Side, shown: &BTreeSet<String>) -> Start {
 }
 
 /// As [`take_value`], and a set of ours with an edit on top counts as arrived.
-fn take_tags(side: &mut Side, field: Field, shown: &Value) -> Change {
-    let ours = shown.as_tags().and_then(|tags| start_of(side, tags).ours).map(Value::Tags);
+fn take_set(side: &mut Side, field: Field, shown: &Value) -> Change {
+    let ours = shown.as_tags().and_then(|tags| start_of(side, field, tags).ours).map(Value::Tags);
     let change = take_value(side, field, shown);
     if let (Change::Person, Some(ours)) = (change, ours) {
         show_up(side, field, &ours);

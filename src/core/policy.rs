@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     ids::{AccountId, GroupId, RemoteId},
+    person::{Person, Role},
     ticket::{Field, Fields},
 };
 
@@ -24,6 +25,46 @@ pub struct SyncPolicy {
     pub private_notes: bool,
     /// What becomes of a mirror whose original is deleted.
     pub deletions: Deletions,
+    /// The agents of the link group by name, with their ids at its accounts. A
+    /// name may be the agent's e-mail address.
+    pub agents: Agents,
+    /// Whether this is a look at the past: mirrors are made with their history,
+    /// and nobody is mailed about any of it.
+    pub importing: bool,
+}
+
+/// Agents by name, with their ids by account.
+pub type Agents = BTreeMap<String, BTreeMap<AccountId, RemoteId>>;
+
+impl SyncPolicy {
+    /// The id, at `at`, of an agent whom `origin` showed: by their id there, else
+    /// by their e-mail address where that is a name of the table. `None` for
+    /// customers, and for agents who are not in the table.
+    pub fn author_at(&self, origin: &AccountId, person: &Person, at: &AccountId) -> Option<RemoteId> {
+        if person.role == Role::Customer {
+            return None;
+        }
+        let has_id = |ids: &&BTreeMap<AccountId, RemoteId>| {
+            person.id.is_some() && ids.get(origin) == person.id.as_ref()
+        };
+        let by_email = || {
+            let email = person.email_folded()?;
+            let named = self.agents.iter().find(|(name, _)| name.trim().to_lowercase() == email);
+            named.map(|(_, ids)| ids)
+        };
+        self.agents.values().find(has_id).or_else(by_email)?.get(at).cloned()
+    }
+
+    /// Whether `at` shows who wrote a note of somebody whom `origin` showed.
+    /// Customers are known everywhere: they are found or made by e-mail.
+    pub fn knows_author(&self, origin: &AccountId, person: &Person, at: &AccountId) -> bool {
+        person.role == Role::Customer || self.author_at(origin, person, at).is_some()
+    }
+
+    /// What can be done at an account; nothing at one that is not in the group.
+    pub fn can(&self, at: &AccountId) -> Can {
+        self.accounts.get(at).map(|account| account.can).unwrap_or_default()
+    }
 }
 
 /// What becomes of a mirror whose original is deleted or spam.

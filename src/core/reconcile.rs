@@ -4,24 +4,26 @@
 //! shadow, so the echo of our own write is no difference and there is no echo
 //! filter. [`settle`] records what came of a write.
 
+mod amend;
+mod mirrors;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
 use crate::{
-    comments::{self, Source},
-    intent::{Create, Intent, NewTicket, Update},
+    comments::{self, Source, form},
+    intent::{Intent, Update},
     link::{Link, Place, Side, Standing},
     merge::{Ground, Views, is_synced, merge_fields, refresh_behind},
     model::{
         comment::Message,
         ids::{GroupId, OpKey, TicketKey},
-        ticket::{CommentsSeen, Field, Fields, Observed, ReadBy, Value, Version},
+        ticket::{Field, Fields, Observed, ReadBy, Status, Value, Version},
         time::Timestamp,
     },
     policy::{Normalize, SyncPolicy},
-    route::{self, DueMirror},
 };
 pub use crate::{
     decision::{Decision, DropReason, Who},
@@ -30,6 +32,9 @@ pub use crate::{
 
 /// The most updates in one plan; what is left over is planned again soon.
 pub const UPDATES_MAX: usize = 20;
+
+/// The most messages that are changed or hidden in one plan; what is left over is planned again soon.
+pub const AMENDMENTS_MAX: usize = 10;
 
 /// The most values of one field that are remembered as sent and not confirmed.
 pub const IN_FLIGHT_MAX: usize = 16;
@@ -52,7 +57,7 @@ pub struct Plan {
     /// views: writes wait for it.
     pub must_read_first: BTreeSet<TicketKey>,
     /// Tickets whose comments are to be listed, then to be reconciled again with
-    /// [`CommentsSeen::All`]: writes wait for it.
+    /// [`crate::CommentsSeen::All`]: writes wait for it.
     pub look_at_comments: BTreeSet<TicketKey>,
     /// Look at the link again after this long, even if nothing wakes it.
     pub requeue_after: Option<Duration>,
@@ -62,7 +67,8 @@ pub struct Plan {
 pub fn start_link(group: GroupId, observed: &Observed, policy: &SyncPolicy) -> Link {
     let synced = |field: &Field| policy.fields.contains_key(field) && is_synced(*field);
     let base = observed.fields.iter().filter(|(field, _)| synced(field));
-    let side = Side { shadow: observed.fields.clone(), seen: observed.version, ..Side::default() };
+    let rating = observed.rating.clone();
+    let side = Side { shadow: observed.fields.clone(), seen: observed.version, rating, ..Side::default() };
     Link {
         id: Link::id_for(&observed.ticket),
         group,
@@ -87,7 +93,8 @@ pub fn add_side(link: &Link, ticket: &TicketKey, policy: &SyncPolicy) -> Link {
     let mut link = link.clone();
     let receives = policy.fields.iter().filter(|(_, rule)| rule.to.contains(&ticket.account));
     let behind = receives.map(|(field, _)| *field).filter(|field| is_synced(*field)).collect();
-    link.sides.entry(ticket.clone()).or_insert_with(|| Side { behind, ..Side::default() });
+    let uniting = Some(u64::MAX);
+    link.sides.entry(ticket.clone()).or_insert_with(|| Side { behind, uniting, ..Side::default() });
     link.former.retain(|former| former != ticket);
     link
 }
@@ -109,24 +116,30 @@ pub fn gone(link: &Link, ticket: &TicketKey) -> Link {
 }
 
 /// The link after `from` was merged into `to` at its vendor. The conversation
-/// goes on at `to`, whose fields win; what stood on `from` is not written there again.
+/// goes on at `to`, whose fields win unless it was a side before; what stood on
+/// `from` is not written there again.
 pub fn moved(link: &Link, from: &TicketKey, to: &TicketKey) -> Link {
-    let mut link = gone(link, from);
-    if link.sides.remove(from).is_none() || from == to {
-        return link;
+    if from == to || !link.sides.contains_key(from) {
+        return link.clone();
     }
+    let mut link = gone(link, from);
+    link.former.retain(|former| former != to);
+    link.sides.entry(to.clone()).or_default();
+    supersede(&mut link, from, to);
+    link
+}
+
+/// A side is one no more: the conversation goes on at another of its helpdesk,
+/// where nothing that stood on it is written again.
+pub(crate) fn supersede(link: &mut Link, from: &TicketKey, to: &TicketKey) {
+    link.sides.remove(from);
     if !link.former.contains(from) {
         link.former.push(from.clone());
     }
-    link.former.retain(|former| former != to);
-    if !link.sides.contains_key(to) {
-        link.sides.insert(to.clone(), Side::default());
-        for copy in link.copies.values_mut().filter(|copy| copy.places.contains_key(from)) {
-            let reason = format!("it stands on {from}, which was merged into this ticket");
-            copy.places.entry(to.clone()).or_insert(Place::Parked(reason));
-        }
+    for copy in link.copies.values_mut().filter(|copy| copy.places.contains_key(from)) {
+        copy.places.entry(to.clone()).or_insert_with(|| Place::Before(from.clone()));
+        copy.due.remove(from);
     }
-    link
 }
 
 /// Messages on their way to a ticket are on their way no more.
@@ -155,7 +168,11 @@ pub fn reconcile(
     let plan = &mut planner.plan;
     merge_fields(&mut plan.link, &views, ground, &mut plan.decisions);
     planner.take_comments(&views);
-    planner.plan_mirrors(&views);
+    if !planner.is_uniting() {
+        planner.plan_mirrors(&views);
+        planner.plan_follow_ups(&views);
+        planner.plan_deletions();
+    }
     planner.plan_updates(&views);
     planner.plan
 }
@@ -164,6 +181,7 @@ struct Planner<'a> {
     plan: Plan,
     ground: Ground<'a>,
     updates: usize,
+    amendments: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -176,7 +194,7 @@ impl<'a> Planner<'a> {
             look_at_comments: BTreeSet::new(),
             requeue_after: None,
         };
-        Self { plan, ground, updates: 0 }
+        Self { plan, ground, updates: 0, amendments: 0 }
     }
 
     /// Fields that left the mapping leave the base.
@@ -244,9 +262,11 @@ impl<'a> Planner<'a> {
         if view.version > side.seen && side.parked.take().is_some() {
             self.plan.decisions.push(Decision::Unparked { ticket: ticket.clone() });
         }
+        let is_newer = view.version > side.seen;
         side.seen = view.version;
         side.read_at = side.read_at.max(view.read_at);
-        if side.standing == Standing::Gone {
+        take_rating(ticket, side, view, &mut self.plan.decisions);
+        if side.standing == Standing::Gone || (is_newer && is_open_again(side, view)) {
             side.standing = Standing::Live;
             side.comments_seen = None;
             self.plan.decisions.push(Decision::Back { ticket: ticket.clone() });
@@ -259,8 +279,10 @@ impl<'a> Planner<'a> {
     fn take_comments(&mut self, views: &Views<'_>) {
         let mut ignored = false;
         for view in views.values() {
-            ignored |= comments::take_comments(&mut self.plan.link, view, &mut self.plan.decisions);
+            let plan = &mut self.plan;
+            ignored |= comments::take_comments(&mut plan.link, view, self.ground.policy, &mut plan.decisions);
         }
+        comments::end_uniting(&mut self.plan.link);
         if ignored {
             self.requeue();
         }
@@ -268,56 +290,16 @@ impl<'a> Planner<'a> {
         self.plan.look_at_comments.extend(unlooked);
     }
 
+    /// Whether a ticket was joined and its comments, or the others', are not known
+    /// yet: what is written now might stand there already.
+    fn is_uniting(&self) -> bool {
+        self.plan.link.sides.values().any(|side| side.uniting.is_some())
+    }
+
     /// Whether comments of a ticket in hand are still to be listed: they may hold
     /// messages for the others, which then travel in the same requests.
     fn waits_for_comments(&self, views: &Views<'_>) -> bool {
         self.plan.look_at_comments.iter().any(|ticket| views.contains_key(ticket))
-    }
-
-    fn plan_mirrors(&mut self, views: &Views<'_>) {
-        for mirror in route::due_mirrors(&self.plan.link, self.ground.policy) {
-            let listed =
-                views.get(&mirror.of).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
-            if !listed {
-                self.plan.look_at_comments.insert(mirror.of);
-            } else if !self.waits_for_comments(views) {
-                self.plan_mirror(mirror, views);
-            }
-        }
-    }
-
-    fn plan_mirror(&mut self, mirror: DueMirror, views: &Views<'_>) {
-        let Some(requester) = self.plan.link.requester.clone() else {
-            let reason = format!("{} names nobody who asked", mirror.of);
-            self.plan.link.create_parked.insert(mirror.at.clone(), reason.clone());
-            self.plan.decisions.push(Decision::CreateParked { at: mirror.at, reason });
-            return;
-        };
-        let all = comments::all_mirrored(&self.plan.link, self.ground.policy);
-        let first = all.first().and_then(|number| Some((*number, self.plan.link.copies.get(number)?)));
-        let opening = match first.filter(|(_, copy)| copy.public) {
-            None => None,
-            Some((number, copy)) => match comments::source(&self.plan.link, views, copy) {
-                Source::Text(comment) => comments::opening(comment).map(|message| (number, message)),
-                Source::Lost => None,
-                Source::Look(ticket) => {
-                    self.plan.look_at_comments.insert(ticket);
-                    return;
-                }
-            },
-        };
-        let first = route::first_fields(&self.plan.link, &mirror, self.ground.policy);
-        let fields = self.ground.vendors.normalize(&mirror.at, &first);
-        let link = &mut self.plan.link;
-        let key = link.take_op();
-        link.creating.insert(mirror.at.clone(), key.clone());
-        let opening = opening.map(|(number, message)| {
-            link.openings.insert(key.clone(), number);
-            message
-        });
-        self.plan.decisions.push(Decision::Create { at: mirror.at.clone(), key: key.clone() });
-        let ticket = NewTicket { requester, opening, fields, follows: None, import: None };
-        self.plan.intents.push(Intent::Create(Create { at: mirror.at, ticket, key }));
     }
 
     fn plan_updates(&mut self, views: &Views<'_>) {
@@ -341,6 +323,9 @@ impl<'a> Planner<'a> {
     /// each further message in one of its own.
     fn plan_side(&mut self, ticket: &TicketKey, views: &Views<'_>) {
         let set = self.lacking_fields(ticket);
+        if self.is_uniting() {
+            return;
+        }
         let mut messages = self.lacking_messages(ticket, views).into_iter();
         if self.waits_for_comments(views) {
             return;
@@ -355,6 +340,7 @@ impl<'a> Planner<'a> {
         for message in messages {
             self.push_update(ticket, Fields::new(), Some(message), None);
         }
+        self.plan_amendments(ticket, views);
     }
 
     /// The values to send, and `behind` without the fields that need nothing.
@@ -378,25 +364,23 @@ impl<'a> Planner<'a> {
         for number in comments::pending(&self.plan.link, ticket, self.ground.policy) {
             let Some(copy) = self.plan.link.copies.get(&number) else { continue };
             match comments::source(&self.plan.link, views, copy) {
-                Source::Text(comment) if !waiting.contains(&comments::origin(copy)) => {
-                    messages.push((
-                        number,
-                        comments::message(copy, comment, &ticket.account, self.ground.policy),
-                    ));
+                Source::Text(original) if !waiting.contains(&comments::origin(copy)) => {
+                    let message = form::message(copy, original, &ticket.account, self.ground.policy);
+                    messages.push((number, message));
                 }
                 Source::Text(_) => {}
                 Source::Look(at) => {
                     waiting.insert(comments::origin(copy));
                     self.plan.look_at_comments.insert(at);
                 }
-                Source::Lost => self.park_comment(number, ticket),
+                Source::Lost => self.park_comment(number, ticket, "the original is not there any more"),
             }
         }
         messages
     }
 
-    fn park_comment(&mut self, number: u64, ticket: &TicketKey) {
-        let reason = "the original is not there any more".to_owned();
+    fn park_comment(&mut self, number: u64, ticket: &TicketKey, reason: &str) {
+        let reason = reason.to_owned();
         if let Some(copy) = self.plan.link.copies.get_mut(&number) {
             copy.places.insert(ticket.clone(), Place::Parked(reason.clone()));
         }
@@ -452,6 +436,22 @@ impl<'a> Planner<'a> {
             copy.places.insert(ticket.clone(), Place::Sending(key.clone()));
         }
     }
+}
+
+/// What a customer thought of the help they got: told once, and when it changes.
+fn take_rating(ticket: &TicketKey, side: &mut Side, view: &Observed, decisions: &mut Vec<Decision>) {
+    let Some(rating) = view.rating.as_ref().filter(|rating| side.rating.as_ref() != Some(rating)) else {
+        return;
+    };
+    side.rating = Some(rating.clone());
+    let (percent, label) = (rating.percent, rating.label.clone());
+    decisions.push(Decision::Rated { ticket: ticket.clone(), percent, label });
+}
+
+/// Whether a ticket that took no writes because it was closed is open again.
+fn is_open_again(side: &Side, view: &Observed) -> bool {
+    let status = view.fields.get(&Field::Status).and_then(Value::as_status);
+    side.standing == Standing::Closed && status.is_some_and(|status| status != Status::Closed)
 }
 
 /// Remembers a value as sent.

@@ -5,13 +5,13 @@
 //! difference wakes the link like an edit, so that all sides come to agree on
 //! what the helpdesk made of it. [`crate::merge::REWRITES_MAX`] bounds that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
-    comments,
+    comments::{self, form},
     decision::Decision,
-    intent::{Applied, Create, Intent, Outcome, Update},
-    link::{CommentCopy, Link, Origin, Place, Side, Standing},
+    intent::{Amend, Amendment, Applied, Create, Delete, Intent, Outcome, Update},
+    link::{Change, CommentCopy, Link, Origin, Place, Side, Standing},
     merge::{Ground, confirm, refresh_behind},
     model::{
         comment::Message,
@@ -20,6 +20,7 @@ use crate::{
         time::Timestamp,
     },
     policy::{Normalize, SyncPolicy},
+    reconcile::{gone, supersede},
 };
 
 /// The link after a write came out.
@@ -58,8 +59,8 @@ pub fn settle(
         Intent::Create(create) => settling.create(create, outcome),
         Intent::Update(update) => settling.update(update, outcome),
         Intent::EditNote(edit) => settling.edit_note(&edit.at, outcome),
-        Intent::Amend(amend) => settling.edit_note(&amend.at, outcome),
-        Intent::Delete(delete) => settling.edit_note(&delete.at, outcome),
+        Intent::Amend(amend) => settling.amend(amend, outcome),
+        Intent::Delete(delete) => settling.delete(delete, outcome),
     }
     settling.out
 }
@@ -87,14 +88,9 @@ fn find_ours(link: &Link, key: &OpKey) -> Option<u64> {
 
 fn add_ours(link: &mut Link, update: &Update, place: Place, at: Timestamp) {
     let Some(message) = &update.message else { return };
-    let copy = CommentCopy {
-        origin: Origin::Ours(update.key.clone()),
-        public: false,
-        digest: comments::digest(message.body()),
-        at,
-        places: BTreeMap::from([(update.at.clone(), place)]),
-    };
-    link.copies.insert(link.next_copy, copy);
+    let origin = Origin::Ours(update.key.clone());
+    let copy = CommentCopy::new(origin, false, form::digest(message.body()), at);
+    link.copies.insert(link.next_copy, copy.at(update.at.clone(), place));
     link.next_copy += 1;
 }
 
@@ -107,7 +103,7 @@ struct Settling<'a> {
 
 impl Settling<'_> {
     fn update(&mut self, update: &Update, outcome: &Outcome) {
-        let was_out = self.close(update);
+        let was_out = self.close(&update.at, &update.key);
         match outcome {
             Outcome::Applied(applied) => {
                 self.applied_fields(update, applied);
@@ -129,17 +125,23 @@ impl Settling<'_> {
                 self.park_message(update, reason);
             }
             Outcome::Closed => {
-                self.park_message(update, CLOSED);
-                if was_out && !update.set.is_empty() {
+                self.close_side(&update.at);
+                if is_own_note(update) {
+                    self.park_message(update, CLOSED);
+                } else {
+                    // It is said on the follow-up, or parked by the next plan.
+                    self.unplan_message(update);
+                }
+                if was_out {
                     self.take_back(update);
-                    self.park_side(update, CLOSED);
+                    self.withdraw_later(update);
                 }
             }
             Outcome::Refused(reason) => {
                 self.park_message(update, reason);
                 if was_out && !update.set.is_empty() {
                     self.take_back(update);
-                    self.park_side(update, reason);
+                    self.park_side(&update.at, reason);
                 }
             }
         }
@@ -151,10 +153,22 @@ impl Settling<'_> {
         }
     }
 
+    /// The ticket takes no writes any more.
+    fn close_side(&mut self, ticket: &TicketKey) {
+        let Some(side) = self.out.link.sides.get_mut(ticket) else { return };
+        if side.standing != Standing::Live {
+            return;
+        }
+        side.standing = Standing::Closed;
+        side.behind.clear();
+        side.rewritten.clear();
+        self.out.decisions.push(Decision::Closed { ticket: ticket.clone() });
+    }
+
     /// Takes the write off the side's list; says whether it was there.
-    fn close(&mut self, update: &Update) -> bool {
-        let side = self.out.link.sides.get_mut(&update.at);
-        side.is_some_and(|side| side.outstanding.remove(&update.key))
+    fn close(&mut self, ticket: &TicketKey, key: &OpKey) -> bool {
+        let side = self.out.link.sides.get_mut(ticket);
+        side.is_some_and(|side| side.outstanding.remove(key))
     }
 
     fn applied_fields(&mut self, update: &Update, applied: &Applied) {
@@ -170,7 +184,9 @@ impl Settling<'_> {
                 let counts =
                     self.ground.rule(*field).is_some_and(|rule| rule.from.contains(&update.at.account));
                 count_rewriting(side, *field, sent, shown.and_then(|fields| fields.get(field)), counts);
-                refresh_behind(&mut self.out.link, &update.at, *field, self.ground);
+                if side.standing == Standing::Live {
+                    refresh_behind(&mut self.out.link, &update.at, *field, self.ground);
+                }
             }
         }
     }
@@ -251,6 +267,8 @@ impl Settling<'_> {
                 link.copies.remove(&number);
             } else if let Some(copy) = link.copies.get_mut(&number) {
                 copy.places.remove(&update.at);
+                copy.due.remove(&update.at);
+                copy.shown.remove(&update.at);
             }
         }
     }
@@ -274,12 +292,61 @@ impl Settling<'_> {
         }
     }
 
-    fn park_side(&mut self, update: &Update, reason: &str) {
-        if let Some(side) = self.out.link.sides.get_mut(&update.at) {
+    fn park_side(&mut self, ticket: &TicketKey, reason: &str) {
+        if let Some(side) = self.out.link.sides.get_mut(ticket) {
             side.parked = Some(reason.to_owned());
         }
-        let (ticket, reason) = (update.at.clone(), reason.to_owned());
+        let (ticket, reason) = (ticket.clone(), reason.to_owned());
         self.out.decisions.push(Decision::Parked { ticket, reason });
+    }
+
+    /// An amendment may be repeated: one that is not certain stays due. Where it
+    /// is certain that it will never be, that is an alarm.
+    fn amend(&mut self, amend: &Amend, outcome: &Outcome) {
+        if !self.close(&amend.at, &amend.key) {
+            return;
+        }
+        if *outcome == Outcome::Closed {
+            self.close_side(&amend.at);
+        }
+        let change = match amend.change {
+            Amendment::Hide(_) => Change::Hide,
+            Amendment::Redact => Change::Redact,
+            Amendment::Rewrite(_) => Change::Rewrite,
+        };
+        let here = Place::Here(amend.comment.clone());
+        let link = &mut self.out.link;
+        let found = link.copies.iter_mut().find(|(_, copy)| copy.places.get(&amend.at) == Some(&here));
+        let Some((number, copy)) = found else { return };
+        let reason = match outcome {
+            Outcome::NotApplied | Outcome::Lost => return,
+            Outcome::Refused(reason) => Some(reason.clone()),
+            Outcome::Closed => Some(CLOSED.to_owned()),
+            Outcome::Applied(applied) => {
+                copy.shown.remove(&amend.at);
+                if let Some(id) = &applied.comment {
+                    copy.places.insert(amend.at.clone(), Place::Here(id.clone()));
+                }
+                None
+            }
+        };
+        comments::change::done(copy, &amend.at, change, &amend.key);
+        if let Some(reason) = reason {
+            let (number, ticket) = (*number, amend.at.clone());
+            self.out.decisions.push(Decision::NotAmended { number, ticket, change, reason });
+        }
+    }
+
+    fn delete(&mut self, delete: &Delete, outcome: &Outcome) {
+        if !self.close(&delete.at, &delete.key) {
+            return;
+        }
+        match outcome {
+            Outcome::Applied(_) => self.out.link = gone(&self.out.link, &delete.at),
+            Outcome::NotApplied | Outcome::Lost => {}
+            Outcome::Refused(reason) => self.park_side(&delete.at, reason),
+            Outcome::Closed => self.park_side(&delete.at, CLOSED),
+        }
     }
 
     fn edit_note(&mut self, ticket: &TicketKey, outcome: &Outcome) {
@@ -304,6 +371,9 @@ impl Settling<'_> {
             Outcome::Closed => self.park_create(create, CLOSED),
             Outcome::Refused(reason) => self.park_create(create, reason),
         }
+        if self.out.link.creating.is_empty() {
+            self.out.link.copies.values_mut().for_each(|copy| copy.due_where_made.clear());
+        }
     }
 
     fn park_create(&mut self, create: &Create, reason: &str) {
@@ -326,14 +396,26 @@ impl Settling<'_> {
         let seen = applied.version.or(shown).unwrap_or_default();
         let comments_at = Version(seen.0.saturating_sub(1));
         let comments_seen = Some(0);
-        let side = Side { shadow, seen, comments_seen, comments_at, ..Side::default() };
+        let followed = create.ticket.follows.as_ref().map(|id| TicketKey::new(create.at.clone(), id.clone()));
+        // A follow-up of a ticket that people made is theirs too.
+        let made = followed.as_ref().and_then(|ticket| link.sides.get(ticket)).is_none_or(|side| side.made);
+        let side = Side { shadow, seen, comments_seen, comments_at, made, ..Side::default() };
         link.sides.insert(ticket.clone(), side);
+        if let Some(followed) = followed {
+            supersede(link, &followed, ticket);
+        }
         match (opening, &applied.comment) {
             (Some(number), comment) => place(link, number, ticket, comment.as_ref()),
             // Without a public message to open with, the helpdesk has words of
             // ours in its place: nobody's, so they are not mirrored back.
             (None, Some(comment)) => add_filler(link, create, ticket, comment),
             (None, None) => {}
+        }
+        place_imported(link, create, applied);
+        let imported = create.ticket.import.iter().flat_map(|import| &import.messages);
+        for number in opening.into_iter().chain(imported.map(|one| one.number)) {
+            let (policy, decisions) = (self.ground.policy, &mut self.out.decisions);
+            comments::change::want_where_made(link, number, ticket, policy, decisions);
         }
         for (field, _) in self.ground.fields() {
             refresh_behind(link, ticket, field, self.ground);
@@ -343,15 +425,21 @@ impl Settling<'_> {
     }
 }
 
+/// The messages that a ticket was made with stand there.
+fn place_imported(link: &mut Link, create: &Create, applied: &Applied) {
+    let messages = create.ticket.import.iter().flat_map(|import| &import.messages);
+    let is_told =
+        create.ticket.import.as_ref().is_some_and(|one| one.messages.len() == applied.imported.len());
+    for (at, imported) in messages.enumerate() {
+        let id = applied.imported.get(at).filter(|_| is_told);
+        place(link, imported.number, &applied.ticket, id);
+    }
+}
+
 fn add_filler(link: &mut Link, create: &Create, ticket: &TicketKey, comment: &RemoteId) {
-    let copy = CommentCopy {
-        origin: Origin::Ours(create.key.clone()),
-        public: false,
-        digest: String::new(),
-        at: Timestamp::default(),
-        places: BTreeMap::from([(ticket.clone(), Place::Here(comment.clone()))]),
-    };
-    link.copies.insert(link.next_copy, copy);
+    let origin = Origin::Ours(create.key.clone());
+    let copy = CommentCopy::new(origin, false, String::new(), Timestamp::default());
+    link.copies.insert(link.next_copy, copy.at(ticket.clone(), Place::Here(comment.clone())));
     link.next_copy += 1;
 }
 
@@ -401,7 +489,7 @@ fn count_rewriting(side: &mut Side, field: Field, sent: &Value, shown: Option<&V
 fn place(link: &mut Link, number: u64, ticket: &TicketKey, id: Option<&RemoteId>) {
     let place = match id {
         Some(id) => Place::Here(id.clone()),
-        None => Place::Parked("it was written; its id there is not known".to_owned()),
+        None => Place::Parked("it was sent and not answered with the id that it has there".to_owned()),
     };
     let Some(copy) = link.copies.get_mut(&number) else { return };
     if copy.places.get(ticket) == Some(&place) {

@@ -12,7 +12,7 @@ use std::{
 use handoffd_connectors::contract::{Capabilities, Disarms, Error, Helpdesk, Probe};
 use handoffd_core::{
     AccountId, Fields, GroupId, Timestamp,
-    policy::{AccountPolicy, Normalize},
+    policy::{AccountPolicy, Can, Normalize},
 };
 
 use crate::{config::Rhythm, store::tables::AccountRow};
@@ -174,7 +174,16 @@ impl Desk {
             conditional_writes: self.capabilities.conditional_writes,
             writes_armed,
             creates_armed: writes_armed && armed(Disarms::Creates),
-            can: handoffd_core::policy::Can::default(),
+            can: Can {
+                hide: self.capabilities.hides_messages,
+                redact: self.capabilities.redacts_messages,
+                rewrite: self.capabilities.rewrites_messages,
+                import: self.capabilities.imports_history,
+                follow_up: self.capabilities.follows_up,
+                delete: self.capabilities.deletes,
+                attachment_bytes_max: self.capabilities.attachment_bytes_max,
+                attachments_max: self.capabilities.attachments_max,
+            },
         }
     }
 }

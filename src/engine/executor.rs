@@ -7,11 +7,14 @@ use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
     intent::{Applied, Intent, Outcome, Update},
-    link::{Link, Place},
+    link::{Link, Origin, Place},
     retry::{self, Failure, Next, RetryRules},
 };
 
-use super::{Desk, Fault, Inner};
+use super::{
+    Desk, Fault, Inner,
+    transfer::{self, Lacks, Supplies},
+};
 use crate::store::{
     Commit, Key,
     tables::{self, IntentRow, PEOPLE},
@@ -35,8 +38,12 @@ pub(super) enum Step {
 
 impl Inner {
     /// One try of a stored write.
-    pub(super) async fn execute(&self, link: &Link, row: &IntentRow) -> Result<Step, Fault> {
+    pub(super) async fn execute(&self, link: &Link, row: &IntentRow, lane: Lane) -> Result<Step, Fault> {
         let now = self.now();
+        if let Some(dry) = &self.parts.dry {
+            dry.note(&row.intent, &self.said_later(link, &row.intent));
+            return Ok(put_off(row, Timestamp(i64::MAX), "this is a dry run".to_owned()));
+        }
         let Some(desk) = self.parts.desks.get(row.intent.account()) else {
             let why = format!("the account {} is not configured", row.intent.account());
             return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
@@ -45,7 +52,11 @@ impl Inner {
             let why = format!("{} is paused", desk.id);
             return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
         }
-        let lane = if row.handoff.is_some() { Lane::Handoff } else { Lane::Live };
+        let lane = match (&row.handoff, lane) {
+            (Some(_), _) => Lane::Handoff,
+            (None, Lane::Backfill) => Lane::Backfill,
+            (None, _) => Lane::Live,
+        };
         let call = self.call(lane);
         let intent = self.fetch_back(row.intent.clone()).await?;
         let author = match self.author_at(desk, call, &intent).await? {
@@ -59,6 +70,54 @@ impl Inner {
             return self.look_for(desk, call, link, &row, &intent, author.as_ref()).await;
         }
         self.send(desk, call, row, &intent, author.as_ref()).await
+    }
+
+    /// The helpdesk that has a file does not answer now: the write waits for it, and goes without
+    /// it at last.
+    async fn without_file(
+        &self,
+        desk: &Desk,
+        row: &IntentRow,
+        intent: &Intent,
+        lacks: Lacks,
+    ) -> Result<Step, Fault> {
+        let now = self.now();
+        let Lacks { file, error } = lacks;
+        if let Some(origin) = self.parts.desks.get(&file.from.account) {
+            self.learn(origin, &error, Disarms::Reads).await;
+        }
+        let (fraction, rules) = (self.parts.jitter.fraction(), self.rules(desk, row));
+        match retry::decide(failure_of(&error), row.attempts + 1, row.lookups, now, fraction, &rules) {
+            Next::At { when, counts } => {
+                let row = IntentRow { attempts: row.attempts + u32::from(counts), ..row.clone() };
+                let why = format!("a file of it cannot be fetched from {} now: {error}", file.from.account);
+                Ok(put_off(&row, when, why))
+            }
+            Next::Look { .. } | Next::Replan | Next::Park { .. } => {
+                let amended = transfer::without(intent, &file, "it could not be fetched for too long");
+                let intent = self.put_aside(amended).await?;
+                Ok(Step::Keep(Box::new(IntentRow { intent, due: now, ..row.clone() })))
+            }
+        }
+    }
+
+    /// The messages that follow a creation in writes of their own: whether each is public.
+    fn said_later(&self, link: &Link, intent: &Intent) -> Vec<bool> {
+        let (Intent::Create(create), Some(policy)) = (intent, self.policy(&link.group)) else {
+            return Vec::new();
+        };
+        let opening = link.openings.get(&create.key);
+        let imported: BTreeSet<u64> =
+            create.ticket.import.iter().flat_map(|import| &import.messages).map(|one| one.number).collect();
+        let copies = link.copies.iter().filter(|(number, copy)| {
+            let there = copy.places.keys().any(|ticket| ticket.account == create.at);
+            matches!(copy.origin, Origin::Comment(_))
+                && (copy.public || policy.private_notes)
+                && !there
+                && Some(*number) != opening
+                && !imported.contains(*number)
+        });
+        copies.map(|(_, copy)| copy.public).collect()
     }
 
     fn sent_at(&self, key: &OpKey) -> Option<Timestamp> {
@@ -82,9 +141,23 @@ impl Inner {
         intent: &Intent,
         author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
+        // The files are there until the write is answered.
+        let (files, _fetched) = match self.supplies(desk, intent).await? {
+            Supplies::Ready(files, fetched) => {
+                self.note_files(intent.key(), &fetched);
+                (files, fetched)
+            }
+            Supplies::Amended(amended) => {
+                let intent = self.put_aside(*amended).await?;
+                return Ok(Step::Keep(Box::new(IntentRow { intent, due: self.now(), ..row.clone() })));
+            }
+            Supplies::Later(lacks) => return self.without_file(desk, row, intent, lacks).await,
+        };
+        // Files may have taken long: the write itself has all of its time.
+        let call = if files.is_empty() { call } else { self.call(call.lane) };
         let sent_at = self.now();
         self.note_sent(intent.key(), sent_at);
-        match desk.helpdesk.apply(call, intent, author, &[]).await {
+        match desk.helpdesk.apply(call, intent, author, &files).await {
             Ok(applied) => {
                 self.parts.metrics.wrote(&desk.id, "applied");
                 Ok(Step::Settle(Outcome::Applied(Box::new(applied))))
@@ -298,7 +371,7 @@ fn claimed_at(link: &Link, intent: &Intent) -> BTreeSet<RemoteId> {
     places
         .filter_map(|place| match place {
             Place::Here(id) => Some(id.clone()),
-            Place::Sending(_) | Place::Parked(_) => None,
+            Place::Sending(_) | Place::Parked(_) | Place::Before(_) => None,
         })
         .collect()
 }

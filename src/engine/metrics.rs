@@ -39,6 +39,8 @@ pub struct Metrics {
     registry: Registry,
     writes: Family<AccountLabels, Counter<u64, AtomicU64>>,
     webhooks: Family<AccountLabels, Counter<u64, AtomicU64>>,
+    backfilled: Family<Word, Gauge<i64, std::sync::atomic::AtomicI64>>,
+    file_bytes: Family<Word, Counter<u64, AtomicU64>>,
     wakes: Family<Word, Counter<u64, AtomicU64>>,
     conflicts: Counter<u64, AtomicU64>,
     parked: Family<Word, Counter<u64, AtomicU64>>,
@@ -57,6 +59,18 @@ impl Default for Metrics {
             "webhooks",
             "Webhook requests, by account and how they were answered",
             webhooks.clone(),
+        );
+        let backfilled = Family::default();
+        registry.register(
+            "backfilled_tickets",
+            "Tickets of the history that were looked at, by account",
+            backfilled.clone(),
+        );
+        let file_bytes = Family::default();
+        registry.register(
+            "attachment_bytes",
+            "Bytes of attachments fetched for messages, by the account they go to",
+            file_bytes.clone(),
         );
         let wakes = Family::default();
         registry.register("wakes", "Looks at conversations, by what asked for them", wakes.clone());
@@ -86,6 +100,8 @@ impl Default for Metrics {
             registry,
             writes,
             webhooks,
+            backfilled,
+            file_bytes,
             wakes,
             conflicts,
             parked,
@@ -108,6 +124,17 @@ impl Metrics {
     pub(super) fn wrote(&self, account: &AccountId, outcome: &str) {
         let labels = AccountLabels { account: account.to_string(), outcome: outcome.to_owned() };
         self.writes.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn backfilled(&self, account: &AccountId, looked: u64) {
+        let labels = Word { kind: account.to_string() };
+        self.backfilled.get_or_create(&labels).set(i64::try_from(looked).unwrap_or(i64::MAX));
+    }
+
+    /// A file was fetched for a message to this account.
+    pub(super) fn carried_file(&self, account: &AccountId, bytes: u64) {
+        let labels = Word { kind: account.to_string() };
+        self.file_bytes.get_or_create(&labels).inc_by(bytes);
     }
 
     /// A webhook request was answered.

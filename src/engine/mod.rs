@@ -6,16 +6,24 @@
 //! only add jobs.
 
 mod accounts;
+pub mod backfill;
 mod bodies;
+pub mod dry;
 mod enricher;
 mod executor;
+mod first_look;
 mod handoffs;
+mod joining;
+mod matches;
 pub mod metrics;
+pub mod parked;
 mod poller;
 mod queue;
 mod reconciler;
 mod resync;
+mod spool;
 mod standing;
+mod transfer;
 mod views;
 
 use std::{
@@ -67,6 +75,8 @@ pub struct EngineParts {
     pub handoff: HandoffConfig,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Counts writes instead of sending them, in a dry run.
+    pub dry: Option<Arc<dry::DryRun>>,
     /// Names this run of the daemon: writes of another run may have been sent.
     pub run: String,
 }
@@ -136,6 +146,14 @@ pub struct Inner {
     poll_now: tokio::sync::Notify,
     /// Writes that were sent in this run and are not settled in the store yet.
     sent: Mutex<BTreeMap<OpKey, Timestamp>>,
+    /// A backfill was ordered.
+    backfill_now: tokio::sync::Notify,
+    /// How fast backfills go.
+    paces: Mutex<backfill::Paces>,
+    /// Bounds how many writes fetch their files at once.
+    transfers: tokio::sync::Semaphore,
+    /// The files that went with writes which are not settled yet, in words for the journal.
+    carried: Mutex<BTreeMap<OpKey, String>>,
     /// Numbers journal rows within one moment.
     journal_rows: std::sync::atomic::AtomicUsize,
     tasks: TaskTracker,
@@ -154,6 +172,7 @@ impl Engine {
     /// An engine that does nothing until it is started.
     pub fn new(parts: EngineParts) -> Self {
         let views = views::Views::new(parts.config.feed_views_max);
+        let transfers = tokio::sync::Semaphore::new(parts.config.transfers_max.max(1));
         Self(Arc::new(Inner {
             parts,
             views,
@@ -166,6 +185,10 @@ impl Engine {
             in_hand: std::sync::atomic::AtomicUsize::new(0),
             poll_now: tokio::sync::Notify::new(),
             sent: Mutex::default(),
+            backfill_now: tokio::sync::Notify::new(),
+            paces: Mutex::default(),
+            transfers,
+            carried: Mutex::default(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -197,6 +220,8 @@ impl Engine {
         }
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_sweeps().await });
+        let engine = self.clone();
+        self.tasks.spawn(async move { engine.run_backfills().await });
     }
 
     /// Reads every feed as soon as possible instead of waiting for its rhythm.
@@ -274,6 +299,8 @@ impl Inner {
             routes: config.route_rules(),
             private_notes: config.private_notes,
             deletions: handoffd_core::policy::Deletions::Keep,
+            agents: handoffd_core::policy::Agents::new(),
+            importing: false,
         })
     }
 }

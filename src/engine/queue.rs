@@ -226,6 +226,12 @@ impl Inner {
         self.in_hand.load(Ordering::Acquire)
     }
 
+    /// Takes a link in hand if no other worker has it.
+    pub(super) fn try_take(&self, link: &LinkId) -> Option<Taken<'_>> {
+        let is_free = self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(link.clone());
+        is_free.then(|| Taken { inner: self, link: link.clone() })
+    }
+
     /// Takes a link in hand, when no other worker has it.
     pub(super) async fn take(&self, link: &LinkId) -> Taken<'_> {
         loop {

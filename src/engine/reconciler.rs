@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Disarms, Error, Lane};
 use handoffd_core::{
-    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, RemoteId, TicketKey, Timestamp,
+    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, TicketKey, Timestamp,
     intent::{Intent, Outcome},
     link::Link,
-    policy::SyncPolicy,
     reconcile::{self, Decision, Plan},
 };
 
-use super::{Engine, Fault, Inner, accounts::Vendors, executor::Step};
+use super::{Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step};
 use crate::store::{
     Claimed, Commit, CommitError, JobDone, Key, Seq, Write,
     tables::{self, INTENTS, IntentRow, JOURNAL, JournalRow, LinkRow, PARKED, ParkedRow, Wake},
@@ -23,27 +22,30 @@ const SETBACKS_PER_LOOK: u32 = 3;
 /// How often one ticket is read within one look before it is put off.
 const READS_PER_LOOK: u32 = 4;
 
+/// The link to look at again, and when.
+pub(super) type Again = Option<(LinkId, Timestamp)>;
+
 /// One look at one conversation.
 pub(super) struct Look {
     pub(super) link: LinkId,
     /// A link that is about to be started by this view.
-    starting: Option<Link>,
+    pub(super) starting: Option<Link>,
     pub(super) observed: BTreeMap<TicketKey, Observed>,
     /// Accounts that do not answer now, with when to try again.
     unreachable: BTreeMap<AccountId, Timestamp>,
     /// Tickets that changed under our hands.
-    refetch: BTreeSet<TicketKey>,
-    reads: BTreeMap<TicketKey, u32>,
+    pub(super) refetch: BTreeSet<TicketKey>,
+    pub(super) reads: BTreeMap<TicketKey, u32>,
     /// Writes that were taken back in this look: the vendor shows something else each time.
     setbacks: u32,
     /// When to look again by itself.
     pub(super) again_at: Option<Timestamp>,
     pub(super) lane: Lane,
-    cause: String,
+    pub(super) cause: String,
 }
 
 impl Look {
-    fn at(link: LinkId, cause: &str) -> Self {
+    pub(super) fn at(link: LinkId, cause: &str) -> Self {
         Self {
             link,
             starting: None,
@@ -53,7 +55,11 @@ impl Look {
             reads: BTreeMap::new(),
             setbacks: 0,
             again_at: None,
-            lane: if cause == "resync" { Lane::Refresh } else { Lane::Live },
+            lane: match cause {
+                "resync" => Lane::Refresh,
+                BACKFILL => Lane::Backfill,
+                _ => Lane::Live,
+            },
             cause: cause.to_owned(),
         }
     }
@@ -73,6 +79,12 @@ enum Round {
 impl Engine {
     /// Does a job: looks at what it names until it is settled or put off.
     pub(super) async fn look(&self, wake: &Wake, claimed: &Claimed) -> Result<(), Fault> {
+        let again = self.looked(wake).await?;
+        self.finish(claimed, again).await
+    }
+
+    /// Looks at what a wake names until it is settled or put off; says when to look again.
+    pub(super) async fn looked(&self, wake: &Wake) -> Result<Again, Fault> {
         let (link, ticket, cause) = match wake {
             Wake::Link { link } => (Some(link.clone()), None, "due"),
             Wake::Ticket { ticket, cause } => {
@@ -84,7 +96,7 @@ impl Engine {
         let link = match (link, ticket) {
             (Some(link), _) => link,
             (None, Some(ticket)) => Link::id_for(ticket),
-            (None, None) => return self.finish(claimed, None).await,
+            (None, None) => return Ok(None),
         };
         let _taken = self.take(&link).await;
         if let Some(ticket) = ticket
@@ -100,23 +112,26 @@ impl Engine {
         if let Some(ticket) = ticket
             && !self.first_view(&mut look, ticket).await?
         {
-            return self.finish(claimed, None).await;
+            return Ok(None);
         }
+        self.rounds(&mut look).await
+    }
+
+    /// Rounds until one leaves nothing to do at once.
+    async fn rounds(&self, look: &mut Look) -> Result<Again, Fault> {
         for _ in 0..self.parts.config.rounds_max {
             if look.setbacks >= SETBACKS_PER_LOOK {
                 let at = self.now().plus(self.parts.config.retry_first.0 * 8);
-                return self.finish(claimed, Some((look.link.clone(), at))).await;
+                return Ok(Some((look.link.clone(), at)));
             }
-            if self.round(&mut look).await? == Round::Settled {
-                let again = look.again_at.map(|at| (look.link.clone(), at));
-                return self.finish(claimed, again).await;
+            if self.round(look).await? == Round::Settled {
+                return Ok(look.again_at.map(|at| (look.link.clone(), at)));
             }
         }
-        let at = self.now().plus(self.parts.config.debounce.0);
-        self.finish(claimed, Some((look.link.clone(), at))).await
+        Ok(Some((look.link.clone(), self.now().plus(self.parts.config.debounce.0))))
     }
 
-    async fn finish(&self, claimed: &Claimed, again: Option<(LinkId, Timestamp)>) -> Result<(), Fault> {
+    async fn finish(&self, claimed: &Claimed, again: Again) -> Result<(), Fault> {
         let done = vec![JobDone { id: claimed.job.id.clone(), rev: claimed.rev }];
         let writes = self.mended(claimed).await?;
         let jobs = again.map(|(link, at)| Wake::Link { link: link.clone() }.job(link.as_str(), at));
@@ -137,132 +152,8 @@ impl Engine {
         Ok(writes)
     }
 
-    /// Reads the ticket that the trigger named, from a feed's page or by id.
-    /// `false`: there is nothing to do.
-    async fn first_view(&self, look: &mut Look, ticket: &TicketKey) -> Result<bool, Fault> {
-        let Some(desk) = self.parts.desks.get(&ticket.account) else { return Ok(false) };
-        if desk.is_paused() {
-            let at = self.now().plus(self.parts.config.paused_recheck.0);
-            return Err(Fault::Later { at, why: format!("{} is paused", desk.id) });
-        }
-        if let Some(at) = desk.rests_until(self.now())
-            && look.cause != "api"
-        {
-            return Err(Fault::Later { at, why: format!("{} does not answer well", desk.id) });
-        }
-        // A webhook may be about something newer than what a feed showed.
-        let kept = self.views.take(ticket).filter(|_| !matches!(look.cause.as_str(), "webhook" | "api"));
-        let view = match kept {
-            Some(view) => view,
-            None => match self.read_ticket(look, ticket).await {
-                Ok(view) => view,
-                Err(error) => return Err(self.put_off(&ticket.account, &error).await),
-            },
-        };
-        let known = tables::read_link(&*self.parts.store, &look.link).await?;
-        match (view, known) {
-            (Fetched::Shown(observed), Some(_)) => {
-                look.observed.insert(ticket.clone(), *observed);
-                Ok(true)
-            }
-            (Fetched::Shown(observed), None) => self.start_link(look, desk.group.as_ref(), *observed).await,
-            (Fetched::Gone(_), Some(row)) => {
-                self.take_off(look, &row, ticket).await?;
-                self.fail_intakes(ticket, "the ticket is deleted").await?;
-                Ok(true)
-            }
-            (Fetched::MovedTo { from, to }, Some(row)) => {
-                let moved = reconcile::moved(&row.link, &from, &to);
-                self.store_link(look, Some(&row), &moved, Vec::new(), Vec::new()).await?;
-                look.refetch.insert(to);
-                Ok(true)
-            }
-            (Fetched::Gone(_) | Fetched::MovedTo { .. }, None) => {
-                self.fail_intakes(ticket, "there is no such ticket").await?;
-                Ok(false)
-            }
-        }
-    }
-
-    /// Starts a link with its first ticket. A ticket that bears our marker is a
-    /// mirror whose creation is not settled yet, or one of another store.
-    async fn start_link(
-        &self,
-        look: &mut Look,
-        group: Option<&handoffd_core::GroupId>,
-        observed: Observed,
-    ) -> Result<bool, Fault> {
-        let Some(policy) = group.and_then(|group| self.policy(group)) else {
-            self.fail_intakes(&observed.ticket, "its account is in no link group").await?;
-            return Ok(false);
-        };
-        if let Some(marker) = &observed.marker {
-            return self.take_marked(&observed, marker, &policy).await;
-        }
-        look.starting = Some(reconcile::start_link(policy.group.clone(), &observed, &policy));
-        look.observed.insert(observed.ticket.clone(), observed);
-        Ok(true)
-    }
-
-    /// A ticket that bears our marker is a mirror whose creation is not settled
-    /// yet; one whose creation was given up and that turned up after all; or one
-    /// that another store made.
-    async fn take_marked(
-        &self,
-        observed: &Observed,
-        marker: &OpKey,
-        policy: &SyncPolicy,
-    ) -> Result<bool, Fault> {
-        let owner = marker.as_str().rsplit_once('-').map_or(marker.as_str(), |(link, _)| link);
-        let Some(row) = tables::read_link(&*self.parts.store, &LinkId::new(owner)).await? else {
-            let why = format!("it bears the marker {marker} of a mirror that this store does not know");
-            return Err(Fault::Park { why });
-        };
-        if row.link.creating.values().any(|key| key == marker) {
-            let at = self.now().plus(self.parts.config.retry_first.0);
-            return Err(Fault::Later { at, why: "its creation is not settled yet".to_owned() });
-        }
-        if !row.link.create_parked.contains_key(&observed.ticket.account) {
-            let why = format!("it bears the marker {marker}, and its conversation has another ticket here");
-            return Err(Fault::Park { why });
-        }
-        let mut link = reconcile::add_side(&row.link, &observed.ticket, policy);
-        link.create_parked.remove(&observed.ticket.account);
-        let look = Look::at(link.id.clone(), "found");
-        self.store_link(&look, Some(&row), &link, Vec::new(), Vec::new()).await?;
-        Err(Fault::Later { at: self.now(), why: "it is a side of its conversation after all".to_owned() })
-    }
-
-    /// Takes a ticket that is gone off its link, with the writes that certainly
-    /// never left: should it come back, they are decided again.
-    async fn take_off(&self, look: &Look, row: &LinkRow, ticket: &TicketKey) -> Result<(), Fault> {
-        let prefix = tables::link_prefix(&look.link);
-        let intents = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &prefix, usize::MAX).await?;
-        let unsent = intents.into_iter().filter(|(_, intent)| {
-            let intent = &intent.value;
-            intent.intent.ticket() == Some(ticket)
-                && intent.handoff.is_none()
-                && intent.sent_at.is_none()
-                && intent.run == self.parts.run
-        });
-        let writes = unsent.map(|(key, _)| Write::Delete(INTENTS, key)).collect();
-        let gone = reconcile::gone(&row.link, ticket);
-        self.store_link(look, Some(row), &gone, writes, Vec::new()).await
-    }
-
-    async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
-        *look.reads.entry(ticket.clone()).or_default() += 1;
-        let Some(desk) = self.parts.desks.get(&ticket.account) else {
-            return Ok(Fetched::Gone(ticket.clone()));
-        };
-        let ids: [RemoteId; 1] = [ticket.id.clone()];
-        let fetched = desk.helpdesk.fetch_many(self.call(look.lane), &ids).await?;
-        desk.answered();
-        Ok(fetched.into_iter().next().unwrap_or_else(|| Fetched::Gone(ticket.clone())))
-    }
-
     /// What a failed read means for the work at hand.
-    async fn put_off(&self, account: &AccountId, error: &Error) -> Fault {
+    pub(super) async fn put_off(&self, account: &AccountId, error: &Error) -> Fault {
         if let Some(desk) = self.parts.desks.get(account) {
             self.learn(desk, error, Disarms::Reads).await;
         }
@@ -330,7 +221,7 @@ impl Engine {
                 waiting.insert(account);
                 continue;
             }
-            let step = self.execute(&row.link, &intent.value).await?;
+            let step = self.execute(&row.link, &intent.value, look.lane).await?;
             match step {
                 Step::Keep(kept) => {
                     look.again_by(kept.due);
@@ -379,7 +270,10 @@ impl Engine {
             at: now,
             key: intent.intent.key().clone(),
             account: super::executor::account_of(&intent.intent),
-            outcome: super::executor::describe(&outcome),
+            outcome: match self.take_files(intent.intent.key()) {
+                Some(files) => format!("{}, with {files}", super::executor::describe(&outcome)),
+                None => super::executor::describe(&outcome),
+            },
         });
         let mut writes = vec![Write::Delete(INTENTS, tables::intent_key(&look.link, intent.intent.key()))];
         look.refetch.extend(settled.read_again);
@@ -458,6 +352,10 @@ impl Engine {
             (None, None) => return Ok(Round::Settled),
         };
         let Some(mut policy) = self.policy(&link.group) else { return Err(no_group(&link)) };
+        policy.importing = look.cause == BACKFILL;
+        if self.is_indexing(&link.group).await? {
+            policy.routes.clear();
+        }
         let plan = loop {
             for account in look.unreachable.keys() {
                 if let Some(account) = policy.accounts.get_mut(account) {
@@ -597,8 +495,7 @@ impl Engine {
                 }
                 Ok(Fetched::MovedTo { from, to }) => {
                     if let Some(row) = row {
-                        let moved = reconcile::moved(&row.link, &from, &to);
-                        self.store_link(look, Some(row), &moved, Vec::new(), Vec::new()).await?;
+                        self.merged(look, row, &from, &to).await?;
                         return Err(Fault::Later { at: self.now(), why: format!("{from} is {to} now") });
                     }
                 }
@@ -618,6 +515,9 @@ impl Engine {
         if let Decision::Conflict { field, rule, .. } = &decision {
             tracing::info!(link = %look.link, %field, rule, "Several sides changed a field; one was kept and the others are in the journal.");
             self.parts.metrics.conflict();
+        }
+        if let Some(dry) = &self.parts.dry {
+            dry.decided(&decision);
         }
         JournalRow::Decided { at: self.now(), cause: look.cause.clone(), decision }
     }

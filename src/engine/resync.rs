@@ -34,7 +34,7 @@ impl Engine {
     }
 
     /// Waits; `false` when the engine stops.
-    async fn rest_until(&self, at: handoffd_core::Timestamp) -> bool {
+    pub(super) async fn rest_until(&self, at: handoffd_core::Timestamp) -> bool {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => false,

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Path, State, rejection::JsonRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
@@ -10,7 +10,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use subtle::ConstantTimeEq;
 
 use super::{Site, reply};
-use crate::status;
+use crate::{
+    engine::{
+        backfill::BackfillOrder,
+        parked::{OrderError, ParkedOrder},
+    },
+    status,
+};
 
 /// The process runs.
 pub(super) async fn healthz() -> &'static str {
@@ -52,6 +58,98 @@ pub(super) async fn status_json(State(site): State<Site>, headers: HeaderMap) ->
         Ok(report) => Json(report).into_response(),
         Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
+}
+
+pub(super) async fn parked(State(site): State<Site>, headers: HeaderMap) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    match site.engine.parked().await {
+        Ok(parked) => Json(parked).into_response(),
+        Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+pub(super) async fn parked_detail(
+    State(site): State<Site>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    match site.engine.parked_detail(&id).await {
+        Ok(detail) => Json(detail).into_response(),
+        Err(error) => order_failed(&error),
+    }
+}
+
+pub(super) async fn parked_order(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    body: Result<Json<ParkedOrder>, JsonRejection>,
+) -> Response {
+    if let Some(refused) = refuse(&site, &headers).or_else(|| refuse_browser(&headers)) {
+        return refused;
+    }
+    let order = match body {
+        Ok(Json(order)) => order,
+        Err(error) => return reply::error(error.status(), &error.body_text()),
+    };
+    match site.engine.parked_order(&order).await {
+        Ok(done) => Json(serde_json::json!({ "done": done })).into_response(),
+        Err(error) => order_failed(&error),
+    }
+}
+
+pub(super) async fn backfills(State(site): State<Site>, headers: HeaderMap) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    told_backfills(&site).await
+}
+
+async fn told_backfills(site: &Site) -> Response {
+    match site.engine.backfills().await {
+        Ok(rows) => Json(rows).into_response(),
+        Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+pub(super) async fn order_backfill(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    body: Result<Json<BackfillOrder>, JsonRejection>,
+) -> Response {
+    if let Some(refused) = refuse(&site, &headers).or_else(|| refuse_browser(&headers)) {
+        return refused;
+    }
+    let order = match body {
+        Ok(Json(order)) => order,
+        Err(error) => return reply::error(error.status(), &error.body_text()),
+    };
+    match site.engine.order_backfill(&order).await {
+        Ok(_) => told_backfills(&site).await,
+        Err(error) => order_failed(&error),
+    }
+}
+
+/// An order takes the token as a bearer token only: a browser that remembers the password
+/// must not be led into giving one.
+fn refuse_browser(headers: &HeaderMap) -> Option<Response> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let is_bearer = bearer.is_some_and(|value| value.starts_with("Bearer "));
+    (!is_bearer)
+        .then(|| reply::error(StatusCode::FORBIDDEN, "an order needs the admin token as a bearer token"))
+}
+
+fn order_failed(error: &OrderError) -> Response {
+    let status = match error {
+        OrderError::NotThere(_) | OrderError::NoSuchAccount(_) => StatusCode::NOT_FOUND,
+        OrderError::MayBeThere(..) | OrderError::Busy(_) => StatusCode::CONFLICT,
+        OrderError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    reply::error(status, &error.to_string())
 }
 
 /// A page that loads nothing, runs nothing and is framed by nobody.

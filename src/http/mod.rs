@@ -77,6 +77,9 @@ pub fn admin_router(site: Site) -> Router {
         .route("/metrics", get(admin::metrics))
         .route("/status", get(admin::status))
         .route("/status.json", get(admin::status_json))
+        .route("/parked.json", get(admin::parked).post(admin::parked_order))
+        .route("/backfill.json", get(admin::backfills).post(admin::order_backfill))
+        .route("/parked/{*id}", get(admin::parked_detail))
         .fallback(reply::not_found);
     bounded(router, &site).with_state(site)
 }

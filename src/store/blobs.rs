@@ -107,6 +107,31 @@ impl From<io::Error> for BlobError {
     }
 }
 
+/// A place for a file that is on its way and named by no row.
+#[derive(Debug)]
+pub enum Scratch {
+    /// In memory, for simulation.
+    Memory(Vec<u8>),
+    /// A file that goes when this is dropped.
+    File(tempfile::NamedTempFile),
+}
+
+impl Write for Scratch {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(bytes) => bytes.write(piece),
+            Self::File(file) => file.write(piece),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::File(file) => file.flush(),
+        }
+    }
+}
+
 /// What became of the blobs that rows name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BlobReport {
@@ -131,6 +156,9 @@ enum Place {
     Dir(Arc<PathBuf>, Arc<Mutex<()>>),
 }
 
+/// Where files on their way are, beside the blobs.
+const SCRATCH: &str = "transfers";
+
 impl Blobs {
     /// In memory, for simulation.
     pub fn memory() -> Self {
@@ -142,6 +170,11 @@ impl Blobs {
         let path = path.into();
         fs::create_dir_all(&path)?;
         disk::sync_dir(disk::parent(&path))?;
+        // What a process that was killed left on its way is of no use to anybody.
+        match fs::remove_dir_all(path.with_file_name(SCRATCH)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         Ok(Self { place: Place::Dir(Arc::new(path), Arc::default()) })
     }
 
@@ -163,6 +196,26 @@ impl Blobs {
                     put_file(&dir, &bytes, now)
                 })
                 .await
+            }
+        }
+    }
+
+    /// Where files are that may be lost without harm.
+    pub fn scratch_dir(&self) -> PathBuf {
+        match &self.place {
+            Place::Memory(_) => std::env::temp_dir().join(format!("handoffd-{}", std::process::id())),
+            Place::Dir(path, _) => path.with_file_name(SCRATCH),
+        }
+    }
+
+    /// A place for a file on its way. What a killed process leaves there goes at the next start.
+    pub fn scratch(&self) -> Result<Scratch, BlobError> {
+        match &self.place {
+            Place::Memory(_) => Ok(Scratch::Memory(Vec::new())),
+            Place::Dir(path, _) => {
+                let dir = path.with_file_name(SCRATCH);
+                fs::create_dir_all(&dir)?;
+                Ok(Scratch::File(tempfile::NamedTempFile::new_in(dir)?))
             }
         }
     }

@@ -41,9 +41,13 @@ pub const ACCOUNTS: Table = Table("accounts");
 pub const PEOPLE: Table = Table("people");
 /// Answers to API calls that carried an idempotency key, by agent and key.
 pub const ANSWERS: Table = Table("answers");
+/// How far the history of an account was taken in, by account.
+pub const BACKFILLS: Table = Table("backfills");
+/// Tickets that may be conversations of another account's, by group and match key, while histories are taken in.
+pub const MATCHES: Table = Table("matches");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 14] = [
+pub const ALL: [Table; 16] = [
     LINKS,
     COPIES,
     TICKETS,
@@ -58,6 +62,8 @@ pub const ALL: [Table; 14] = [
     ACCOUNTS,
     PEOPLE,
     ANSWERS,
+    BACKFILLS,
+    MATCHES,
 ];
 
 /// A write on its way.
@@ -94,6 +100,47 @@ pub struct CursorRow {
     pub complete_until: Option<Timestamp>,
     /// When a page was read last.
     pub read_at: Timestamp,
+}
+
+/// How far the history of an account was taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillRow {
+    /// The account.
+    pub account: AccountId,
+    /// Changes since then are history that counts.
+    pub since: Timestamp,
+    /// What is being done.
+    pub phase: BackfillPhase,
+    /// Where the phase goes on; `None` at its beginning.
+    pub cursor: Option<Cursor>,
+    /// Where the page begins whose tickets are being looked at, and how many of them were.
+    pub page: Option<Cursor>,
+    /// How many tickets of that page were looked at.
+    pub page_done: u64,
+    /// How many tickets the account has, if it says so.
+    pub total: Option<u64>,
+    /// Tickets entered into the index of match keys.
+    pub indexed: u64,
+    /// Tickets looked at.
+    pub looked: u64,
+    /// Tickets that were parked.
+    pub parked: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What is being done about an account's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackfillPhase {
+    /// Its tickets are entered into the index of match keys.
+    Index,
+    /// Its tickets are looked at, each a conversation.
+    Tickets,
+    /// Everything is taken in.
+    Done,
 }
 
 /// A handoff told by an AI agent, on its way to a conversation.
@@ -365,7 +412,7 @@ fn without_unknown_writes(link: &Link, mut copy: CommentCopy) -> CommentCopy {
         // Notes of ours are announced with their write and are on no side's list.
         Place::Sending(key) if origin == Origin::Ours(key.clone()) => true,
         Place::Sending(key) => link.sides.get(ticket).is_some_and(|side| side.outstanding.contains(key)),
-        Place::Here(_) | Place::Parked(_) => true,
+        Place::Here(_) | Place::Parked(_) | Place::Before(_) => true,
     });
     copy
 }

@@ -1,5 +1,6 @@
 //! The project's own commands. `cargo xtask test` runs everything that must pass.
 
+mod prism;
 mod sizes;
 mod steps;
 
@@ -14,6 +15,7 @@ use anyhow::{Context as _, Result, bail};
 const USAGE: &str = "\
 cargo xtask test          everything that must pass, in order; stops at the first failure
 cargo xtask test --fast   formatting, lints and tests only
+cargo xtask prism         installs the mock server by which requests are judged
 cargo xtask sizes         lines by package, the longest files, tests by module";
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn run() -> Result<()> {
     match args[..] {
         ["test"] => steps::test(&root, false),
         ["test", "--fast"] => steps::test(&root, true),
+        ["prism"] => prism::install(&root, &steps::target(&root)),
         ["sizes"] => sizes::print(&root),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

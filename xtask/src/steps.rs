@@ -2,13 +2,13 @@
 
 use std::{
     env, fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::sizes;
+use crate::{prism, sizes};
 
 /// Recorded conversations beside the checkout, played through the demo where they are.
 const RECORDED: &str = "../shared/corpus/airline-agent-chats.jsonl";
@@ -29,10 +29,11 @@ struct Step {
     run: fn(&Path) -> Result<Came>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "formatting", fast: true, run: formatting },
     Step { name: "lints", fast: true, run: lints },
     Step { name: "dependencies", fast: false, run: dependencies },
+    Step { name: "mock server", fast: true, run: mock_server },
     Step { name: "tests", fast: true, run: tests },
     Step { name: "documentation tests", fast: false, run: documentation_tests },
     Step { name: "demo", fast: false, run: demo },
@@ -95,12 +96,25 @@ fn dependencies(root: &Path) -> Result<Came> {
     cargo(root, &["deny", "check", "bans", "licenses", "sources"])
 }
 
-fn tests(root: &Path) -> Result<Came> {
-    if has(root, &["nextest", "--version"]) {
-        return cargo(root, &["nextest", "run", "--workspace"]);
+fn mock_server(root: &Path) -> Result<Came> {
+    if !root.join(prism::DESCRIPTIONS).exists() {
+        return Ok(Came::NotRun(format!("{} is absent", prism::DESCRIPTIONS)));
     }
-    println!("cargo-nextest is not installed; `cargo test` runs the same tests");
-    cargo(root, &["test", "--workspace", "--lib", "--bins", "--tests"])
+    prism::install(root, &target(root))?;
+    Ok(Came::Passed)
+}
+
+fn tests(root: &Path) -> Result<Came> {
+    let mut command = if has(root, &["nextest", "--version"]) {
+        cargo_command(root, &["nextest", "run", "--workspace"])
+    } else {
+        println!("cargo-nextest is not installed; `cargo test` runs the same tests");
+        cargo_command(root, &["test", "--workspace", "--lib", "--bins", "--tests"])
+    };
+    if root.join(prism::DESCRIPTIONS).exists() {
+        command.env(prism::PROGRAM, prism::program(&target(root)));
+    }
+    run(&mut command)
 }
 
 fn documentation_tests(root: &Path) -> Result<Came> {
@@ -121,10 +135,14 @@ fn recorded(root: &Path) -> Result<Came> {
 }
 
 fn daemon(root: &Path, args: &[&str]) -> Result<Came> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
-    let built = target.join("debug").join(DAEMON);
+    let built = target(root).join("debug").join(DAEMON);
     let built = fs::canonicalize(&built).with_context(|| format!("{} is not there", built.display()))?;
     run(Command::new(built).args(args).current_dir(root))
+}
+
+/// Where cargo builds.
+pub fn target(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
 fn cargo(root: &Path, args: &[&str]) -> Result<Came> {

@@ -1,6 +1,6 @@
 //! What people see on Intercom's own screens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_core::{Priority, RemoteId, Status, Timestamp};
 use serde_json::Value;
@@ -77,23 +77,21 @@ fn status(world: &World, card: Option<&Card>, head: &Head) -> Status {
 
 /// The attributes by name, in words.
 fn custom(world: &World, card: Option<&Card>, head: &Head) -> BTreeMap<String, String> {
-    let (values, is_day): (_, Box<dyn Fn(&str) -> bool>) = match card {
+    let (values, days): (_, BTreeSet<&str>) = match card {
         Some(card) => {
             let kind = world.ticket_types.get(&card.type_id);
             let attributes = kind.map(|kind| kind.attributes.as_slice()).unwrap_or_default();
-            let is_day = move |name: &str| {
-                attributes.iter().any(|one| one.name == name && one.data_type == "datetime")
-            };
-            (&card.attributes, Box::new(is_day))
+            let days = attributes.iter().filter(|one| one.data_type == "datetime");
+            (&card.attributes, days.map(|one| one.name.as_str()).collect())
         }
         None => {
-            let is_day =
-                |name: &str| world.attributes.iter().any(|one| one.name == name && one.data_type == "date");
-            (&head.custom, Box::new(is_day))
+            let days = world.attributes.iter().filter(|one| one.data_type == "date");
+            (&head.custom, days.map(|one| one.name.as_str()).collect())
         }
     };
     let own = values.iter().filter(|(name, _)| *name != TITLE && *name != DESCRIPTION);
-    own.filter_map(|(name, value)| Some((name.clone(), words(value, is_day(name))?))).collect()
+    own.filter_map(|(name, value)| Some((name.clone(), words(value, days.contains(name.as_str()))?)))
+        .collect()
 }
 
 fn words(value: &Value, is_day: bool) -> Option<String> {

@@ -89,6 +89,33 @@ impl fmt::Debug for Body {
     }
 }
 
+/// The line that stands for a file which cannot go where its message goes.
+pub fn not_copied(name: &str, why: &str) -> String {
+    let tame = |text: &str| text.replace(['\n', '\r', '[', ']'], " ");
+    format!("[attachment not copied: {} ({})]", tame(name).trim(), tame(why).trim())
+}
+
+impl Body {
+    /// Adds a line of plain text at the end. A body that was put aside stays as it is.
+    pub fn append_line(&mut self, line: &str) {
+        let add = |text: &mut String| {
+            if !text.is_empty() {
+                text.push_str("\n\n");
+            }
+            text.push_str(line);
+        };
+        match self {
+            Self::Inline(text) => add(text),
+            Self::Rich { text, html } => {
+                add(text);
+                let line = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                html.push_str(&format!("<p>{line}</p>"));
+            }
+            Self::Blob { .. } | Self::RichBlob { .. } => {}
+        }
+    }
+}
+
 /// Text by which two vendors' forms of one message are compared: white space
 /// folded, nothing else.
 pub fn fold_text(text: &str) -> String {

@@ -4,20 +4,26 @@
 //! agent and mailed, unless a word says `note`, `customer` or `unmailed`);
 //! `newer a`, `count a 2` and `same a` are views without comments; `again` is no
 //! view at all; `settle b -> here 7 | unknown | not_applied | lost | refused`
-//! ends the oldest write to a ticket; `brief b` sends a note of ours, `gone a`
-//! and `move a` are what they say. After each step: what was decided, in any order.
+//! ends the oldest write to a ticket, also with `closed`, and `here 7 8 9` where a
+//! ticket is made with history; `brief b` sends a note of ours, `gone a`, `move a`
+//! and `join b` are what they say. `b2` is the second ticket of `b`. A comment's
+//! text has `_` for a space and is empty as `-`; `+x.pdf:10` is a file of ten
+//! bytes, `redacted` and `at:7` (seconds) say what they say. After each step: what was decided, in any order.
 
 #![expect(clippy::too_many_lines, reason = "tables")]
+
+mod later;
 
 use std::collections::BTreeMap;
 
 use handoffd_core::{
-    Body, Comment, CommentsSeen, Field, Mail, Message, Observed, OpKey, Person, PrivateComment,
-    PrivateMessage, PrivateText, PublicComment, PublicText, RemoteId, Role, TicketKey, Timestamp, Value,
-    Version,
-    intent::{Applied, Intent, Outcome, Update},
+    Attachment, Body, Carried, Comment, CommentsSeen, Field, Mail, Message, Observed, OpKey, Person,
+    PrivateComment, PrivateMessage, PrivateText, PublicComment, PublicText, RemoteId, Role, TicketKey,
+    Timestamp, Value, Version,
+    intent::{Amend, Amendment, Applied, Create, Intent, Outcome, Update},
+    join::{JoinRules, join},
     link::{Link, Side},
-    policy::{Route, SyncPolicy},
+    policy::{Can, Deletions, Route, SyncPolicy},
     reconcile::{gone, moved, reconcile, settle, start_link},
     settle::note_leaves,
 };
@@ -32,6 +38,27 @@ struct Story {
     briefs: u32,
 }
 
+/// What `b` can do: what the options name.
+fn can(options: &str) -> Can {
+    let has = |word: &str| options.contains(word);
+    Can {
+        hide: has("hides"),
+        redact: has("redacts"),
+        rewrite: has("rewrites"),
+        import: has("imports"),
+        follow_up: has("follows"),
+        delete: has("deletes"),
+        attachment_bytes_max: if has("files") { 1_000_000 } else { 0 },
+        attachments_max: 2,
+    }
+}
+
+/// `b` is the first ticket of `b`, `b2` its second.
+fn key(name: &str) -> TicketKey {
+    let (account, id) = name.split_at(1);
+    TicketKey::new(account, if id.is_empty() { "1" } else { id })
+}
+
 fn subject() -> handoffd_core::Fields {
     handoffd_core::Fields::from([(Field::Subject, Value::subject("Hi"))])
 }
@@ -42,6 +69,16 @@ impl Story {
         policy.private_notes = !options.contains("public only");
         if options.contains("facing b") {
             policy.customer_facing = "b".into();
+        }
+        let b = policy.accounts.get_mut(&"b".into()).unwrap();
+        b.can = can(options);
+        if options.contains("propagate") {
+            policy.deletions = Deletions::Propagate;
+        }
+        policy.importing = options.contains("importing");
+        if !options.contains("strangers") {
+            let ids = ["a", "b"].map(|name| (name.into(), "5".into()));
+            policy.agents.insert("bo@example.org".to_owned(), ids.into());
         }
         let mut link = start_link(policy.group.clone(), &view_of("a", 10, subject()), &policy);
         if options.contains("route") {
@@ -70,6 +107,14 @@ impl Story {
                 self.link = moved(&self.link, &ticket(name), &TicketKey::new(*name, "2"));
                 Vec::new()
             }
+            ["join", name] => {
+                self.link = join(&self.link, &key(name), &self.policy, &JoinRules::default());
+                Vec::new()
+            }
+            ["leave", name] => {
+                self.link.sides.remove(&key(name));
+                Vec::new()
+            }
             _ => {
                 let views = self.views(step, &words);
                 self.reconcile(&views)
@@ -84,13 +129,14 @@ impl Story {
             return BTreeMap::new();
         }
         let name = words[1].trim_end_matches(':');
-        let mut view = view_of(name, self.version, subject());
+        let mut view = view_of(&name[..1], self.version, subject());
+        view.ticket = key(name);
         view.comment_count = None;
         let age = if words[0] == "soon" { 1_000 } else { 10_000 };
         view.read_at = Timestamp(self.version + age);
         match words[0] {
             "newer" => {}
-            "same" => view.version = self.link.sides[&ticket(name)].seen,
+            "same" => view.version = self.link.sides[&key(name)].seen,
             "count" => view.comment_count = words[2].parse().ok(),
             _ => {
                 let list = step.split_once(':').expect("a list").1;
@@ -98,7 +144,7 @@ impl Story {
                 view.comments = CommentsSeen::All(comments.collect());
             }
         }
-        BTreeMap::from([(ticket(name), view)])
+        BTreeMap::from([(key(name), view)])
     }
 
     fn reconcile(&mut self, views: &BTreeMap<TicketKey, Observed>) -> Vec<String> {
@@ -121,12 +167,16 @@ impl Story {
             ["not_applied"] => Outcome::NotApplied,
             ["lost"] => Outcome::Lost,
             ["refused"] => Outcome::Refused("no".to_owned()),
+            ["closed"] => Outcome::Closed,
             _ => Outcome::Applied(Box::new(Applied {
-                ticket: ticket(name),
+                ticket: match &intent {
+                    Intent::Create(create) if create.ticket.follows.is_some() => TicketKey::new(name, "2"),
+                    _ => ticket(name),
+                },
                 version: Some(Version(self.version)),
                 shown: None,
                 comment: how.get(1).map(|id| RemoteId::from(*id)),
-                imported: Vec::new(),
+                imported: how.iter().skip(2).map(|id| RemoteId::from(*id)).collect(),
             })),
         };
         let settled = settle(&self.link, &intent, &outcome, &self.policy, &Vendors);
@@ -134,6 +184,7 @@ impl Story {
         assert_eq!(twice.link, settled.link, "settling twice");
         self.link = settled.link;
         let mut found: Vec<_> = settled.decisions.iter().map(show_decision).collect();
+        assert!(self.queue.iter().all(|one| *one.key() != *intent.key()), "settled and still waiting");
         for key in settled.withdraw {
             let at = self.queue.iter().position(|intent| *intent.key() == key).expect("a write");
             let intent = self.queue.remove(at);
@@ -164,43 +215,87 @@ fn comment(item: &str) -> Comment {
     let has = |word: &str| words.contains(&word);
     let role = if has("customer") { Role::Customer } else { Role::Agent };
     let author = Person { role, ..Person::customer("Bo", "bo@example.org") };
-    let (id, body, at) = (RemoteId::from(words[0]), Body::inline(words[1]), Timestamp(0));
+    let text = if words[1] == "-" { String::new() } else { words[1].replace('_', " ") };
+    let (id, body) = (RemoteId::from(words[0]), Body::inline(&text));
+    let secs = words.iter().find_map(|word| word.strip_prefix("at:"));
+    let at = Timestamp::from_secs(secs.map_or(0, |secs| secs.parse().unwrap()));
+    let attachments = words.iter().filter_map(|word| attachment(word)).collect();
+    let redacted = has("redacted");
     if has("note") {
         return Comment::Private(PrivateComment {
             id,
             author,
             text: PrivateText::new(body),
             at,
-            attachments: Vec::new(),
-            redacted: false,
+            attachments,
+            redacted,
         });
     }
     let text = PublicText::shown_publicly(body);
     let mailed = !has("unmailed") && !has("customer");
-    Comment::Public(PublicComment { id, author, text, at, mailed, attachments: Vec::new(), redacted: false })
+    Comment::Public(PublicComment { id, author, text, at, mailed, attachments, redacted })
+}
+
+fn attachment(word: &str) -> Option<Attachment> {
+    let (name, size) = word.strip_prefix('+')?.split_once(':')?;
+    let (id, name, size) = (RemoteId::from(name), name.to_owned(), size.parse().ok());
+    Some(Attachment {
+        id,
+        name,
+        content_type: "text/plain".to_owned(),
+        size,
+        inline: false,
+        at: String::new(),
+    })
+}
+
+fn show_text(body: &Body, files: &[Carried]) -> String {
+    let text = body.text().unwrap_or("?").replace('\n', "|");
+    let files = files.iter().map(|file| format!(" +{}", file.attachment.name));
+    std::iter::once(text).chain(files).collect()
+}
+
+fn show_message(message: &Message) -> String {
+    let text = show_text(message.body(), message.attachments());
+    match message {
+        Message::Public(message) if message.mail == Mail::Send => format!("says {text} mailed"),
+        Message::Public(_) => format!("says {text}"),
+        Message::Private(_) => format!("notes {text}"),
+    }
+}
+
+fn show_create(create: &Create) -> String {
+    let ticket = &create.ticket;
+    let opening =
+        ticket.opening.iter().map(|one| format!(" with {}", show_text(one.text.body(), &one.attachments)));
+    let follows = ticket.follows.iter().map(|id| format!(" after {id}"));
+    let past = ticket.import.iter().flat_map(|import| &import.messages);
+    let past = past.map(|one| format!(" then {}", show_message(&one.message)));
+    opening.chain(follows).chain(past).fold(format!("create {}", create.at), |line, words| line + &words)
 }
 
 fn show_intent(intent: &Intent) -> String {
-    let text = |body: &Body| body.text().unwrap_or("?").to_owned();
     match intent {
-        Intent::Update(Update { at, message: Some(Message::Public(message)), .. }) => {
-            let mail = if message.mail == Mail::Send { " mailed" } else { "" };
-            format!("{} says {}{mail}", at.account, text(message.text.body()))
+        Intent::Update(Update { at, message: Some(message), .. }) => {
+            format!("{} {}", at.account, show_message(message))
         }
-        Intent::Update(Update { at, message: Some(Message::Private(message)), .. }) => {
-            format!("{} notes {}", at.account, text(message.text.body()))
+        Intent::Create(create) => show_create(create),
+        Intent::Amend(Amend { at, comment, change, .. }) => {
+            let what = match change {
+                Amendment::Hide(note) => format!("hides {comment}: {}", show_text(note.text.body(), &[])),
+                Amendment::Redact => format!("redacts {comment}"),
+                Amendment::Rewrite(message) => format!("rewrites {comment}: {}", show_message(message)),
+            };
+            format!("{} {what}", at.account)
         }
-        Intent::Create(create) => match &create.ticket.opening {
-            Some(opening) => format!("create {} with {}", create.at, text(opening.text.body())),
-            None => format!("create {}", create.at),
-        },
+        Intent::Delete(delete) => format!("delete {}", delete.at),
         other => format!("{other:?}"),
     }
 }
 
 type Steps = &'static [(&'static str, &'static str)];
 
-fn check(name: &str, options: &str, steps: Steps) {
+fn check(name: &str, options: &str, steps: &[(&str, &str)]) {
     let mut story = Story::new(options);
     for (at, (step, expected)) in steps.iter().enumerate() {
         let mut expected: Vec<_> = expected.split("; ").filter(|item| !item.is_empty()).collect();
@@ -260,7 +355,7 @@ fn what_is_said_on_one_side_is_said_on_the_other() {
             &[
                 ("see a: 1 hello", "b says hello"),
                 ("settle b -> here 7", ""),
-                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("see a: 1 hello note", "alarm hide 0 b; hidden 0 a/1#1"),
                 ("see a: 1 hello note", ""),
             ],
         ),

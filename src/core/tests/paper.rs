@@ -1,12 +1,14 @@
 //! Helpdesks, people and the engine on paper, for the planner's check.
 
+mod extra;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use handoffd_core::{
-    Body, Comment, CommentsSeen, Field, Fields, Message, Observed, OpKey, Person, Priority, PrivateComment,
-    PrivateMessage, PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status, TicketKey,
-    Timestamp, Value, Version,
-    intent::{Applied, Intent, Outcome, Update},
+    Attachment, Body, Comment, CommentsSeen, Field, Fields, Message, Observed, OpKey, Person, Priority,
+    PrivateComment, PrivateMessage, PrivateText, PublicComment, PublicText, ReadBy, RemoteId, Role, Status,
+    TicketKey, Timestamp, Value, Version,
+    intent::{Amendment, Applied, Intent, Outcome, Update},
     link::{Link, Standing},
     policy::{ConflictRule, Normalize, Route, SyncPolicy},
     reconcile::{add_side, reconcile, settle, start_link},
@@ -14,6 +16,9 @@ use handoffd_core::{
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+
+pub use extra::plain;
+use extra::widen;
 
 use crate::{
     planner_check::settle_is_idempotent,
@@ -39,6 +44,8 @@ pub struct Desk {
     unread: BTreeSet<Field>,
     /// Tags that a person changed since the last fetch.
     unread_tags: BTreeSet<String>,
+    /// Whether it is closed for good and takes no writes.
+    pub closed: bool,
 }
 
 impl Desk {
@@ -66,6 +73,8 @@ pub struct Sent {
 /// Everything.
 pub struct World {
     pub rng: ChaCha8Rng,
+    /// For what came later, so that older cases stay as they are; `None` in those.
+    extra: Option<ChaCha8Rng>,
     pub now: i64,
     pub desks: BTreeMap<TicketKey, Desk>,
     pub link: Link,
@@ -84,6 +93,8 @@ pub struct World {
     /// Messages that may be missing, by ticket.
     pub given_up: BTreeSet<(TicketKey, String)>,
     pub briefed: BTreeSet<(TicketKey, String)>,
+    /// What people said and made private later.
+    pub hidden: BTreeSet<String>,
     pub trace: Vec<String>,
 }
 
@@ -101,22 +112,32 @@ fn random_fields(rng: &mut ChaCha8Rng) -> Fields {
 }
 
 impl World {
-    pub fn new(mut rng: ChaCha8Rng) -> Self {
+    pub fn new(mut rng: ChaCha8Rng, extras: bool) -> Self {
+        let mut extra = extras.then(|| rng.clone());
+        if let Some(extra) = &mut extra {
+            extra.set_stream(1);
+        }
         let names: &[&str] = if rng.random_bool(0.5) { &["a", "b"] } else { &["a", "b", "c"] };
         let mut policy = policy(names);
         for account in policy.accounts.values_mut() {
             account.conditional_writes = rng.random_bool(0.5);
         }
         policy.private_notes = rng.random_bool(0.7);
+        let ids = names.iter().map(|name| ((*name).into(), "5".into()));
+        policy.agents.insert("bo@example.org".to_owned(), ids.collect());
         if rng.random_bool(0.3) {
             let chosen = names[rng.random_range(0..names.len())];
             policy.fields.values_mut().for_each(|rule| rule.conflict = ConflictRule::Account(chosen.into()));
+        }
+        if let Some(extra) = &mut extra {
+            widen(&mut policy, extra);
         }
         let fields = random_fields(&mut rng);
         let first = view_of("a", 1_000, fields.clone());
         let link = start_link(policy.group.clone(), &first, &policy);
         let mut world = Self {
             rng,
+            extra,
             now: 1_000_000,
             desks: BTreeMap::new(),
             link,
@@ -132,6 +153,7 @@ impl World {
             said: BTreeMap::new(),
             given_up: BTreeSet::new(),
             briefed: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             trace: Vec::new(),
         };
         world.open_desk(&ticket("a"), fields.clone(), 1_000);
@@ -177,6 +199,7 @@ impl World {
             pages: Vec::new(),
             unread: BTreeSet::new(),
             unread_tags: BTreeSet::new(),
+            closed: false,
         };
         self.desks.insert(key.clone(), desk);
         self.dirty.insert(key.clone());
@@ -218,6 +241,9 @@ impl World {
 
     pub fn human(&mut self) {
         let key = self.pick_desk();
+        if self.desks[&key].closed || self.act_extra(&key) {
+            return;
+        }
         match self.rng.random_range(0..6) {
             0 | 1 => self.edit(&key),
             2 => self.add_tag(&key),
@@ -232,6 +258,10 @@ impl World {
             1 => (Field::Status, Value::Status(Status::ALL[self.rng.random_range(0..6)])),
             _ => (Field::Priority, Value::Priority(Some(Priority::ALL[self.rng.random_range(0..4)]))),
         };
+        self.set(key, field, value);
+    }
+
+    fn set(&mut self, key: &TicketKey, field: Field, value: Value) {
         let shown = Vendors.normalize(&key.account, &Fields::from([(field, value)]));
         let value = shown[&field].clone();
         if self.desks[key].fields.get(&field) == Some(&value) {
@@ -314,11 +344,19 @@ impl World {
         self.said.entry(key.clone()).or_default().push((text.clone(), public));
         self.trace.push(format!("{} {key}: a person says {text}, public {public}", self.now));
         let author = Person { role: Role::Agent, ..Person::customer("Bo", "bo@example.org") };
-        self.put_comment(key, &text, public, author);
+        let files = self.files();
+        self.put_comment(key, &text, public, author, files);
         self.changed(key);
     }
 
-    fn put_comment(&mut self, key: &TicketKey, text: &str, public: bool, author: Person) -> RemoteId {
+    fn put_comment(
+        &mut self,
+        key: &TicketKey,
+        text: &str,
+        public: bool,
+        author: Person,
+        attachments: Vec<Attachment>,
+    ) -> RemoteId {
         let at = Timestamp(self.now);
         let desk = self.desks.get_mut(key).expect("a desk");
         let id = RemoteId::from(desk.next_comment);
@@ -332,7 +370,7 @@ impl World {
                 text,
                 at,
                 mailed: true,
-                attachments: Vec::new(),
+                attachments,
                 redacted: false,
             })
         } else {
@@ -341,7 +379,7 @@ impl World {
                 author,
                 text: PrivateText::new(body),
                 at,
-                attachments: Vec::new(),
+                attachments,
                 redacted: false,
             })
         });
@@ -402,6 +440,10 @@ impl World {
             self.link = plan.link;
             for intent in plan.intents {
                 self.trace.push(format!("    plans {intent:?}"));
+                if let Intent::Amend(amend) = &intent {
+                    let word = if matches!(amend.change, Amendment::Hide(_)) { "hides" } else { "rewrites" };
+                    self.trace.push(format!("    {} {word} {}", amend.at, amend.comment));
+                }
                 let at = TicketKey::new(intent.account().clone(), "1");
                 self.queues.entry(at).or_default().push_back(intent);
             }
@@ -457,6 +499,9 @@ impl World {
     }
 
     fn deliver(&mut self, key: &TicketKey, intent: &Intent, may_fail: bool) -> Outcome {
+        if self.desks.get(key).is_some_and(|desk| desk.closed) && !matches!(intent, Intent::Create(_)) {
+            return Outcome::Closed;
+        }
         let luck = if may_fail { self.rng.random_range(0..100) } else { 100 };
         if luck < 10 {
             return Outcome::NotApplied;
@@ -483,7 +528,7 @@ impl World {
 
     fn give_up(&mut self, key: &TicketKey, intent: &Intent) {
         if let Intent::Update(Update { message: Some(message), .. }) = intent {
-            let text = message.body().text().expect("text").to_owned();
+            let text = plain(message.body().text().expect("text")).to_owned();
             self.given_up.insert((key.clone(), text));
         }
     }
@@ -509,7 +554,8 @@ impl World {
                 self.overwrite(key, &update.set, is_blind);
                 update.message.as_ref().map(|message| self.put_message(key, message))
             }
-            Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => None,
+            Intent::Amend(amend) => self.amend(key, amend)?,
+            Intent::EditNote(_) | Intent::Delete(_) => None,
         };
         self.changed(key);
         let desk = &self.desks[key];
@@ -528,7 +574,8 @@ impl World {
     fn put_message(&mut self, key: &TicketKey, message: &Message) -> RemoteId {
         let text = message.body().text().expect("text").to_owned();
         let author = Person { role: Role::Agent, ..Person::customer("Us", "us@example.org") };
-        self.put_comment(key, &text, matches!(message, Message::Public(_)), author)
+        let files = message.attachments().iter().map(|one| one.attachment.clone()).collect();
+        self.put_comment(key, &text, matches!(message, Message::Public(_)), author, files)
     }
 
     /// Fields are set, over whatever a person did since we last looked.
@@ -587,7 +634,7 @@ impl World {
     /// A briefing leaves for a ticket, beside the plans.
     pub fn brief(&mut self) {
         let key = self.pick_desk();
-        if self.link.sides.get(&key).is_none_or(|side| side.standing == Standing::Gone) {
+        if self.link.sides.get(&key).is_none_or(|side| side.standing != Standing::Live) {
             return;
         }
         let op = OpKey::from(format!("h{}-0", self.next()).as_str());

@@ -345,3 +345,77 @@ fn mirrors() {
         ("not where there is one", "route a b", "subject=Hi; b seen=10", "a@11 listed", "subject=Hi"),
     ]);
 }
+
+#[test]
+fn addresses_in_copy_merge_as_sets() {
+    check_all(&[
+        ("both add", "with ccs", "ccs=x@y", "a@11 ccs=x@y,a@y; b@11 ccs=b@y,x@y",
+            "ccs=a@y,b@y,x@y; ccs a +a@y; ccs b +b@y; a ccs=a@y,x@y !ccs ~ccs:a@y,b@y,x@y; b ccs=b@y,x@y !ccs ~ccs:a@y,b@y,x@y; \
+             update a ccs=a@y,b@y,x@y ?11; update b ccs=a@y,b@y,x@y ?11"),
+        ("one is removed", "with ccs", "ccs=x@y,z@y", "b@11 ccs=x@y", "ccs=x@y; ccs b -z@y; a ccs=x@y,z@y !ccs ~ccs:x@y; update a ccs=x@y ?10"),
+        ("without a base they are united", "with ccs", "; a ccs=x@y; b ccs=z@y", "",
+            "ccs=x@y,z@y; ccs a +x@y; ccs b +z@y; a ccs=x@y !ccs ~ccs:x@y,z@y; b ccs=z@y !ccs ~ccs:x@y,z@y; \
+             update a ccs=x@y,z@y ?10; update b ccs=x@y,z@y ?10"),
+        ("tags beside them stay", "with ccs", "tags=x ccs=x@y", "a@11 tags=x,y ccs=-",
+            "tags=x,y ccs=-; tags a +y; ccs a -x@y; b tags=x ccs=x@y !tags !ccs ~tags:x,y ~ccs:-; update b tags=x,y ccs=- ?10"),
+        ("ours shows up with an addition on top", "with ccs", "ccs=y@y; b ccs=x@y !ccs ~ccs:y@y out", "b@11 ccs=y@y,z@y",
+            "ccs=y@y,z@y; ccs b +z@y; b ~ccs:y@y; a ccs=y@y !ccs ~ccs:y@y,z@y; update a ccs=y@y,z@y ?10"),
+    ]);
+}
+
+#[test]
+fn other_fields_are_registers() {
+    check_all(&[
+        ("owners by name", "with agent; with team", "agent=alice team=eu", "a@11 agent=bob",
+            "agent=bob team=eu; took agent a=bob; b agent=alice !agent ~agent:bob; update b agent=bob ?10"),
+        ("a custom field", "with custom:plan", "custom:plan=basic", "b@11 custom:plan=gold",
+            "custom:plan=gold; took custom:plan b=gold; a custom:plan=basic !custom:plan ~custom:plan:gold; update a custom:plan=gold ?10"),
+        ("one that does not count", "with type; from a", "type=bug", "b@11 type=task",
+            "type=bug; overruled type b=task by bug; b type=task !type ~type:bug; update b type=bug ?11"),
+        ("one that a helpdesk insists on", "with due_at", "due_at=5000; b rw:due_at:3", "b@12 due_at=6000",
+            "due_at=1970-01-01T00:00:05Z; kept due_at b=1970-01-01T00:00:06Z; b due_at=1970-01-01T00:00:06Z"),
+        ("one that is not synced is watched", "", "status=open", "a@11 custom:plan=x requester=ann@y", "status=open; a requester=ann@y custom:plan=x"),
+    ]);
+}
+
+#[test]
+fn a_status_of_an_accounts_own_making() {
+    check_all(&[
+        ("goes to the other side", "three", "status=open", "a@11 status=pending(parts)",
+            "status=pending(parts); took status a=pending(parts); b status=open !status ~status:pending; c status=open !status ~status:pending(parts); \
+             update b status=pending ?10; update c status=pending(parts) ?10"),
+        ("its plain form is in step", "", "status=pending(parts)", "b@11", "status=pending(parts)"),
+        ("the plain form said again is nothing", "", "status=pending(parts)", "b@11 status=pending", "status=pending(parts)"),
+        ("another category is an edit", "", "status=pending(parts)", "b@11 status=open",
+            "status=open; took status b=open; a status=pending(parts) !status ~status:open; update a status=open ?10"),
+        ("another detail of the category is none for a coarse side", "", "status=pending(parts)", "a@11 status=pending(callback)",
+            "status=pending(callback); took status a=pending(callback)"),
+        ("ours shows up in its plain form", "", "status=pending(parts); b status=open !status ~status:pending", "b@11 status=pending", "status=pending(parts)"),
+        ("both set it up to the form: the finer one", "", "status=open", "a@11 status=pending(parts); b@12 status=pending",
+            "status=pending(parts); took status a=pending(parts)"),
+        ("plain is not the detail where both can show it", "three", "status=pending(parts)", "c@11 status=pending",
+            "status=pending; took status c=pending; a status=pending(parts) !status ~status:pending; update a status=pending ?10"),
+    ]);
+}
+
+#[test]
+fn closed_for_good() {
+    let sent = "status=solved; b status=open !status ~status:solved out";
+    check_all(&[
+        ("a write that finds it so", "", sent, "settle b status=solved ?10 -> closed", "status=solved; closed b; b status=open closed"),
+        ("it takes no writes", "", "status=open; b closed", "a@11 status=solved", "status=solved; took status a=solved; b status=open closed"),
+        ("nor because it changes", "", "subject=w status=solved; b status=closed closed", "b@11 subject=x", "subject=x status=solved; took subject b=x; a subject=w !subject ~subject:x; b status=closed closed; update a subject=x ?10"),
+        ("open again, what it missed follows", "", "status=solved; b status=open closed", "b@11",
+            "status=solved; back b; b status=open !status; look b"),
+        ("the same version says nothing new", "", "status=solved; b status=open closed", "b@10", "status=solved; b status=open closed"),
+        ("an old page neither", "", "status=solved; b status=open closed", "b@9 feed", "status=solved; dropped b; b status=open closed"),
+    ]);
+}
+
+#[test]
+fn ratings() {
+    check_all(&[
+        ("are kept and told", "", "status=open", "a@11 rated", "status=open; rated a 75 good"),
+        ("none is no news", "", "status=open", "a@11", "status=open"),
+    ]);
+}

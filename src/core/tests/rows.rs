@@ -17,12 +17,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_core::{
-    AccountId, CommentsSeen, Field, Fields, GroupId, Observed, OpKey, Person, Priority, ReadBy, RemoteId,
-    Status, TicketKey, Timestamp, Value, Version,
+    AccountId, CommentsSeen, Field, Fields, GroupId, Observed, OpKey, Person, Priority, Rating, ReadBy,
+    RemoteId, Status, TicketKey, Timestamp, Typed, Value, Version,
     decision::{Decision, DropReason, Who},
     intent::{Applied, Intent, Outcome, Update},
     link::{Link, Side, Standing},
-    policy::{AccountPolicy, ConflictRule, FieldRule, Normalize, Route, SyncPolicy},
+    policy::{AccountPolicy, Agents, Can, ConflictRule, Deletions, FieldRule, Normalize, Route, SyncPolicy},
     reconcile::{add_side, gone, moved, reconcile, settle, start_link},
 };
 
@@ -37,6 +37,7 @@ impl Normalize for Vendors {
 
 fn coarse((field, value): (&Field, &Value)) -> Option<(Field, Value)> {
     let value = match value {
+        Value::StatusDetail { status, .. } => return coarse((field, &Value::Status(*status))),
         Value::Status(Status::New) => Value::Status(Status::Open),
         Value::Status(Status::OnHold) => Value::Status(Status::Pending),
         Value::Status(Status::Closed) => Value::Status(Status::Solved),
@@ -63,7 +64,7 @@ pub fn policy(accounts: &[&str]) -> SyncPolicy {
         conditional_writes: true,
         writes_armed: true,
         creates_armed: true,
-        can: handoffd_core::policy::Can::default(),
+        can: Can::default(),
     };
     let rule = FieldRule { from: ids.clone(), to: ids.clone(), conflict: ConflictRule::Newest };
     SyncPolicy {
@@ -73,20 +74,24 @@ pub fn policy(accounts: &[&str]) -> SyncPolicy {
         fields: Field::SYNCED.into_iter().map(|field| (field, rule.clone())).collect(),
         routes: Vec::new(),
         private_notes: true,
-        deletions: handoffd_core::policy::Deletions::Keep,
+        deletions: Deletions::Keep,
+        agents: Agents::new(),
+        importing: false,
     }
 }
 
 fn field(name: &str) -> Field {
-    Field::BUILT_IN
-        .into_iter()
-        .find(|field| field.name() == name)
-        .unwrap_or_else(|| panic!("no field {name}"))
+    Field::try_from(name.to_owned()).unwrap_or_else(|_| panic!("no field {name}"))
 }
 
 fn value(field: Field, text: &str) -> Value {
     match field {
         Field::Subject => Value::subject(text),
+        Field::Status if text.contains('(') => {
+            let (status, detail) = text.trim_end_matches(')').split_once('(').unwrap();
+            let status = Status::ALL.into_iter().find(|one| one.name() == status).unwrap();
+            Value::StatusDetail { status, detail: detail.to_owned() }
+        }
         Field::Status => Value::Status(Status::ALL.into_iter().find(|one| one.name() == text).unwrap()),
         Field::Priority => Value::Priority(Priority::ALL.into_iter().find(|one| one.name() == text)),
         Field::Tags if text == "-" => Value::Tags(BTreeSet::new()),
@@ -105,6 +110,8 @@ fn value(field: Field, text: &str) -> Value {
 fn show(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
+        Value::StatusDetail { status, detail } => format!("{}({detail})", status.name()),
+        Value::Typed(Some(Typed::Text(text))) => text.clone(),
         Value::Tags(tags) if tags.is_empty() => "-".to_owned(),
         Value::Tags(tags) => tags.iter().map(|tag| tag.replace(' ', "+")).collect::<Vec<_>>().join(","),
         other => other.to_string(),
@@ -143,6 +150,10 @@ fn rules(options: &str) -> SyncPolicy {
             }
             ["from", names @ ..] => policy.fields.values_mut().for_each(|rule| rule.from = ids(names)),
             ["to", names @ ..] => policy.fields.values_mut().for_each(|rule| rule.to = ids(names)),
+            ["with", name] => {
+                let rule = policy.fields[&Field::Subject].clone();
+                policy.fields.insert(field(name), rule);
+            }
             ["facing", account] => policy.customer_facing = AccountId::from(*account),
             ["unsynced", name] => drop(policy.fields.remove(&field(name))),
             ["route", from, to, tags @ ..] => policy.routes.push(Route {
@@ -198,6 +209,7 @@ fn set(side: &mut Side, word: &str) {
     match word {
         "out" => drop(side.outstanding.insert(out_key())),
         "gone" => side.standing = Standing::Gone,
+        "closed" => side.standing = Standing::Closed,
         "parked" => side.parked = Some("why".to_owned()),
         _ => set_pair(side, word),
     }
@@ -250,6 +262,10 @@ fn view(link: &Link, item: &str) -> Observed {
             "answer" => view.read_by = ReadBy::Answer,
             "early" => view.read_at = Timestamp::from_secs(1),
             "nobody" => view.requester = None,
+            "rated" => {
+                let label = "good".to_owned();
+                view.rating = Some(Rating { percent: 75, label, comment: None, at: None });
+            }
             "listed" => view.comments = CommentsSeen::All(Vec::new()),
             _ => match word.strip_suffix("=?") {
                 Some(name) => drop(view.fields.remove(&field(name))),
@@ -277,6 +293,7 @@ fn outcome(at: &TicketKey, text: &str) -> Outcome {
     match head {
         "not_applied" => Outcome::NotApplied,
         "lost" => Outcome::Lost,
+        "closed" => Outcome::Closed,
         "refused" => Outcome::Refused(words.to_owned()),
         _ => {
             let version = head.strip_prefix("applied@").expect("an outcome").parse().ok().map(Version);
@@ -374,7 +391,7 @@ fn show_side(link: &Link, ticket: &TicketKey, side: &Side) -> Option<String> {
     let wanted = Vendors.normalize(&ticket.account, &link.base);
     let mut words = Vec::new();
     for (field, value) in &side.shadow {
-        if Field::SYNCED.contains(field) && wanted.get(field) != Some(value) {
+        if field.may_be_synced() && wanted.get(field) != Some(value) {
             words.push(format!("{field}={}", show(value)));
         }
     }
@@ -383,6 +400,7 @@ fn show_side(link: &Link, ticket: &TicketKey, side: &Side) -> Option<String> {
         words.extend(values.iter().map(|value| format!("~{field}:{}", show(value))));
     }
     words.extend((side.standing == Standing::Gone).then(|| "gone".to_owned()));
+    words.extend((side.standing == Standing::Closed).then(|| "closed".to_owned()));
     words.extend(side.parked.as_ref().map(|_| "parked".to_owned()));
     (!words.is_empty()).then(|| format!("{} {}", ticket.account, words.join(" ")))
 }
@@ -427,12 +445,23 @@ pub fn show_decision(decision: &Decision) -> String {
             format!("overruled {field} {}={} by {}", ticket.account, show(value), show(kept))
         }
         Decision::Kept { field, ticket, value } => format!("kept {field} {}={}", ticket.account, show(value)),
-        Decision::TagsMerged { from, added, removed } => {
-            format!("tags {}{}{}", from.account, show_tags('+', added), show_tags('-', removed))
+        Decision::TagsMerged { field, from, added, removed } => {
+            format!("{field} {}{}{}", from.account, show_tags('+', added), show_tags('-', removed))
         }
         Decision::Comment { number, comment, .. } => format!("comment {number} {comment}"),
         Decision::Arrived { number, comment } => format!("arrived {number} {comment}"),
         Decision::Hidden { number, comment } => format!("hidden {number} {comment}"),
+        Decision::Redacted { number, comment } => format!("redacted {number} {comment}"),
+        Decision::Edited { number, comment, original } => {
+            format!("edited {number} {comment}{}", if *original { "" } else { " copy" })
+        }
+        Decision::NotAmended { number, ticket, change, .. } => {
+            format!("alarm {} {number} {}", change.name(), ticket.account)
+        }
+        Decision::United { number, comment } => format!("united {number} {comment}"),
+        Decision::Rated { ticket, percent, label } => format!("rated {} {percent} {label}", ticket.account),
+        Decision::Closed { ticket } => format!("closed {}", ticket.account),
+        Decision::Deleting { ticket } => format!("deleting {}", ticket.account),
         Decision::Create { at, .. } => format!("creating {at}"),
         Decision::Created { ticket } => format!("created {ticket}"),
         Decision::Dropped { ticket, why: DropReason::Older } => format!("dropped {}", ticket.account),

@@ -141,6 +141,16 @@ pub struct SledStore {
     checked: Option<VerifyReport>,
 }
 
+/// Keeps everybody from opening a store's directory while it is copied.
+pub struct Held {
+    _lock: DirLock,
+}
+
+/// Holds a store's directory that no other process has open.
+pub fn hold(dir: &std::path::Path) -> Result<Held, OpenError> {
+    Ok(Held { _lock: DirLock::take(dir)? })
+}
+
 impl SledStore {
     /// Opens the directory, which no other process may have open. Blocks: up to
     /// seconds for a big store, more after an unclean stop, which is followed by a full check.

@@ -1,0 +1,207 @@
+//! `handoffd backfill`: takes in the history of accounts, in the daemon that runs or here.
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use handoffd_core::{AccountId, Timestamp};
+
+use super::{Failure, ask, outside, since_of};
+use crate::{
+    app::App,
+    config::{Config, LogFormat},
+    engine::{
+        Engine,
+        backfill::{BackfillOrder, BackfillStatus},
+        parked::OrderError,
+    },
+    store::tables::BackfillPhase,
+    telemetry,
+};
+
+/// How often progress is shown on a terminal, and in a file.
+const SHOWN_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// The width of the bar, in characters.
+const BAR: u64 = 30;
+
+pub(super) struct Asked {
+    pub accounts: Vec<String>,
+    pub since: Option<String>,
+    pub restart: bool,
+    pub status: bool,
+    pub json: bool,
+}
+
+pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
+    let outside = outside()?;
+    let since = asked.since.as_deref().map(|text| since_of(text, outside.clock.now())).transpose()?;
+    let accounts = asked.accounts.iter().map(AccountId::new).collect();
+    let order = BackfillOrder { accounts, since, restart: asked.restart };
+    if asked.status {
+        let Some(rows) = told(&config, http::Method::GET, Vec::new()).await? else {
+            let app = App::open(config, outside).await?;
+            let rows = app.engine.backfills().await;
+            app.shutdown().await;
+            return show(&rows.map_err(crate::app::StartError::from)?, asked.json);
+        };
+        return show(&rows, asked.json);
+    }
+    let clock = outside.clock.clone();
+    let mut shown = Shown::new(asked.json);
+    if told(&config, http::Method::POST, serde_json::to_vec(&order)?).await?.is_some() {
+        eprintln!(
+            "the daemon at {} takes it in; stopping this command stops only the display",
+            config.server.admin_listen
+        );
+        loop {
+            let rows = told(&config, http::Method::GET, Vec::new()).await?;
+            let rows = rows.ok_or_else(|| {
+                Failure::Other(anyhow::anyhow!("the daemon stopped; the backfill goes on at its next start"))
+            })?;
+            if shown.show(&rows, clock.now()) {
+                return finish(&rows, asked.json);
+            }
+            clock.sleep_until(clock.now().plus(shown.every)).await;
+        }
+    }
+    telemetry::start(LogFormat::Text, &config.telemetry.filter);
+    let app = App::open(config, outside).await?;
+    let outcome = here(&app.engine, &order, &mut shown).await;
+    app.shutdown().await;
+    finish(&outcome?, asked.json)
+}
+
+/// Takes it in with this process.
+async fn here(
+    engine: &Engine,
+    order: &BackfillOrder,
+    shown: &mut Shown,
+) -> Result<Vec<BackfillStatus>, Failure> {
+    let other = |error: OrderError| Failure::Other(error.into());
+    engine.order_backfill(order).await.map_err(other)?;
+    for desk in engine.parts().desks.values() {
+        engine.probe(desk).await;
+    }
+    engine.start_queue();
+    let clock = engine.parts().clock.clone();
+    let work = engine.take_in_history();
+    tokio::pin!(work);
+    let stopped = super::stop_signal();
+    tokio::pin!(stopped);
+    loop {
+        let rows = engine.backfills().await.map_err(crate::app::StartError::from)?;
+        shown.show(&rows, clock.now());
+        tokio::select! {
+            biased;
+            done = &mut work => {
+                done.map_err(|why| Failure::Other(anyhow::anyhow!("{why}; run the same command again to go on")))?;
+                super::sync::drain(engine, false).await;
+                return Ok(engine.backfills().await.map_err(crate::app::StartError::from)?);
+            }
+            _ = &mut stopped => {
+                return Err(Failure::Other(anyhow::anyhow!("stopped; run the same command again to go on")));
+            }
+            () = clock.sleep_until(clock.now().plus(shown.every)) => {}
+        }
+    }
+}
+
+fn finish(rows: &[BackfillStatus], json: bool) -> Result<(), Failure> {
+    show(rows, json)?;
+    let parked: u64 = rows.iter().map(|status| status.row.parked).sum();
+    let open = rows.iter().filter(|status| status.row.finished_at.is_none()).count();
+    match (parked, open) {
+        (0, 0) => Ok(()),
+        (_, 0) => Err(Failure::Problems(format!("{parked} tickets are parked; see `handoffd parked list`"))),
+        _ => Err(Failure::Problems(format!("{open} accounts are not finished; see `handoffd parked list`"))),
+    }
+}
+
+fn show(rows: &[BackfillStatus], json: bool) -> Result<(), Failure> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(rows)?);
+        return Ok(());
+    }
+    for status in rows {
+        println!("{}", line(status));
+    }
+    Ok(())
+}
+
+/// What was shown last.
+struct Shown {
+    every: Duration,
+    terminal: bool,
+    silent: bool,
+    last: Option<Timestamp>,
+}
+
+impl Shown {
+    fn new(silent: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let every = if terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
+        Self { every: every.min(Duration::from_secs(1)), terminal, silent, last: None }
+    }
+
+    /// Shows how far it is; says whether everything is finished or parked.
+    fn show(&mut self, rows: &[BackfillStatus], now: Timestamp) -> bool {
+        let every = if self.terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
+        let due = self.last.is_none_or(|last| now.since(last) >= every);
+        if due && !self.silent {
+            self.last = Some(now);
+            let open = rows.iter().find(|status| status.row.finished_at.is_none());
+            if let Some(status) = open {
+                let (start, end) = if self.terminal { ("\r\x1b[K", "") } else { ("", "\n") };
+                eprint!("{start}{}{end}", line(status));
+                // A display that cannot be flushed is shown later.
+                let _ = std::io::stderr().flush();
+            }
+        }
+        let done = rows.iter().all(|status| status.row.finished_at.is_some());
+        if done && self.terminal && !self.silent {
+            eprintln!();
+        }
+        done
+    }
+}
+
+fn line(status: &BackfillStatus) -> String {
+    let row = &status.row;
+    let (word, done) = match row.phase {
+        BackfillPhase::Index => ("reading", row.indexed),
+        BackfillPhase::Tickets => ("taking in", row.looked),
+        BackfillPhase::Done => ("done", row.looked),
+    };
+    let total = row.total.filter(|total| *total >= done);
+    let bar = total.map_or_else(String::new, |total| {
+        let full = (done * BAR).checked_div(total).unwrap_or(BAR);
+        format!("[{}{}] ", "#".repeat(full as usize), ".".repeat((BAR - full) as usize))
+    });
+    let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+    let left = match status.about_secs_left {
+        Some(0) | None => String::new(),
+        Some(secs) => {
+            format!(", about {} left", crate::config::Span(Duration::from_secs(secs.max(60) / 60 * 60)))
+        }
+    };
+    let pace = status.tickets_per_minute.map_or_else(String::new, |pace| format!(", {pace:.0} a minute"));
+    let parked = if row.parked > 0 { format!(", {} parked", row.parked) } else { String::new() };
+    format!("{:<20} {bar}{word} {done}{of} tickets{pace}{left}{parked}", row.account)
+}
+
+async fn told(
+    config: &Config,
+    method: http::Method,
+    body: Vec<u8>,
+) -> Result<Option<Vec<BackfillStatus>>, Failure> {
+    match ask::daemon(config, method, "/backfill.json", body).await? {
+        None => Ok(None),
+        Some((200, body)) => Ok(Some(serde_json::from_slice(&body)?)),
+        Some((status, body)) => {
+            let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            let words = answer["error"]["message"].as_str().unwrap_or("the daemon gave no reason");
+            Err(Failure::Other(anyhow::anyhow!("{words} (status {status})")))
+        }
+    }
+}

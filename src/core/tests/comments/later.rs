@@ -1,0 +1,499 @@
+//! Stories of what comes after the first writing: files, names, edits, closed
+//! tickets, deletions, the past, joined and merged tickets.
+
+#![expect(clippy::too_many_lines, reason = "tables")]
+
+use super::{Steps, Story, check};
+
+#[test]
+fn files_travel_with_their_messages() {
+    let rows: &[(&str, &str, Steps)] = &[
+        ("a file", "files", &[("see a: 1 hello +x.pdf:10", "b says hello +x.pdf")]),
+        ("of unknown size", "files", &[("see a: 1 hello +x.pdf:?", "b says hello +x.pdf")]),
+        ("on a note", "files", &[("see a: 1 psst note +x.pdf:10", "b notes psst +x.pdf")]),
+        (
+            "too big",
+            "files",
+            &[(
+                "see a: 1 hello +x.pdf:1000001 +y:1",
+                "b says hello||[attachment not copied: x.pdf (1000001 bytes, at most 1000000)] +y",
+            )],
+        ),
+        (
+            "too many",
+            "files",
+            &[(
+                "see a: 1 hello +x:1 +y:1 +z:1",
+                "b says hello||[attachment not copied: z (more than 2 files in one message)] +x +y",
+            )],
+        ),
+        (
+            "none at all",
+            "",
+            &[(
+                "see a: 1 hello +x:1",
+                "b says hello||[attachment not copied: x (this helpdesk takes no files)]",
+            )],
+        ),
+        ("without a word", "files", &[("see a: 1 - +x:1", "b says [attachment: x] +x")]),
+        (
+            "without a word, and it does not travel",
+            "",
+            &[("see a: 1 - +x:1", "b says [attachment not copied: x (this helpdesk takes no files)]")],
+        ),
+        (
+            "lost, and there after all",
+            "",
+            &[
+                (
+                    "see a: 1 hello +x:1",
+                    "b says hello||[attachment not copied: x (this helpdesk takes no files)]",
+                ),
+                ("settle b -> lost", "parked 0 b"),
+                (
+                    "see b: 7 hello_[attachment_not_copied:_x_(this_helpdesk_takes_no_files)]",
+                    "arrived 0 b/1#7",
+                ),
+            ],
+        ),
+        (
+            "lost without a word, and there after all",
+            "files",
+            &[
+                ("see a: 1 - +x:1", "b says [attachment: x] +x"),
+                ("settle b -> lost", "parked 0 b"),
+                ("see b: 7 [attachment:_x] +x:1", "arrived 0 b/1#7"),
+            ],
+        ),
+        (
+            "on the opening of a mirror",
+            "route files",
+            &[("see a: 1 one customer +x:1", "create b with one +x")],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn who_wrote_a_note() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "an agent whom the helpdesk does not know",
+            "strangers",
+            &[("see a: 1 psst note", "b notes Bo (agent):|psst")],
+        ),
+        ("one whom it knows", "", &[("see a: 1 psst note", "b notes psst")]),
+        ("a customer", "strangers", &[("see a: 1 psst note customer", "b notes psst")]),
+        ("never in public", "strangers", &[("see a: 1 hello", "b says hello")]),
+        (
+            "lost, and there after all",
+            "strangers",
+            &[
+                ("see a: 1 psst note", "b notes Bo (agent):|psst"),
+                ("settle b -> lost", "parked 0 b"),
+                ("see b: 7 Bo_(agent):_psst note", "arrived 0 b/1#7"),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
+const HERE: (&str, &str) = ("settle b -> here 7", "");
+
+#[test]
+fn what_becomes_of_a_comment_becomes_of_its_copies() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "hidden",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("see b: 9 hello note", "requeue"),
+                ("settle b -> here 9", ""),
+                ("see b: 9 hello note", ""),
+                ("see a: 1 hello note", ""),
+            ],
+        ),
+        (
+            "hidden while it is on its way",
+            "hides",
+            &[
+                HELLO,
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello"),
+            ],
+        ),
+        (
+            "hidden after it was lost, and there after all",
+            "",
+            &[
+                HELLO,
+                ("settle b -> lost", "parked 0 b"),
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("see b: 7 hello", "alarm hide 0 b; arrived 0 b/1#7"),
+            ],
+        ),
+        (
+            "not applied: again",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("settle b -> not_applied", ""),
+                ("see a: 1 hello note", "b hides 7: hello"),
+            ],
+        ),
+        (
+            "the text is not at hand",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("settle b -> lost", ""),
+                ("again", "look a"),
+                ("see b: 9 hello note", "look a"),
+                ("see a: 1 hello note", "b hides 9: hello"),
+            ],
+        ),
+        (
+            "hidden while its mirror is made",
+            "route hides",
+            &[
+                ("see a: 1 hello", "create b with hello"),
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("settle b -> here 7", "created b/1"),
+                ("see a: 1 hello note", "b hides 7: hello"),
+            ],
+        ),
+        (
+            "edited while its mirror is made, where nobody can",
+            "route",
+            &[
+                ("see a: 1 hello", "create b with hello"),
+                ("see a: 1 hi", "edited 0 a/1#1"),
+                ("settle b -> here 7", "alarm rewrite 0 b; created b/1"),
+                ("see a: 1 hi", ""),
+            ],
+        ),
+        (
+            "refused: an alarm, once",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+                ("settle b -> refused", "alarm hide 0 b"),
+                ("see a: 1 hello note", ""),
+            ],
+        ),
+        (
+            "hidden on a mirror: nobody else is concerned",
+            "hides",
+            &[HELLO, HERE, ("see b: 7 hello note", "hidden 0 b/1#7"), ("see a: 1 hello", "")],
+        ),
+        (
+            "redacted",
+            "redacts",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 xxx redacted", "b redacts 7; redacted 0 a/1#1"),
+                ("settle b -> here", ""),
+                ("see b: 7 xxx redacted", ""),
+                ("see a: 1 xxx redacted", ""),
+            ],
+        ),
+        (
+            "redacted where nobody can",
+            "",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 xxx redacted", "alarm redact 0 b; redacted 0 a/1#1"),
+                ("see a: 1 xxx redacted", ""),
+            ],
+        ),
+        (
+            "edited",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi", "b rewrites 7: says hi; edited 0 a/1#1"),
+                ("settle b -> here", ""),
+                ("see b: 7 hi", ""),
+                ("see a: 1 hi", ""),
+            ],
+        ),
+        (
+            "edited again meanwhile",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi", "b rewrites 7: says hi; edited 0 a/1#1"),
+                ("see a: 1 hey", "edited 0 a/1#1"),
+                ("settle b -> here", ""),
+                ("see a: 1 hey", "b rewrites 7: says hey"),
+            ],
+        ),
+        (
+            "white space is no edit",
+            "rewrites",
+            &[("see a: 1 hello_you", "b says hello you"), HERE, ("see a: 1 hello__you", "")],
+        ),
+        (
+            "edited where nobody can: an alarm for each edit",
+            "",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi", "alarm rewrite 0 b; edited 0 a/1#1"),
+                ("see a: 1 hi", ""),
+                ("see a: 1 hey", "alarm rewrite 0 b; edited 0 a/1#1"),
+            ],
+        ),
+        (
+            "an edited mirror is left alone",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see b: 7 hello", ""),
+                ("see b: 7 hi", "edited 0 b/1#7 copy"),
+                ("see b: 7 hi", ""),
+            ],
+        ),
+        (
+            "edited before it travelled",
+            "",
+            &[HELLO, ("settle b -> not_applied", ""), ("see a: 1 hi", "b says hi; edited 0 a/1#1")],
+        ),
+        (
+            "messages first",
+            "rewrites",
+            &[HELLO, HERE, ("see a: 1 hi, 2 two", "b rewrites 7: says hi; b says two; edited 0 a/1#1")],
+        ),
+        (
+            "what is withdrawn is due still",
+            "rewrites",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hi, 2 two", "b rewrites 7: says hi; b says two; edited 0 a/1#1"),
+                ("settle b -> not_applied", "withdrawn"),
+                ("see a: 1 hi, 2 two", "b rewrites 7: says hi; b says two"),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_closed_ticket_is_followed_up() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "by what is to be said",
+            "follows",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello, 2 two, 3 three", "b says three; b says two"),
+                ("settle b -> closed", "closed b; withdrawn"),
+                ("see a: 1 hello, 2 two, 3 three", "create b with two after 1"),
+                ("see a: 1 hello, 2 two, 3 three", ""),
+                ("settle b -> here 20", "created b/2"),
+                ("see b2: 20 two", "look a"),
+                ("see a: 1 hello, 2 two, 3 three", "b says three"),
+                ("settle b -> here 21", ""),
+                ("see b2: 20 two, 21 three, 22 thanks", "a says thanks"),
+            ],
+        ),
+        (
+            "one that is to be mailed follows by itself",
+            "follows facing b",
+            &[
+                ("see a: 1 hello unmailed", "b says hello mailed"),
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 hello unmailed", "create b after 1"),
+                ("settle b -> here 20", "created b/2"),
+                ("see a: 1 hello unmailed", "b says hello mailed"),
+            ],
+        ),
+        (
+            "not for a note",
+            "follows",
+            &[
+                ("see a: 1 psst note", "b notes psst"),
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 psst note", ""),
+                ("see a: 1 psst note, 2 two", "create b after 1"),
+            ],
+        ),
+        (
+            "not where there are none: parked",
+            "",
+            &[
+                HELLO,
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 hello", "parked 0 b"),
+                ("see a: 1 hello, 2 two", "parked 1 b"),
+            ],
+        ),
+        (
+            "not made: never again",
+            "follows",
+            &[
+                HELLO,
+                ("settle b -> closed", "closed b"),
+                ("see a: 1 hello", "create b with hello after 1"),
+                ("settle b -> refused", "create parked b"),
+                ("see a: 1 hello", ""),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_mirror_of_a_deleted_ticket() {
+    let made: Steps =
+        &[("see a: 1 one", "create b with one"), ("settle b -> here 7", "created b/1"), ("gone a", "")];
+    let end = |options: &str, steps: Steps| check(options, options, &[made, steps].concat());
+    end(
+        "route deletes propagate",
+        &[("see b: 7 one", "delete b/1; deleting b"), ("settle b -> refused", "parked b"), ("again", "")],
+    );
+    end(
+        "route deletes propagate ",
+        &[
+            ("again", "delete b/1; deleting b"),
+            ("settle b -> not_applied", ""),
+            ("again", "delete b/1; deleting b"),
+            ("settle b -> here", ""),
+            ("again", ""),
+        ],
+    );
+    end("route deletes", &[("see b: 7 one", "")]);
+    end("route propagate", &[("see b: 7 one", "")]);
+    check(
+        "what people made stays",
+        "deletes propagate",
+        &[HELLO, HERE, ("gone a", ""), ("see b: 7 hello", "")],
+    );
+}
+
+#[test]
+fn a_mirror_is_made_with_its_past() {
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "where the helpdesk can",
+            "route importing imports",
+            &[
+                (
+                    "see a: 1 one customer, 2 psst note, 3 two unmailed",
+                    "create b with one then notes psst then says two",
+                ),
+                ("settle b -> here 7 8 9", "created b/1"),
+                ("see b: 7 one, 8 psst note, 9 two", ""),
+                ("see a: 1 one customer, 2 psst note, 3 two unmailed, 4 new", "b says new"),
+            ],
+        ),
+        (
+            "the answer does not say which is which",
+            "route importing imports",
+            &[
+                ("see a: 1 one, 2 two", "create b with one then says two"),
+                ("settle b -> here 7", "created b/1"),
+                ("again", "look b"),
+                ("see b: 7 one, 8 two", "arrived 1 b/1#8"),
+                ("see a: 1 one, 2 two", ""),
+            ],
+        ),
+        (
+            "where it cannot: one by one, and nobody is mailed",
+            "route importing facing b",
+            &[
+                ("see a: 1 one, 2 two unmailed", "create b with one"),
+                ("settle b -> here 7", "created b/1"),
+                ("see a: 1 one, 2 two unmailed", "b says two"),
+            ],
+        ),
+        ("not for what is new", "route imports", &[("see a: 1 one, 2 two", "create b with one")]),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn a_long_past_is_cut() {
+    let mut story = Story::new("route importing imports");
+    let many: Vec<_> = (1..=500).map(|number| format!("{number} m{number}")).collect();
+    let found = story.step(&format!("see a: {}", many.join(", ")));
+    assert_eq!(found.matches(" then ").count(), 400);
+    story.step("settle b -> here 1");
+    let found = story.step(&format!("see b: {}", many[..401].join(", ")));
+    assert_eq!(found.matches("arrived").count(), 400, "{found}");
+    let found = story.step(&format!("see a: {}", many.join(", ")));
+    assert!(found.contains("b says m402") && !found.contains("m401"), "{found}");
+}
+
+#[test]
+fn comments_of_joined_tickets_are_united() {
+    let joined: Steps =
+        &[("leave b", ""), ("see a: 1 hello at:50, 2 ok at:60, 3 ok at:70", ""), ("join b", "")];
+    let end = |name: &str, steps: Steps| check(name, "facing b rewrites", &[joined, steps].concat());
+    end(
+        "the same words are one comment",
+        &[
+            ("again", "look b"),
+            ("see a: 1 hello at:50, 2 ok at:60, 3 ok at:70", "look b"),
+            (
+                "see b: 1 hello at:55, 2 ok at:66, 3 hi unmailed",
+                "a says hi; look a; took subject b=Hi; united 0 b/1#1; united 2 b/1#2",
+            ),
+            ("see a: 1 hello at:50, 2 ok at:60, 3 ok at:70", "b says ok"),
+        ],
+    );
+    end("too late is another one", &[("see b: 1 hello at:3700", "a says hello; look a; took subject b=Hi")]);
+    end(
+        "by another is another one",
+        &[("see b: 1 hello customer at:50", "a says hello; look a; took subject b=Hi")],
+    );
+    end(
+        "what people wrote there is not rewritten",
+        &[
+            (
+                "see b: 1 hello at:50, 2 ok at:60, 3 ok at:70",
+                "took subject b=Hi; united 0 b/1#1; united 1 b/1#2; united 2 b/1#3",
+            ),
+            ("see a: 1 hullo at:50, 2 ok at:60, 3 ok at:70", "alarm rewrite 0 b; edited 0 a/1#1"),
+        ],
+    );
+}
+
+#[test]
+fn a_merge_says_nothing_twice() {
+    check(
+        "what the survivor holds too is one comment",
+        "",
+        &[
+            HELLO,
+            HERE,
+            ("move b", ""),
+            ("see b2: 1 hello, 2 merged note", "a notes merged; took subject b=Hi; united 0 b/2#1"),
+            ("settle a -> here 9", ""),
+            ("see a: 1 hello, 9 merged note, 2 more", "b says more"),
+        ],
+    );
+    check(
+        "later the same words are new",
+        "",
+        &[HELLO, HERE, ("move b", ""), ("see b2: 1 hello at:700", "a says hello; took subject b=Hi")],
+    );
+}

@@ -1,0 +1,485 @@
+//! Takes in the history of accounts: page by page, resumable at any point, in the backfill lane.
+//!
+//! First the tickets of every account but one are entered into an index of match keys, so that
+//! a conversation which two helpdesks hold already is joined and not made twice. Then each
+//! account's tickets are looked at, oldest first, as if somebody had asked for each; the resume
+//! point moves with every ticket that is done.
+
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use handoffd_connectors::contract::{Error, FeedRow, FeedStart, History, Lane};
+use handoffd_core::{AccountId, CommentsSeen, Fetched, GroupId, Observed, TicketKey, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, Engine, Fault, Inner, parked::OrderError};
+use crate::store::{
+    Commit, Key, ReadError, Write,
+    tables::{self, BACKFILLS, BackfillPhase, BackfillRow, PARKED, ParkedRow, Wake},
+};
+
+/// What asked for a look that belongs to a backfill.
+pub const BACKFILL: &str = "backfill";
+
+/// After how many tickets the resume point is stored.
+const SAVE_EVERY: u64 = 20;
+/// The wait before a page that could not be read is tried again.
+const REST: Duration = Duration::from_secs(30);
+/// How many requests a ticket costs, as long as nothing is known.
+const REQUESTS_GUESSED: f64 = 3.0;
+
+/// How far a backfill is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackfillStatus {
+    /// What is stored of it.
+    #[serde(flatten)]
+    pub row: BackfillRow,
+    /// The account's quota: requests a minute.
+    pub requests_per_minute: f64,
+    /// How many tickets a minute were looked at in this run of the daemon.
+    pub tickets_per_minute: Option<f64>,
+    /// How long the rest takes about, in seconds, where it can be told.
+    pub about_secs_left: Option<u64>,
+}
+
+/// Which histories to take in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackfillOrder {
+    /// The accounts; empty: every helpdesk account of a link group.
+    #[serde(default)]
+    pub accounts: Vec<AccountId>,
+    /// Tickets that changed since; `None`: everything.
+    pub since: Option<Timestamp>,
+    /// Begin anew what was finished or begun before.
+    #[serde(default)]
+    pub restart: bool,
+}
+
+/// The pace of this run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    since: Timestamp,
+    looked: u64,
+}
+
+/// Why a backfill rests.
+enum Halt {
+    /// Go on then.
+    Until(Timestamp),
+    /// Nothing can go on until an admin looks.
+    Parked(String),
+}
+
+impl Engine {
+    /// Stores what is to be taken in; the work begins at once and goes on after every restart.
+    pub async fn order_backfill(&self, order: &BackfillOrder) -> Result<Vec<BackfillRow>, OrderError> {
+        let accounts = self.backfill_accounts(&order.accounts)?;
+        let mut rows = Vec::new();
+        let mut writes = Vec::new();
+        for (number, account) in accounts.into_iter().enumerate() {
+            let key = Key::of(&[account.as_str()]);
+            let known = tables::read::<BackfillRow>(&*self.parts.store, BACKFILLS, &key).await?;
+            if let Some(known) = known.filter(|_| !order.restart) {
+                rows.push(known.value);
+                continue;
+            }
+            let row = BackfillRow {
+                account,
+                since: order.since.unwrap_or_default(),
+                // The first account's tickets are matched against the others' index.
+                phase: if number == 0 { BackfillPhase::Tickets } else { BackfillPhase::Index },
+                cursor: None,
+                page: None,
+                page_done: 0,
+                total: None,
+                indexed: 0,
+                looked: 0,
+                parked: 0,
+                started_at: self.now(),
+                finished_at: None,
+            };
+            writes.push(tables::put(BACKFILLS, key, &row));
+            rows.push(row);
+        }
+        self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+        self.backfill_now.notify_waiters();
+        Ok(rows)
+    }
+
+    fn backfill_accounts(&self, asked: &[AccountId]) -> Result<Vec<AccountId>, OrderError> {
+        let grouped = |desk: &&std::sync::Arc<Desk>| desk.group.is_some();
+        if asked.is_empty() {
+            return Ok(self.parts.desks.values().filter(grouped).map(|desk| desk.id.clone()).collect());
+        }
+        for account in asked {
+            if !self.parts.desks.get(account).is_some_and(|desk| desk.group.is_some()) {
+                return Err(OrderError::NoSuchAccount(account.to_string()));
+            }
+        }
+        Ok(asked.to_vec())
+    }
+
+    /// How far every backfill is.
+    pub async fn backfills(&self) -> Result<Vec<BackfillStatus>, ReadError> {
+        let rows = self.backfill_rows().await?;
+        Ok(rows.into_iter().map(|row| self.backfill_status(row)).collect())
+    }
+
+    fn backfill_status(&self, row: BackfillRow) -> BackfillStatus {
+        let quota = self.parts.desks.get(&row.account).map(|desk| desk.helpdesk.quota());
+        let per_minute =
+            quota.map_or(0.0, |quota| f64::from(quota.count) * 60.0 / quota.per.as_secs_f64().max(0.001));
+        let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let measured = paces.get(&row.account).and_then(|pace| {
+            let minutes = self.now().since(pace.since).as_secs_f64() / 60.0;
+            (pace.looked >= 20 && minutes > 0.0).then(|| pace.looked as f64 / minutes)
+        });
+        let guessed = per_minute / REQUESTS_GUESSED;
+        let left = row.total.map(|total| total.saturating_sub(row.looked) as f64);
+        let about = left.map(|left| (left * 60.0 / measured.unwrap_or(guessed).max(0.001)) as u64);
+        let about_secs_left = if row.finished_at.is_some() { Some(0) } else { about };
+        BackfillStatus { row, requests_per_minute: per_minute, tickets_per_minute: measured, about_secs_left }
+    }
+
+    /// How many conversations are known.
+    pub async fn conversations(&self) -> Result<u64, ReadError> {
+        let (mut count, mut after) = (0_u64, None);
+        loop {
+            let page = self.parts.store.page(tables::LINKS, &Key(Vec::new()), after.as_ref(), 500).await?;
+            count += page.rows.len() as u64;
+            after = page.rows.last().map(|(key, _)| key.clone());
+            if !page.more {
+                return Ok(count);
+            }
+        }
+    }
+
+    async fn backfill_rows(&self) -> Result<Vec<BackfillRow>, ReadError> {
+        let all = Key(Vec::new());
+        let rows = tables::read_all::<BackfillRow>(&*self.parts.store, BACKFILLS, &all, usize::MAX).await?;
+        Ok(rows.into_iter().map(|(_, row)| row.value).collect())
+    }
+
+    /// Goes on with whatever is not finished, for ever.
+    pub(super) async fn run_backfills(&self) {
+        loop {
+            let ordered = self.backfill_now.notified();
+            if let Err(why) = self.take_in_history().await {
+                tracing::warn!(why, "The history cannot be taken in now; it goes on later.");
+                if !self.rest_until(self.now().plus(REST)).await {
+                    return;
+                }
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = ordered => {}
+            }
+        }
+    }
+
+    /// Takes in what was ordered, until all is done or parked, or the daemon stops.
+    pub async fn take_in_history(&self) -> Result<(), String> {
+        while !self.stop.is_cancelled() {
+            let rows = self.backfill_rows().await.map_err(|error| error.to_string())?;
+            let rows: Vec<BackfillRow> = rows.into_iter().filter(|row| row.finished_at.is_none()).collect();
+            let mut open = Vec::new();
+            for row in rows {
+                if !self.is_parked(&row.account).await {
+                    open.push(row);
+                }
+            }
+            // Every index is whole before the first ticket is matched.
+            let next = open.iter().position(|row| row.phase == BackfillPhase::Index).unwrap_or(0);
+            let Some(row) = open.into_iter().nth(next) else { return Ok(()) };
+            let Some(desk) = self.parts.desks.get(&row.account).cloned() else {
+                self.park_backfill(&row.account, "the account is not configured any more").await?;
+                continue;
+            };
+            match self.history_step(&desk, row).await? {
+                None => {}
+                Some(Halt::Until(at)) => {
+                    if !self.rest_until(at).await {
+                        return Ok(());
+                    }
+                }
+                Some(Halt::Parked(why)) => self.park_backfill(&desk.id, &why).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn history_step(&self, desk: &Desk, row: BackfillRow) -> Result<Option<Halt>, String> {
+        if desk.is_paused() {
+            return Ok(Some(Halt::Until(self.now().plus(self.parts.config.paused_recheck.0))));
+        }
+        match row.phase {
+            BackfillPhase::Index => self.index_page(desk, row).await,
+            BackfillPhase::Tickets => self.tickets_page(desk, row).await,
+            BackfillPhase::Done => {
+                self.save_backfill(&BackfillRow { finished_at: Some(self.now()), ..row }).await.map(|()| None)
+            }
+        }
+    }
+
+    /// Enters one page of tickets into the index of match keys.
+    async fn index_page(&self, desk: &Desk, mut row: BackfillRow) -> Result<Option<Halt>, String> {
+        let start = row.cursor.clone().map_or(FeedStart::Since(row.since), FeedStart::After);
+        let Some(feed) = desk.helpdesk.feeds().first().copied() else { return Ok(None) };
+        let page = match desk.helpdesk.changes(self.call(Lane::Backfill), feed, start).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
+        };
+        let group = desk.group.clone().unwrap_or_else(|| GroupId::new(""));
+        let mut seen = Vec::new();
+        for one in page.rows {
+            if let FeedRow::Changed(observed) = one {
+                seen.push(*observed);
+            }
+        }
+        row.indexed += seen.len() as u64;
+        row.cursor = Some(page.next);
+        if !page.more {
+            (row.phase, row.cursor) = (BackfillPhase::Tickets, None);
+        }
+        self.enter_matches(&group, &seen).await?;
+        self.save_backfill(&row).await?;
+        Ok(None)
+    }
+
+    /// Looks at the tickets of one page; the next page is read meanwhile.
+    async fn tickets_page(&self, desk: &Desk, mut row: BackfillRow) -> Result<Option<Halt>, String> {
+        let start = row.cursor.clone().map_or(FeedStart::Since(row.since), FeedStart::After);
+        let mut page = match desk.helpdesk.history(self.call(Lane::Backfill), start).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
+        };
+        loop {
+            row.total = page.total.or(row.total);
+            let next = page.more.then(|| FeedStart::After(page.next.clone()));
+            let ahead = async {
+                match next {
+                    Some(start) => Some(desk.helpdesk.history(self.call(Lane::Backfill), start).await),
+                    None => None,
+                }
+            };
+            let after = page.next.clone();
+            let (done, ahead) = tokio::join!(self.look_at_page(desk, &mut row, page), ahead);
+            done?;
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+            (row.cursor, row.page_done) = (Some(after), 0);
+            let Some(ahead) = ahead else {
+                row.phase = BackfillPhase::Done;
+                row.finished_at = Some(self.now());
+                self.save_backfill(&row).await?;
+                self.after_history(desk, &row).await?;
+                return Ok(None);
+            };
+            self.save_backfill(&row).await?;
+            page = match ahead {
+                Ok(page) => page,
+                Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
+            };
+        }
+    }
+
+    /// Looks at every ticket of a page, several at once; those that were done before a restart are left out.
+    async fn look_at_page(&self, desk: &Desk, row: &mut BackfillRow, page: History) -> Result<(), String> {
+        self.spool(desk).add(&page.comments).map_err(|error| format!("comments cannot be kept: {error}"))?;
+        let skip = usize::try_from(row.page_done).unwrap_or(usize::MAX);
+        let rest: Vec<FeedRow> = page.rows.into_iter().skip(skip).collect();
+        let at_once = self.parts.config.backfill_at_once.max(1);
+        let mut looks = stream::iter(rest).map(|one| self.look_at_row(desk, one)).buffered(at_once);
+        while let Some(parked) = looks.next().await {
+            // A ticket that was cut short by a stop is looked at again after the next start.
+            if self.stop.is_cancelled() {
+                break;
+            }
+            row.looked += 1;
+            row.page_done += 1;
+            row.parked += u64::from(parked?);
+            self.paced(&desk.id, row.looked);
+            if row.page_done.is_multiple_of(SAVE_EVERY) {
+                self.save_backfill(row).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at one ticket until it is settled or put off; says whether it was parked.
+    async fn look_at_row(&self, desk: &Desk, row: FeedRow) -> Result<bool, String> {
+        let ticket = match row {
+            FeedRow::Changed(observed) => self.keep_view(desk, *observed),
+            FeedRow::Gone(ticket) => {
+                self.views.keep(ticket.clone(), Fetched::Gone(ticket.clone()));
+                ticket
+            }
+            FeedRow::Moved { from, to } => {
+                self.views.keep(from.clone(), Fetched::MovedTo { from: from.clone(), to });
+                from
+            }
+            FeedRow::Rated { .. } => return Ok(false),
+            FeedRow::Unreadable { id, what } => {
+                let write =
+                    self.park_history_row(desk, id.map(|id| TicketKey::new(desk.id.clone(), id)), &what);
+                self.stored(Commit { writes: vec![write], ..Commit::default() }).await?;
+                return Ok(true);
+            }
+        };
+        let wake = Wake::Ticket { ticket: ticket.clone(), cause: BACKFILL.to_owned() };
+        for _ in 0..self.parts.config.rounds_max {
+            match self.looked(&wake).await {
+                Ok(None) => return Ok(false),
+                Ok(Some((link, at))) => {
+                    let job = Wake::Link { link: link.clone() }.job(link.as_str(), at);
+                    self.stored(Commit { jobs: vec![job], ..Commit::default() }).await?;
+                    return Ok(false);
+                }
+                Err(Fault::Later { at, .. }) => {
+                    if !self.rest_until(at).await {
+                        return Ok(false);
+                    }
+                }
+                Err(Fault::Park { why }) => {
+                    let write = self.park_history_row(desk, Some(ticket), &why);
+                    self.stored(Commit { writes: vec![write], ..Commit::default() }).await?;
+                    return Ok(true);
+                }
+                Err(Fault::Store { why }) => return Err(why),
+            }
+        }
+        // Others keep it busy: their jobs bring it in step.
+        let job = self.ticket_job(&ticket, "poll", self.now().plus(REST)).await;
+        self.stored(Commit { jobs: vec![job], ..Commit::default() }).await?;
+        Ok(false)
+    }
+
+    /// Keeps a view for the look, with the comments that came in bulk.
+    fn keep_view(&self, desk: &Desk, mut observed: Observed) -> TicketKey {
+        let ticket = observed.ticket.clone();
+        if observed.comments == CommentsSeen::NotLooked
+            && let Some(comments) = self.spool(desk).take(&ticket.id, observed.comment_count)
+        {
+            observed.comments = CommentsSeen::All(comments);
+        }
+        self.views.keep(ticket.clone(), Fetched::Shown(Box::new(observed)));
+        ticket
+    }
+
+    fn spool(&self, desk: &Desk) -> super::spool::Spool {
+        super::spool::Spool::at(self.parts.blobs.scratch_dir().join(format!("history-{}", desk.id)))
+    }
+
+    fn paced(&self, account: &AccountId, looked: u64) {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = paces.entry(account.clone()).or_insert(Pace { since: self.now(), looked: 0 });
+        pace.looked += 1;
+        self.parts.metrics.backfilled(account, looked);
+    }
+
+    /// What a failed page means: wait, begin the phase anew, or park.
+    async fn failed_history(
+        &self,
+        desk: &Desk,
+        row: &mut BackfillRow,
+        error: &Error,
+    ) -> Result<Halt, String> {
+        self.learn(desk, error, handoffd_connectors::contract::Disarms::Nothing).await;
+        match error {
+            Error::Throttled { retry_at } => Ok(Halt::Until(*retry_at)),
+            Error::CursorRefused { why } => {
+                tracing::warn!(account = %desk.id, why, "The history's resume point is refused; its tickets are gone through once more.");
+                (row.cursor, row.page_done) = (None, 0);
+                self.save_backfill(row).await?;
+                Ok(Halt::Until(self.now().plus(REST)))
+            }
+            Error::Forbidden { missing } => {
+                Ok(Halt::Parked(format!("its history may not be read: {missing}")))
+            }
+            Error::Refused { why } => Ok(Halt::Parked(format!("its history is refused: {why}"))),
+            Error::Unauthorized { .. } => {
+                Ok(Halt::Until(self.now().plus(self.parts.config.paused_recheck.0)))
+            }
+            error => {
+                tracing::warn!(account = %desk.id, %error, "A page of the history could not be read; it is tried again.");
+                Ok(Halt::Until(self.now().plus(REST)))
+            }
+        }
+    }
+
+    /// The last page was taken in: what was kept for it goes.
+    async fn after_history(&self, desk: &Desk, row: &BackfillRow) -> Result<(), String> {
+        self.spool(desk).clear();
+        tracing::info!(account = %desk.id, tickets = row.looked, parked = row.parked, "The account's history is taken in.");
+        let rows = self.backfill_rows().await.map_err(|error| error.to_string())?;
+        match rows.iter().all(|row| row.finished_at.is_some()) {
+            true => self.drop_matches().await,
+            false => Ok(()),
+        }
+    }
+
+    async fn is_parked(&self, account: &AccountId) -> bool {
+        let key = Key::of(&[BACKFILL, account.as_str()]);
+        matches!(self.parts.store.get(PARKED, &key).await, Ok(Some(_)))
+    }
+
+    async fn park_backfill(&self, account: &AccountId, why: &str) -> Result<(), String> {
+        tracing::error!(%account, why, "The backfill is parked until an admin looks.");
+        self.parts.metrics.parked(BACKFILL);
+        let row = ParkedRow {
+            kind: BACKFILL.to_owned(),
+            name: account.to_string(),
+            account: account.clone(),
+            link: None,
+            reason: why.to_owned(),
+            since: self.now(),
+        };
+        let write = tables::put(PARKED, tables::parked_key(&row), &row);
+        self.stored(Commit { writes: vec![write], ..Commit::default() }).await
+    }
+
+    fn park_history_row(&self, desk: &Desk, ticket: Option<TicketKey>, why: &str) -> Write {
+        let name = ticket.map_or_else(|| format!("{}/history", desk.id), |ticket| ticket.to_string());
+        tracing::warn!(account = %desk.id, ticket = name, why, "A ticket of the history is parked.");
+        self.parts.metrics.parked("row");
+        let row = ParkedRow {
+            kind: "row".to_owned(),
+            name,
+            account: desk.id.clone(),
+            link: None,
+            reason: why.to_owned(),
+            since: self.now(),
+        };
+        tables::put(PARKED, tables::parked_key(&row), &row)
+    }
+
+    async fn save_backfill(&self, row: &BackfillRow) -> Result<(), String> {
+        let write = tables::put(BACKFILLS, Key::of(&[row.account.as_str()]), row);
+        self.stored(Commit { writes: vec![write], ..Commit::default() }).await
+    }
+
+    async fn stored(&self, commit: Commit) -> Result<(), String> {
+        self.parts.store.commit(commit).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+impl Inner {
+    /// The groups whose histories are being entered into the index: nothing new is mirrored there
+    /// until it is known which conversations the other side holds already.
+    pub(super) async fn is_indexing(&self, group: &GroupId) -> Result<bool, ReadError> {
+        let all = Key(Vec::new());
+        let rows = tables::read_all::<BackfillRow>(&*self.parts.store, BACKFILLS, &all, usize::MAX).await?;
+        let group_of =
+            |account: &AccountId| self.parts.desks.get(account).and_then(|desk| desk.group.clone());
+        Ok(rows.iter().any(|(_, row)| {
+            row.value.phase == BackfillPhase::Index && group_of(&row.value.account).as_ref() == Some(group)
+        }))
+    }
+}
+
+/// The paces of this run, by account.
+pub(super) type Paces = BTreeMap<AccountId, Pace>;

@@ -1,0 +1,141 @@
+//! The first view of a ticket in a look: from a feed's page or by id; a ticket that is no side of
+//! a link starts one, if its account is in a group.
+
+use handoffd_connectors::contract::Error;
+use handoffd_core::{Fetched, LinkId, Observed, OpKey, RemoteId, TicketKey, policy::SyncPolicy, reconcile};
+
+use super::{Engine, Fault, reconciler::Look};
+use crate::store::{
+    Write,
+    tables::{self, INTENTS, IntentRow, LinkRow},
+};
+
+impl Engine {
+    /// Reads the ticket that the trigger named, from a feed's page or by id.
+    /// `false`: there is nothing to do.
+    pub(super) async fn first_view(&self, look: &mut Look, ticket: &TicketKey) -> Result<bool, Fault> {
+        let Some(desk) = self.parts.desks.get(&ticket.account) else { return Ok(false) };
+        if desk.is_paused() {
+            let at = self.now().plus(self.parts.config.paused_recheck.0);
+            return Err(Fault::Later { at, why: format!("{} is paused", desk.id) });
+        }
+        if let Some(at) = desk.rests_until(self.now())
+            && look.cause != "api"
+        {
+            return Err(Fault::Later { at, why: format!("{} does not answer well", desk.id) });
+        }
+        // A webhook may be about something newer than what a feed showed.
+        let kept = self.views.take(ticket).filter(|_| !matches!(look.cause.as_str(), "webhook" | "api"));
+        let view = match kept {
+            Some(view) => view,
+            None => match self.read_ticket(look, ticket).await {
+                Ok(view) => view,
+                Err(error) => return Err(self.put_off(&ticket.account, &error).await),
+            },
+        };
+        let known = tables::read_link(&*self.parts.store, &look.link).await?;
+        match (view, known) {
+            (Fetched::Shown(observed), Some(_)) => {
+                look.observed.insert(ticket.clone(), *observed);
+                Ok(true)
+            }
+            (Fetched::Shown(observed), None) => self.start_link(look, desk.group.as_ref(), *observed).await,
+            (Fetched::Gone(_), Some(row)) => {
+                self.take_off(look, &row, ticket).await?;
+                self.fail_intakes(ticket, "the ticket is deleted").await?;
+                Ok(true)
+            }
+            (Fetched::MovedTo { from, to }, Some(row)) => {
+                self.merged(look, &row, &from, &to).await?;
+                Ok(true)
+            }
+            (Fetched::Gone(_) | Fetched::MovedTo { .. }, None) => {
+                self.fail_intakes(ticket, "there is no such ticket").await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Starts a link with its first ticket. A ticket that bears our marker is a
+    /// mirror whose creation is not settled yet, or one of another store.
+    async fn start_link(
+        &self,
+        look: &mut Look,
+        group: Option<&handoffd_core::GroupId>,
+        observed: Observed,
+    ) -> Result<bool, Fault> {
+        let Some(policy) = group.and_then(|group| self.policy(group)) else {
+            self.fail_intakes(&observed.ticket, "its account is in no link group").await?;
+            return Ok(false);
+        };
+        if let Some(marker) = &observed.marker {
+            return self.take_marked(&observed, marker, &policy).await;
+        }
+        if self.adopt_follow_up(&observed).await? {
+            return Err(Fault::Later { at: self.now(), why: "it follows up a closed ticket".to_owned() });
+        }
+        let Some(link) = self.started(look, &policy, &observed).await? else {
+            return Err(Fault::Later { at: self.now(), why: "it joined a conversation".to_owned() });
+        };
+        look.starting = Some(link);
+        look.observed.insert(observed.ticket.clone(), observed);
+        Ok(true)
+    }
+
+    /// A ticket that bears our marker is a mirror whose creation is not settled
+    /// yet; one whose creation was given up and that turned up after all; or one
+    /// that another store made.
+    async fn take_marked(
+        &self,
+        observed: &Observed,
+        marker: &OpKey,
+        policy: &SyncPolicy,
+    ) -> Result<bool, Fault> {
+        let owner = marker.as_str().rsplit_once('-').map_or(marker.as_str(), |(link, _)| link);
+        let Some(row) = tables::read_link(&*self.parts.store, &LinkId::new(owner)).await? else {
+            let why = format!("it bears the marker {marker} of a mirror that this store does not know");
+            return Err(Fault::Park { why });
+        };
+        if row.link.creating.values().any(|key| key == marker) {
+            let at = self.now().plus(self.parts.config.retry_first.0);
+            return Err(Fault::Later { at, why: "its creation is not settled yet".to_owned() });
+        }
+        if !row.link.create_parked.contains_key(&observed.ticket.account) {
+            let why = format!("it bears the marker {marker}, and its conversation has another ticket here");
+            return Err(Fault::Park { why });
+        }
+        let mut link = reconcile::add_side(&row.link, &observed.ticket, policy);
+        link.create_parked.remove(&observed.ticket.account);
+        let look = Look::at(link.id.clone(), "found");
+        self.store_link(&look, Some(&row), &link, Vec::new(), Vec::new()).await?;
+        Err(Fault::Later { at: self.now(), why: "it is a side of its conversation after all".to_owned() })
+    }
+
+    /// Takes a ticket that is gone off its link, with the writes that certainly
+    /// never left: should it come back, they are decided again.
+    pub(super) async fn take_off(&self, look: &Look, row: &LinkRow, ticket: &TicketKey) -> Result<(), Fault> {
+        let prefix = tables::link_prefix(&look.link);
+        let intents = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &prefix, usize::MAX).await?;
+        let unsent = intents.into_iter().filter(|(_, intent)| {
+            let intent = &intent.value;
+            intent.intent.ticket() == Some(ticket)
+                && intent.handoff.is_none()
+                && intent.sent_at.is_none()
+                && intent.run == self.parts.run
+        });
+        let writes = unsent.map(|(key, _)| Write::Delete(INTENTS, key)).collect();
+        let gone = reconcile::gone(&row.link, ticket);
+        self.store_link(look, Some(row), &gone, writes, Vec::new()).await
+    }
+
+    pub(super) async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
+        *look.reads.entry(ticket.clone()).or_default() += 1;
+        let Some(desk) = self.parts.desks.get(&ticket.account) else {
+            return Ok(Fetched::Gone(ticket.clone()));
+        };
+        let ids: [RemoteId; 1] = [ticket.id.clone()];
+        let fetched = desk.helpdesk.fetch_many(self.call(look.lane), &ids).await?;
+        desk.answered();
+        Ok(fetched.into_iter().next().unwrap_or_else(|| Fetched::Gone(ticket.clone())))
+    }
+}

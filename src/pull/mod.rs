@@ -1,0 +1,206 @@
+//! `handoffd pull`: an account's tickets as lines of JSON. Reads only; goes on where it stopped.
+//!
+//! A page of a feed is read, the comments of its tickets are listed side by side, the lines are
+//! written in the page's order, and only then the resume point moves. Memory holds one page.
+
+mod line;
+mod out;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use handoffd_connectors::{
+    client::Clock,
+    contract::{Call, Changes, Error, Feed, FeedRow, FeedStart, Helpdesk, Lane},
+};
+use handoffd_core::{AccountId, CommentsSeen, Timestamp};
+
+pub use line::{Line, Names};
+pub use out::{Out, OutError, State};
+
+/// The form of the lines, as JSON Schema.
+pub const SCHEMA: &str = include_str!("../../config/pull.schema.json");
+
+/// The longest that one call may take, waiting for the vendor's limit included.
+const CALL: Duration = Duration::from_secs(300);
+/// The wait after a failure that passes, doubled each time in a row.
+const REST: Duration = Duration::from_secs(2);
+/// How often in a row a call may fail for a passing reason.
+const TRIES: u32 = 8;
+/// How many tickets' comments are listed side by side.
+const AT_ONCE: usize = 8;
+
+/// What is to be pulled.
+pub struct Order {
+    /// The account.
+    pub account: AccountId,
+    /// Changes since then; `None`: everything.
+    pub since: Option<Timestamp>,
+    /// Whether comments are listed.
+    pub comments: bool,
+    /// The account's custom fields, by the names under which the adapter shows them.
+    pub names: Names,
+}
+
+/// What was pulled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Pulled {
+    /// Lines of tickets.
+    pub tickets: u64,
+    /// Comments on them.
+    pub comments: u64,
+    /// Lines of tickets that are deleted, spam or merged.
+    pub gone: u64,
+    /// Lines of rows that could not be read.
+    pub unreadable: u64,
+    /// Pages read.
+    pub pages: u64,
+}
+
+/// Why a pull stopped. What was written until then stays, and the next one goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// The vendor.
+    #[error("{account}: {error}; run the same command again to go on from here")]
+    Vendor {
+        /// Which account.
+        account: AccountId,
+        /// What it said.
+        error: Error,
+    },
+    /// The output.
+    #[error(transparent)]
+    Out(#[from] OutError),
+}
+
+/// Pulls until the vendor has no more. `progress` is told after each page.
+pub async fn pull(
+    desk: &Arc<dyn Helpdesk>,
+    clock: &dyn Clock,
+    order: &Order,
+    out: &mut Out,
+    mut progress: impl FnMut(&Pulled),
+) -> Result<Pulled, PullError> {
+    let puller = Puller { desk, clock, order };
+    let mut pulled = Pulled::default();
+    for feed in desk.feeds() {
+        loop {
+            let Some(page) = puller.page(*feed, out).await? else { break };
+            let (next, more) = (page.next.clone(), page.more);
+            let written = puller.lines(page).await?;
+            pulled.pages += 1;
+            for line in &written {
+                line.count(&mut pulled);
+            }
+            out.write(feed.0, &written, next)?;
+            progress(&pulled);
+            if !more {
+                break;
+            }
+        }
+    }
+    out.finish()?;
+    Ok(pulled)
+}
+
+struct Puller<'a> {
+    desk: &'a Arc<dyn Helpdesk>,
+    clock: &'a dyn Clock,
+    order: &'a Order,
+}
+
+impl Puller<'_> {
+    fn call(&self) -> Call {
+        Call { lane: Lane::Backfill, deadline: self.clock.now().plus(CALL) }
+    }
+
+    fn start(&self, out: &Out, feed: Feed) -> FeedStart {
+        match out.cursor(feed.0) {
+            Some(cursor) => FeedStart::After(cursor),
+            None => FeedStart::Since(self.order.since.unwrap_or_default()),
+        }
+    }
+
+    /// The next page; `None` where the plan has no such feed.
+    async fn page(&self, feed: Feed, out: &Out) -> Result<Option<Changes>, PullError> {
+        let start = self.start(out, feed);
+        match self.patiently(|| self.desk.changes(self.call(), feed, start.clone())).await {
+            Ok(page) => Ok(Some(page)),
+            // A feed beside the first tells of deletions or ratings, which not every plan has.
+            Err(Error::Forbidden { .. }) if self.desk.feeds().first() != Some(&feed) => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    async fn lines(&self, page: Changes) -> Result<Vec<Line>, PullError> {
+        let lines = stream::iter(page.rows).map(|row| self.line(row)).buffered(AT_ONCE);
+        let lines: Vec<Result<Line, Error>> = lines.collect().await;
+        lines.into_iter().collect::<Result<_, _>>().map_err(|error| self.failed(error))
+    }
+
+    async fn line(&self, row: FeedRow) -> Result<Line, Error> {
+        let mut row = row;
+        if let FeedRow::Changed(observed) = &mut row
+            && self.order.comments
+            && observed.comments == CommentsSeen::NotLooked
+        {
+            let ticket = observed.ticket.id.clone();
+            match self.patiently(|| self.desk.comments(self.call(), &ticket)).await {
+                Ok(comments) => observed.comments = CommentsSeen::All(comments),
+                Err(Error::Gone) => return Ok(Line::gone(&observed.ticket)),
+                Err(Error::Malformed { what } | Error::Refused { why: what }) => {
+                    return Ok(Line::unreadable(&self.order.account, Some(&ticket), &what));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Line::of(row, &self.order.account, &self.order.names, self.order.comments))
+    }
+
+    /// Waits out limits and passing failures.
+    async fn patiently<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        call: impl Fn() -> F,
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            let wait_until = match call().await {
+                Err(Error::Throttled { retry_at }) => retry_at,
+                Err(Error::Transient { .. }) if tries < TRIES => {
+                    tries += 1;
+                    self.clock.now().plus(REST * 2_u32.pow(tries - 1))
+                }
+                came => return came,
+            };
+            self.clock.sleep_until(wait_until).await;
+        }
+    }
+
+    fn failed(&self, error: Error) -> PullError {
+        PullError::Vendor { account: self.order.account.clone(), error }
+    }
+}
+
+/// The names under which custom fields are shown, from what the account has.
+pub fn names_of(natives: impl IntoIterator<Item = String>) -> BTreeMap<handoffd_core::FieldName, String> {
+    let mut names = BTreeMap::new();
+    for native in natives {
+        let slug: String = native
+            .to_lowercase()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .take(handoffd_core::FIELD_NAME_CHARS_MAX - 4)
+            .collect();
+        let numbered = (1..1_000).map(|at| if at == 1 { slug.clone() } else { format!("{slug}_{at}") });
+        let free = numbered
+            .filter_map(|name| handoffd_core::FieldName::new(&name).ok())
+            .find(|name| !names.contains_key(name));
+        if let Some(name) = free {
+            names.insert(name, native);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

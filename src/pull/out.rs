@@ -1,0 +1,177 @@
+//! Where the lines go, and the resume point beside them.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufWriter, Seek as _, Write},
+    path::{Path, PathBuf},
+};
+
+use handoffd_connectors::contract::Cursor;
+use handoffd_core::AccountId;
+use serde::{Deserialize, Serialize};
+
+use super::Line;
+
+/// The resume point of a pull into a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The account that is pulled.
+    pub account: AccountId,
+    /// Whether comments are in the lines.
+    pub comments: bool,
+    /// Where each feed goes on.
+    pub cursors: BTreeMap<String, Cursor>,
+    /// How long the file is up to there, in bytes.
+    pub bytes: u64,
+    /// Whether everything was pulled: the next pull adds what changed since.
+    pub done: bool,
+}
+
+/// Why a line or the resume point cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutError {
+    /// The file system.
+    #[error("{path}: {why}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The resume point belongs to something else.
+    #[error("{path}: {why}; choose another --out, or --restart to begin anew")]
+    Other {
+        /// Which file.
+        path: PathBuf,
+        /// What does not fit.
+        why: String,
+    },
+}
+
+/// The output.
+pub struct Out {
+    to: To,
+    state: State,
+}
+
+enum To {
+    Stdout(BufWriter<io::Stdout>),
+    File { file: BufWriter<File>, path: PathBuf, state_path: PathBuf },
+}
+
+impl Out {
+    /// Standard output: nothing to go on from.
+    pub fn stdout(account: &AccountId, comments: bool) -> Self {
+        Self { to: To::Stdout(BufWriter::new(io::stdout())), state: fresh(account, comments) }
+    }
+
+    /// A file, with its resume point in `<file>.state`. What was written after the last resume
+    /// point is cut off. `restart` begins anew.
+    pub fn file(path: &Path, account: &AccountId, comments: bool, restart: bool) -> Result<Self, OutError> {
+        let mut state_path = path.as_os_str().to_owned();
+        state_path.push(".state");
+        let state_path = PathBuf::from(state_path);
+        let failed = |path: &Path, why| OutError::File { path: path.to_owned(), why };
+        let found = match fs::read(&state_path) {
+            Ok(_) if restart => None,
+            Ok(bytes) => Some(read_state(&state_path, &bytes, account, comments)?),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+            Err(why) => return Err(failed(&state_path, why)),
+        };
+        if found.is_none() && !restart && fs::metadata(path).is_ok_and(|there| there.len() > 0) {
+            let why = "it is there already, and no pull to go on with".to_owned();
+            return Err(OutError::Other { path: path.to_owned(), why });
+        }
+        let state = found.unwrap_or_else(|| fresh(account, comments));
+        let mut file = File::options()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|why| failed(path, why))?;
+        let len = file.metadata().map_err(|why| failed(path, why))?.len();
+        if len < state.bytes {
+            let why = format!("it has {len} bytes, fewer than the {} that were pulled", state.bytes);
+            return Err(OutError::Other { path: path.to_owned(), why });
+        }
+        file.set_len(state.bytes)
+            .and_then(|()| file.seek(io::SeekFrom::End(0)).map(|_| ()))
+            .map_err(|why| failed(path, why))?;
+        let to = To::File { file: BufWriter::new(file), path: path.to_owned(), state_path };
+        Ok(Self { to, state })
+    }
+
+    /// Where a feed goes on; `None` at its beginning.
+    pub fn cursor(&self, feed: &str) -> Option<Cursor> {
+        self.state.cursors.get(feed).cloned()
+    }
+
+    /// The resume point.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Writes a page's lines, then moves the resume point.
+    pub fn write(&mut self, feed: &str, lines: &[Line], next: Cursor) -> Result<(), OutError> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut bytes, line).map_err(|why| self.failed(why.into()))?;
+            bytes.push(b'\n');
+        }
+        let written = match &mut self.to {
+            To::Stdout(out) => out.write_all(&bytes).and_then(|()| out.flush()),
+            To::File { file, .. } => {
+                file.write_all(&bytes).and_then(|()| file.flush()).and_then(|()| file.get_ref().sync_data())
+            }
+        };
+        written.map_err(|why| self.failed(why))?;
+        self.state.bytes += bytes.len() as u64;
+        self.state.cursors.insert(feed.to_owned(), next);
+        self.state.done = false;
+        self.save()
+    }
+
+    /// Notes that everything was pulled.
+    pub fn finish(&mut self) -> Result<(), OutError> {
+        self.state.done = true;
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), OutError> {
+        let To::File { state_path, .. } = &self.to else { return Ok(()) };
+        let failed = |why| OutError::File { path: state_path.clone(), why };
+        let bytes = serde_json::to_vec_pretty(&self.state).map_err(|why| failed(why.into()))?;
+        let dir = state_path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut whole = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+        whole.write_all(&bytes).and_then(|()| whole.as_file().sync_all()).map_err(failed)?;
+        whole.persist(state_path).map_err(|why| failed(why.error))?;
+        Ok(())
+    }
+
+    fn failed(&self, why: io::Error) -> OutError {
+        let path = match &self.to {
+            To::Stdout(_) => PathBuf::from("standard output"),
+            To::File { path, .. } => path.clone(),
+        };
+        OutError::File { path, why }
+    }
+}
+
+fn fresh(account: &AccountId, comments: bool) -> State {
+    State { account: account.clone(), comments, cursors: BTreeMap::new(), bytes: 0, done: false }
+}
+
+fn read_state(path: &Path, bytes: &[u8], account: &AccountId, comments: bool) -> Result<State, OutError> {
+    let other = |why: String| OutError::Other { path: path.to_owned(), why };
+    let state: State =
+        serde_json::from_slice(bytes).map_err(|why| other(format!("it is no resume point: {why}")))?;
+    if state.account != *account {
+        return Err(other(format!("it belongs to a pull of {}", state.account)));
+    }
+    if state.comments != comments {
+        let with = if state.comments { "with" } else { "without" };
+        return Err(other(format!("it belongs to a pull {with} comments")));
+    }
+    Ok(state)
+}
