@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use handoffd_core::{
     AccountId, Attachment, Body, Carried, Comment, Fetched, Field, FieldKind, FieldName, Fields, Mail,
     Message, Observed, OpKey, Person, PrivateMessage, PrivateText, PublicMessage, PublicText, RemoteId, Role,
-    TicketKey, Timestamp,
+    Status, TicketKey, Timestamp,
     intent::{Applied, Intent, Update},
 };
 use serde_json::Value as Json;
@@ -263,6 +263,19 @@ impl Bench {
     pub async fn reopen_with(&mut self, custom: Vec<CustomField>) {
         self.custom = custom;
         self.reopen().await;
+    }
+
+    /// An admin makes a status, and says in the settings what it means where the vendor has no word for it.
+    pub async fn make_status(&mut self, label: &str, status: Status) -> Result<RemoteId, String> {
+        let before = self.sim(|sim| sim.suggested_settings());
+        let act = HumanAct::MakeStatus { label: label.to_owned(), status };
+        let made = self.world.human(&account(), act)?;
+        let after = self.sim(|sim| sim.suggested_settings());
+        if let (true, Json::Object(after)) = (before != after, after) {
+            self.settings.as_object_mut().expect("settings are a table").extend(after);
+            self.reopen().await;
+        }
+        Ok(made)
     }
 
     /// Another client of the same account.

@@ -17,7 +17,7 @@ async fn catalog(bench: &Bench) -> Catalog {
 
 /// Fields with kinds and options, statuses, agents, teams; and nothing is changed by looking.
 pub async fn the_catalog_names_what_mapping_may_name(terms: &'static Terms) {
-    let bench = Bench::open(terms).await;
+    let mut bench = Bench::open(terms).await;
     let ticket = bench.ticket("Hello");
     bench.say(&ticket, Who::Agent("Bo".to_owned()), "Words", true);
     let mut made = Vec::new();
@@ -27,8 +27,7 @@ pub async fn the_catalog_names_what_mapping_may_name(terms: &'static Terms) {
             made.push((native, kind));
         }
     }
-    let act = HumanAct::MakeStatus { label: "Waiting for parts".to_owned(), status: Status::Pending };
-    let status = bench.world.human(&account(), act).ok();
+    let status = bench.make_status("Waiting for parts", Status::Pending).await.ok();
     let before = bench.sim(|sim| sim.tickets());
     let found = catalog(&bench).await;
     assert_eq!(bench.sim(|sim| sim.tickets()), before);

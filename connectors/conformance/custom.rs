@@ -197,6 +197,9 @@ pub async fn every_field_of_the_vendor_goes_both_ways(terms: &'static Terms) {
             assert_eq!(bench.get(&theirs).await.fields.get(&field), Some(&value), "{field} of a person");
             let set = bench.desk.normalize(&Fields::from([(field, value.clone())]));
             assert_eq!(bench.desk.normalize(&set), set);
+            if set.is_empty() {
+                continue; // Shown, and not taken.
+            }
             let before = bench.shown(&ours);
             bench.apply(&update(&ours, set.clone(), None, &format!("l{at}-{with}")), None).await;
             let after = bench.get(&ours).await;
@@ -224,17 +227,16 @@ pub async fn fields_that_the_vendor_lacks_are_left_out(terms: &'static Terms) {
     for (field, values) in values(&bench).await {
         for value in values {
             let kept = bench.desk.normalize(&Fields::from([(field, value)]));
-            assert_eq!(kept.contains_key(&field), has.contains(&field), "{field}");
+            assert!(!kept.contains_key(&field) || has.contains(&field), "{field}");
         }
     }
 }
 
 /// Where the account may have some: with the vendor's own id, beside the category.
 pub async fn statuses_of_the_accounts_own(terms: &'static Terms) {
-    let bench = Bench::open(terms).await;
+    let mut bench = Bench::open(terms).await;
     let ticket = bench.ticket("Hello");
-    let act = HumanAct::MakeStatus { label: "Waiting for parts".to_owned(), status: Status::Pending };
-    let made = bench.world.human(&super::bench::account(), act).ok();
+    let made = bench.make_status("Waiting for parts", Status::Pending).await.ok();
     let set = |native: &RemoteId| {
         let (ticket, native) = (ticket.clone(), native.to_string());
         bench.world.human(&super::bench::account(), HumanAct::SetStatusDetail { ticket, native }).is_ok()

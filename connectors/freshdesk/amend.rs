@@ -86,6 +86,9 @@ impl Desk {
     ) -> Result<Applied> {
         let mut lines = Vec::new();
         if let Some(said) = whole.conversation(&amend.comment) {
+            if said.private.flag() {
+                return Ok(unseen(&amend.at, Some(amend.comment.clone())));
+            }
             let files = said.attachments.as_deref().unwrap_or_default();
             let name = |file: &wire::Attachment| file.name.text().unwrap_or_else(|| "unnamed".to_owned());
             lines =

@@ -56,6 +56,11 @@ impl Desk {
 
     /// Makes a missing field. What is there already is answered as it is.
     pub async fn make(&self, call: Call, item: &Provision) -> Result<String> {
+        if let Provision::Field { native, .. } = item
+            && label_of(native).trim().is_empty()
+        {
+            return Err(refused("a field needs a name, for instance \"cf_order_number\"".to_owned()));
+        }
         let fields = self.ticket_fields(call).await?;
         match item {
             Provision::Field { native, kind, options } => {

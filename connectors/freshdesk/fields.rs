@@ -50,9 +50,17 @@ impl Mapping {
         }
         fields.insert(Field::Assignee, Value::Owner(ticket.responder_id.id()));
         fields.insert(Field::Group, Value::Owner(ticket.group_id.id()));
-        fields.insert(Field::Type, Value::Choice(ticket.kind.text().map(|kind| kind.trim().to_owned())));
-        if let Some(due) = ticket.due_by.as_ref().and_then(wire::Scalar::moment) {
-            fields.insert(Field::DueAt, Value::Time(Some(due)));
+        if let Some(kind) = &ticket.kind {
+            fields.insert(Field::Type, Value::Choice(kind.text().map(|kind| kind.trim().to_owned())));
+        }
+        match &ticket.due_by {
+            Some(wire::Scalar::Nothing) => {
+                fields.insert(Field::DueAt, Value::Time(None));
+            }
+            due => {
+                let due = due.as_ref().and_then(wire::Scalar::moment);
+                fields.extend(due.map(|due| (Field::DueAt, Value::Time(Some(due)))));
+            }
         }
         if let Some(ccs) = ticket.cc_emails.as_ref().and_then(wire::Scalar::texts) {
             fields.insert(Field::Ccs, Value::Tags(addresses(ccs.iter().map(String::as_str))));

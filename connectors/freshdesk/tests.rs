@@ -1,11 +1,14 @@
 //! Whole calls over a scripted net; requests and reading have files of their own.
 
 mod calls;
+mod catalog;
+mod later;
 mod lookups;
 mod over_sim;
 mod reading;
 mod requests;
 mod specs;
+mod whole;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -16,8 +19,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use handoffd_core::{
-    AccountId, Body, Field, Fields, Mail, Message, OpKey, Person, PrivateMessage, PrivateText, PublicMessage,
-    PublicText, RemoteId, TicketKey, Timestamp, Value,
+    AccountId, Body, Field, FieldKind, FieldName, Fields, Mail, Message, OpKey, Person, PrivateMessage,
+    PrivateText, PublicMessage, PublicText, RemoteId, TicketKey, Timestamp, Value,
     intent::{Intent, Update},
 };
 use serde_json::Value as Json;
@@ -30,7 +33,7 @@ use crate::{
         clock::{SeededJitter, TokioClock},
         transport::Outgoing,
     },
-    contract::{AccountSetup, Call, Lane, Secret},
+    contract::{AccountSetup, Call, CustomField, Lane, Secret},
 };
 
 /// 2026-11-22T08:00:00Z.
@@ -105,7 +108,7 @@ fn desk_with(settings: Json) -> (Desk, Arc<Script>) {
         base_url: "https://acme.freshdesk.test".parse().unwrap(),
         webhook_secret: None,
         settings,
-        custom: Vec::new(),
+        custom: custom_fields(),
     };
     (open(setup, http).unwrap(), script)
 }
@@ -114,10 +117,32 @@ fn desk() -> (Desk, Arc<Script>) {
     desk_with(Json::Null)
 }
 
+/// A field of each kind, named `a_text` and `cf_text` and so on.
+fn custom_fields() -> Vec<CustomField> {
+    let kinds = [
+        ("text", FieldKind::Text),
+        ("number", FieldKind::Number),
+        ("flag", FieldKind::Boolean),
+        ("day", FieldKind::Date),
+        ("choice", FieldKind::Choice),
+        ("choices", FieldKind::Choices),
+    ];
+    let field = |(word, kind): (&str, FieldKind)| CustomField {
+        name: FieldName::new(&format!("a_{word}")).unwrap(),
+        native: format!("cf_{word}"),
+        kind,
+    };
+    kinds.into_iter().map(field).collect()
+}
+
+fn a(word: &str) -> Field {
+    Field::Custom(FieldName::new(&format!("a_{word}")).unwrap())
+}
+
 fn mapping_with(settings: Json) -> Mapping {
     let account = AccountId::from("fd");
     let (settings, statuses) = Settings::read(&account, &settings).unwrap();
-    Mapping { account, settings, statuses }
+    Mapping { account, settings, statuses, custom: custom_fields() }
 }
 
 fn mapping() -> Mapping {
@@ -176,9 +201,9 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
     tells_merges: false,
     cannot: &[],
     requests: crate::conformance::Requests {
-        // The list, the trash and the spam folder.
-        feed_of_50: 3,
-        feed_of_none: 3,
+        // The list, the trash, the spam folder and the ratings.
+        feed_of_50: 4,
+        feed_of_none: 4,
         fetch_1: 1,
         // There is no request for several tickets by id.
         fetch_50: 50,
@@ -197,12 +222,15 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         find_create: 1,
         known_person: 1,
         new_person: 2,
-        note_with_2_files: 0,
-        download: 0,
-        hide: 0,
-        redact: 0,
+        note_with_2_files: 1,
+        download: 1,
+        // What stands there, away with it, and its private copy.
+        hide: 3,
+        redact: 2,
         import: 0,
-        history_of_50: 0,
-        catalog: 0,
+        // How many there are, and the list.
+        history_of_50: 2,
+        // Fields, agents, groups.
+        catalog: 3,
     },
 });

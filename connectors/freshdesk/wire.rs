@@ -180,11 +180,13 @@ pub struct Ticket {
     /// 1 to 4.
     pub priority: Scalar,
     /// One of the account's own types.
-    #[serde(rename = "type")]
-    pub kind: Scalar,
+    #[serde(rename = "type", deserialize_with = "told")]
+    pub kind: Option<Scalar>,
     /// When it is due.
+    #[serde(deserialize_with = "told")]
     pub due_by: Option<Scalar>,
     /// The addresses in copy.
+    #[serde(deserialize_with = "told")]
     pub cc_emails: Option<Scalar>,
     /// How it came in; an open set of numbers.
     pub source: Scalar,
@@ -212,6 +214,11 @@ pub struct Ticket {
     pub conversations: Option<Vec<Conversation>>,
     /// Files of the first message.
     pub attachments: Option<Vec<Attachment>>,
+}
+
+/// A value that is told, be it `null`: a key that is missing stays `None`.
+fn told<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Scalar>, D::Error> {
+    Scalar::deserialize(from).map(Some)
 }
 
 /// A contact, or an agent as a contact.

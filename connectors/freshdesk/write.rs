@@ -30,7 +30,16 @@ impl Desk {
         author: Option<&RemoteId>,
         files: &[Supply],
     ) -> Result<Applied> {
+        let wanted = intent.attachments().len();
+        if files.len() != wanted {
+            let why = format!("{} of the {wanted} files that go with it are at hand", files.len());
+            return Err(Error::Refused { why });
+        }
         match intent {
+            Intent::Create(create) if create.ticket.import.is_some() => {
+                let why = "Freshdesk's API makes no tickets with their past: make it without";
+                Err(Error::Refused { why: why.to_owned() })
+            }
             Intent::Create(create) => self.create(call, create, files).await,
             Intent::Update(update) => self.update(call, update, author, files).await,
             Intent::EditNote(edit) => self.edit_note(call, edit).await,

@@ -270,7 +270,7 @@ async fn the_message_goes_before_the_fields() {
     assert_eq!(applied.comment, Some(id("9100")));
     assert_eq!(applied.version, Some(Version(1_795_334_405_000)));
     assert_eq!(applied.shown.unwrap().fields[&Field::Status], Value::Status(Status::Pending));
-    assert_eq!(script.finish(), [json!({"body": "<div>Hi</div>"}), json!({"status": 3})]);
+    assert_eq!(script.finish(), [json!({"body": "<p>Hi</p>"}), json!({"status": 3})]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -375,10 +375,21 @@ async fn a_probe_names_what_is_missing() {
     let fields = include_str!("../fixtures/ticket_fields.json");
     let probe = async |settings: Json, me: String, status: u16, fields: String| {
         let (desk, script) = desk_with(settings);
-        script.expect("GET /api/v2/agents/me", 200, me).expect("GET /api/v2/ticket_fields", status, fields);
+        let surveys =
+            "GET /api/v2/surveys/satisfaction_ratings?created_since=2026-11-22T08:00:00Z&per_page=1&page=1";
+        script
+            .expect("GET /api/v2/agents/me", 200, me)
+            .expect("GET /api/v2/ticket_fields", status, fields)
+            .expect(surveys, 200, "[]");
         let probe = desk.probe(call()).await.unwrap();
-        let problems: Vec<(Disarms, String)> =
-            probe.problems.iter().map(|problem| (problem.disarms, problem.what.clone())).collect();
+        let problems: Vec<(Disarms, String)> = probe
+            .problems
+            .iter()
+            .filter(|problem| {
+                !problem.what.contains("have no field cf_") || problem.disarms != Disarms::Nothing
+            })
+            .map(|problem| (problem.disarms, problem.what.clone()))
+            .collect();
         (probe.identity, problems)
     };
     let mapped = json!({"statuses": {"6": "pending", "7": "on_hold"}});
@@ -413,7 +424,7 @@ async fn the_connector_opens_a_helpdesk() {
     let capabilities = desk.capabilities();
     assert_eq!((capabilities.conditional_writes, capabilities.edits_private_notes), (false, true));
     assert_eq!((capabilities.message_bytes_max, capabilities.webhook_again), (5_000, (503, None)));
-    assert_eq!(desk.feeds(), [TICKETS, DELETED]);
+    assert_eq!(desk.feeds(), [TICKETS, DELETED, Feed("ratings")]);
     let set = Fields::from([(Field::Priority, Value::Priority(None))]);
     assert_eq!(desk.normalize(&set)[&Field::Priority], Value::Priority(Some(Priority::Low)));
 

@@ -87,7 +87,7 @@ async fn a_lost_message_is_found_by_author_time_kind_and_text() {
 async fn text_that_html_changes_is_found_all_the_same() {
     let text = "a < b & c\n\n  <b>no</b>\ttab\u{200b} *x* \u{a0}end";
     let (desk, script) = desk();
-    let shown = crate::freshdesk::html::from_text(text);
+    let shown = crate::html::from_text(text);
     let mut row = said(5, 7009, false, "", "08:00:01");
     row["body"] = shown.into();
     script.expect(ME, 200, include_str!("../fixtures/agent_me.json")).expect(TICKET, 200, ticket(2, &[row]));

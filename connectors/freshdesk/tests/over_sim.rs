@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     contract::{Attempted, Credentials, Feed, FeedRow, FeedStart, Helpdesk, Opened},
+    freshdesk::sim::{Options, start_with},
     sim::{HumanAct, SimSetup, VendorSim, Who},
 };
 
@@ -40,13 +41,19 @@ struct Bench {
 const SECRET: &str = "hook-s3cret-0123456789";
 
 fn bench() -> Bench {
+    bench_of(Options::default(), json!({}))
+}
+
+/// An unusual account, with settings beside the suggested ones.
+fn bench_of(options: Options, more: Json) -> Bench {
     let connector = crate::connector("freshdesk").unwrap();
     let clock = TokioClock::starting_at(NOW);
-    let sim = connector.simulator(SimSetup { seed: 7, plan: "unlimited".to_owned(), now: NOW });
+    let sim = start_with(SimSetup { seed: 7, plan: "unlimited".to_owned(), now: NOW }, options);
     let credentials = sim.credentials();
     let key = credentials.get("api_key").and_then(Json::as_str).unwrap_or_else(|| panic!("{credentials}"));
     let header = (connector.auth().header)(&Credentials::ApiKey { key: Secret::new(key) }).unwrap();
-    let settings = sim.suggested_settings();
+    let mut settings = sim.suggested_settings();
+    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let net = Arc::new(Net { sim: Mutex::new(sim), clock, loses_write: Mutex::new(false) });
     let http = ClientParts {
         transport: net.clone(),
@@ -358,4 +365,69 @@ async fn a_probe_finds_the_sandbox_whole() {
     let probe = bench.desk.probe(bench.call()).await.unwrap();
     assert_eq!(probe.problems, []);
     assert!(probe.identity.contains("(agent "), "{}", probe.identity);
+}
+
+fn mirror(ccs: &[&str]) -> Intent {
+    let fields = Fields::from([(Field::Subject, Value::subject("Mirror")), (Field::Ccs, tags(ccs))]);
+    let requester = Person::customer("Ann", "ann@example.test");
+    let ticket = NewTicket { requester, opening: None, fields, follows: None, import: None };
+    Intent::Create(Create { at: AccountId::from("fd"), ticket, key: OpKey::from("l0a1b2-0") })
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_in_copy_are_written_where_the_account_takes_them() {
+    for takes in [false, true] {
+        let options = Options { updates_ccs: takes, ..Options::default() };
+        let bench = bench_of(options, json!({"writes_ccs": takes}));
+        let made = bench.desk.apply(bench.call(), &mirror(&["bo@x.test"]), None, &[]).await.unwrap();
+        let ticket = made.ticket.id;
+        assert_eq!(bench.get(&ticket).await.fields[&Field::Ccs], tags(&["bo@x.test"]), "a creation does");
+        let set =
+            Fields::from([(Field::Ccs, tags(&["cy@x.test"])), (Field::Subject, Value::subject("Other"))]);
+        assert_eq!(bench.desk.normalize(&set).contains_key(&Field::Ccs), takes);
+        bench.desk.apply(bench.call(), &bench.update(&ticket, set, None), None, &[]).await.unwrap();
+        let shown = bench.get(&ticket).await.fields;
+        let expected = if takes { "cy@x.test" } else { "bo@x.test" };
+        assert_eq!(shown[&Field::Ccs], tags(&[expected]));
+        assert_eq!(shown[&Field::Subject], Value::subject("Other"), "the rest is written all the same");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_due_time_is_taken_with_the_first_response() {
+    let bench = bench();
+    let ticket = bench.open("Hello");
+    let due = Value::Time(Some(NOW.plus(Duration::from_secs(3_600))));
+    let set = Fields::from([(Field::DueAt, due.clone())]);
+    bench.desk.apply(bench.call(), &bench.update(&ticket, set, None), None, &[]).await.unwrap();
+    assert_eq!(bench.get(&ticket).await.fields[&Field::DueAt], due, "before the response was due");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_or_a_key_lacks_is_named() {
+    let options = Options { surveys: false, admin: false, ..Options::default() };
+    let bench = bench_of(options, json!({}));
+    let probe = bench.desk.probe(bench.call()).await.unwrap();
+    let [problem] = probe.problems.as_slice() else { panic!("{:?}", probe.problems) };
+    assert!(problem.what.contains("ratings") && problem.what.contains("Surveys"), "{}", problem.what);
+    let (rows, _) = bench.feed("ratings", FeedStart::Since(NOW)).await;
+    assert!(rows.is_empty());
+    let item = crate::contract::Provision::Field {
+        native: "cf_made".to_owned(),
+        kind: FieldKind::Text,
+        options: Vec::new(),
+    };
+    let made = bench.desk.provision(bench.call(), &item).await;
+    let Err(crate::contract::Error::Refused { why }) = made else { panic!("{made:?}") };
+    assert!(why.contains("administrator") && why.contains("cf_made"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merged_ticket_leads_to_the_other() {
+    let bench = bench();
+    let (from, to) = (bench.open("One"), bench.open("Two"));
+    bench.human(HumanAct::Merge { ticket: from.clone(), into: to.clone() });
+    let fetched = bench.desk.fetch_many(bench.call(), std::slice::from_ref(&from)).await.unwrap();
+    let key = |id: &RemoteId| TicketKey::new("fd", id.clone());
+    assert_eq!(fetched, [Fetched::MovedTo { from: key(&from), to: key(&to) }]);
 }

@@ -10,7 +10,10 @@ use super::*;
 use crate::{
     client::{Ask, Kind},
     contract::{Error, Result},
-    freshdesk::api::{self, Folder},
+    freshdesk::{
+        api::{self, Folder},
+        fields::Due,
+    },
 };
 
 /// `METHOD path`, kind, endpoint bucket, cost, body.
@@ -98,12 +101,12 @@ fn a_creation_carries_its_marker_and_what_freshdesk_needs() {
     let full = create(ann, Some(public_message("Hello,\nit is <broken>", Mail::Silent)), fields);
     let expected = json!({
         "email": "ann@example.test", "name": "Ann", "subject": "Cannot sign in",
-        "description": "<div>Hello,<br>it is &lt;broken&gt;</div>",
+        "description": "<p>Hello,<br>it is &lt;broken&gt;</p>",
         "status": 3, "priority": 4, "tags": ["Billing", "vip"], "source": 2,
         "custom_fields": {"cf_handoff_key": "l0a1b2-0"},
     });
     let line = "POST /api/v2/tickets".to_owned();
-    let made = mapping().create(&full).unwrap();
+    let made = mapping().create(&full, &[], Due::Alone).unwrap();
     assert_eq!(parts(&made), (line.clone(), Kind::Write, "tickets-create", 1, expected));
 
     let desk = mapping_with(json!({
@@ -115,12 +118,17 @@ fn a_creation_carries_its_marker_and_what_freshdesk_needs() {
     let bare = create(nobody, None, Fields::new());
     let expected = json!({
         "email": "nobody@acme.test", "subject": "(no subject)",
-        "description": "<div>This conversation began with internal notes only.</div>",
+        "description": "<p>This conversation began with internal notes only.</p>",
         "status": 2, "priority": 3, "source": 7, "custom_fields": {"cf_mark": "l0a1b2-0"},
     });
-    assert_eq!(parts(&desk.create(&bare).unwrap()), (line, Kind::Write, "tickets-create", 1, expected));
+    assert_eq!(
+        parts(&desk.create(&bare, &[], Due::Alone).unwrap()),
+        (line, Kind::Write, "tickets-create", 1, expected)
+    );
 
-    let Err(Error::Refused { why }) = mapping().create(&bare) else { panic!("nobody to write to") };
+    let Err(Error::Refused { why }) = mapping().create(&bare, &[], Due::Alone) else {
+        panic!("nobody to write to")
+    };
     assert!(why.contains("accounts.fd.settings.fallback_requester_email"), "{why}");
 }
 
@@ -140,7 +148,7 @@ fn fields_are_set_partially() {
         ),
     ];
     for (set, body) in rows {
-        let ask = mapping().set_fields(&id("7"), &set).unwrap();
+        let ask = mapping().set_fields(&id("7"), &set, Due::Alone).unwrap();
         let line = "PUT /api/v2/tickets/7".to_owned();
         assert_eq!(parts(&ask), (line, Kind::IdempotentWrite, "tickets-update", 1, body));
     }
@@ -152,40 +160,40 @@ fn only_words_of_ours_that_nobody_mailed_become_replies() {
     let agent = Person { role: handoffd_core::Role::Agent, ..Person::customer("Bo", "bo@x.test") };
     let customer = id("43");
     let rows = [
-        (public("hi", Mail::Send), None, "reply", json!({"body": "<div>hi</div>"})),
+        (public("hi", Mail::Send), None, "reply", json!({"body": "<p>hi</p>"})),
         (
             public("hi", Mail::Silent),
             None,
             "notes",
-            json!({"body": "<div>hi</div>", "private": false, "incoming": false}),
+            json!({"body": "<p>hi</p>", "private": false, "incoming": false}),
         ),
         (
             public("hi", Mail::Silent),
             Some(&customer),
             "notes",
-            json!({"body": "<div>hi</div>", "private": false, "incoming": true, "user_id": 43}),
+            json!({"body": "<p>hi</p>", "private": false, "incoming": true, "user_id": 43}),
         ),
         (
             public("hi", Mail::Send),
             Some(&customer),
             "notes",
-            json!({"body": "<div>hi</div>", "private": false, "incoming": true, "user_id": 43}),
+            json!({"body": "<p>hi</p>", "private": false, "incoming": true, "user_id": 43}),
         ),
         (
             private("psst", Some(agent)),
             None,
             "notes",
-            json!({"body": "<div>psst</div>", "private": true, "incoming": false}),
+            json!({"body": "<p>psst</p>", "private": true, "incoming": false}),
         ),
         (
             private("psst", None),
             None,
             "notes",
-            json!({"body": "<div>psst<br><br>[ref l0a1b2-7]</div>", "private": true, "incoming": false}),
+            json!({"body": "<p>psst</p><p>[ref l0a1b2-7]</p>", "private": true, "incoming": false}),
         ),
     ];
     for (message, author, endpoint, body) in rows {
-        let ask = api::message(&id("7"), &message, author, &key).unwrap();
+        let ask = mapping().message(&id("7"), &message, author, &[], &key).unwrap();
         let line = format!("POST /api/v2/tickets/7/{endpoint}");
         assert_eq!(parts(&ask), (line, Kind::Write, "", 1, body));
     }
@@ -195,7 +203,7 @@ fn only_words_of_ours_that_nobody_mailed_become_replies() {
 fn notes_and_contacts_may_be_written_again() {
     let key = OpKey::from("l0a1b2-9");
     let edit = api::edit_note(&id("9003"), &note("longer", None), &key).unwrap();
-    let body = json!({"body": "<div>longer<br><br>[ref l0a1b2-9]</div>"});
+    let body = json!({"body": "<p>longer</p><p>[ref l0a1b2-9]</p>"});
     let line = "PUT /api/v2/conversations/9003".to_owned();
     assert_eq!(parts(&edit), (line, Kind::IdempotentWrite, "", 1, body));
     let contact = api::create_contact("Ann", "ann@example.test").unwrap();
@@ -210,12 +218,15 @@ fn no_id_leads_elsewhere() {
         let wrong = id(wrong);
         assert!(refused(api::ticket(&wrong, 1)), "{wrong}");
         assert!(refused(api::conversations(&wrong, 1)), "{wrong}");
-        assert!(refused(mapping().set_fields(&wrong, &Fields::new())), "{wrong}");
+        assert!(refused(mapping().set_fields(&wrong, &Fields::new(), Due::Alone)), "{wrong}");
         assert!(refused(api::edit_note(&wrong, &note("x", None), &OpKey::from("k"))), "{wrong}");
-        assert!(refused(api::message(&wrong, &private("x", None), None, &OpKey::from("k"))), "{wrong}");
+        assert!(
+            refused(mapping().message(&wrong, &private("x", None), None, &[], &OpKey::from("k"))),
+            "{wrong}"
+        );
         let author = Some(&wrong);
         assert!(
-            refused(api::message(&id("7"), &public("x", Mail::Silent), author, &OpKey::from("k"))),
+            refused(mapping().message(&id("7"), &public("x", Mail::Silent), author, &[], &OpKey::from("k"))),
             "{wrong}"
         );
     }
@@ -228,6 +239,6 @@ fn text_that_was_put_aside_is_not_sent_as_nothing() {
         text: PrivateText::new(Body::Blob { hash: "00".to_owned(), len: 70_000 }),
         attachments: Vec::new(),
     });
-    let ask = api::message(&id("7"), &aside, None, &OpKey::from("k"));
+    let ask = mapping().message(&id("7"), &aside, None, &[], &OpKey::from("k"));
     assert!(matches!(ask, Err(Error::Refused { .. })));
 }

@@ -38,13 +38,23 @@ fn a_form_makes_the_ticket_that_its_json_would() {
     let file = &body["attachments"][0];
     assert_eq!((&file["name"], &file["content_type"]), (&json!("a b.txt"), &json!("text/plain")));
     let at: ::http::Uri = file["attachment_url"].as_str().unwrap().parse().unwrap();
-    let read = desk.send(Request::get(at.path()).body(Bytes::new()).unwrap());
+    let signed = at.path_and_query().unwrap().as_str().to_owned();
+    let get = |desk: &mut Desk, at: &str| desk.send(Request::get(at).body(Bytes::new()).unwrap());
+    let read = get(&mut desk, &signed);
     assert_eq!(&read.response.body()[..], b"file\r\n\r\n--words");
     assert_eq!(read.header("content-type"), Some("text/plain"));
-    let guessed = at.path().replace("/a", "/x/a");
-    assert_eq!(desk.send(Request::get(guessed).body(Bytes::new()).unwrap()).status, 401);
+    assert_eq!(get(&mut desk, at.path()).status, 403, "unsigned");
+    assert_eq!(
+        get(&mut desk, &signed.replace("Expires=1", "Expires=2")).status,
+        403,
+        "the time is signed too"
+    );
     let shown = desk.get(&format!("tickets/{}", body["id"]));
-    assert_eq!(shown.body["attachments"], body["attachments"]);
+    assert_eq!(shown.body["attachments"][0]["id"], file["id"]);
+    desk.now += 16 * 60;
+    assert_eq!(get(&mut desk, &signed).status, 403, "the address has expired");
+    let again = desk.get(&format!("tickets/{}", body["id"]));
+    assert_ne!(again.body["attachments"], shown.body["attachments"], "and another one is told");
 }
 
 #[test]
