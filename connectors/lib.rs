@@ -17,7 +17,8 @@ pub mod zendesk;
 use contract::Connector;
 
 /// Every vendor, one line each.
-pub static REGISTRY: &[&dyn Connector] = &[&zendesk::ZENDESK, &freshdesk::FRESHDESK, &stripe::STRIPE];
+pub static REGISTRY: &[&dyn Connector] =
+    &[&zendesk::ZENDESK, &freshdesk::FRESHDESK, &intercom::INTERCOM, &stripe::STRIPE];
 
 /// The vendor of this name.
 pub fn connector(name: &str) -> Option<&'static dyn Connector> {

@@ -53,8 +53,30 @@ pub struct Terms {
     pub creates_once: bool,
     /// Whether the vendor tells which ticket goes on after a merge.
     pub tells_merges: bool,
+    /// What the vendor's API has no way to do.
+    pub cannot: &'static [Cannot],
     /// How many requests things cost.
     pub requests: Requests,
+}
+
+/// Something that a vendor's API has no way to do, and that no capability tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cannot {
+    /// No feed tells which tickets were deleted: a webhook and the next fetch do.
+    TellDeletions,
+    /// Changes of the subject, and tags that are taken off, ring nobody: the feed tells of them.
+    RingForFields,
+    /// An agent's public words are always mailed: silent ones are shown as a private note.
+    SaySilently,
+    /// A new ticket takes no files: the text names them.
+    CreateWithFiles,
+}
+
+impl Terms {
+    /// Whether the vendor's API can do it.
+    pub fn can(&self, what: Cannot) -> bool {
+        !self.cannot.contains(&what)
+    }
 }
 
 /// The next requests that a fault befalls.

@@ -236,7 +236,14 @@ pub async fn fields_that_the_vendor_lacks_are_left_out(terms: &'static Terms) {
 pub async fn statuses_of_the_accounts_own(terms: &'static Terms) {
     let mut bench = Bench::open(terms).await;
     let ticket = bench.ticket("Hello");
-    let Ok(native) = bench.make_status("Waiting for parts", Status::Pending).await else {
+    let made = bench.make_status("Waiting for parts", Status::Pending).await.ok();
+    let set = |native: &RemoteId| {
+        let (ticket, native) = (ticket.clone(), native.to_string());
+        bench.world.human(&super::bench::account(), HumanAct::SetStatusDetail { ticket, native }).is_ok()
+    };
+    bench.wait(2).await;
+    // Some vendors have them on other records than those that customers open.
+    let Some(native) = made.filter(set) else {
         // Without such statuses, only the category is kept.
         let asked = Value::StatusDetail { status: Status::Pending, detail: "77".to_owned() };
         let kept = bench.desk.normalize(&Fields::from([(Field::Status, asked)]));
@@ -244,8 +251,6 @@ pub async fn statuses_of_the_accounts_own(terms: &'static Terms) {
         return;
     };
     let detail = Value::StatusDetail { status: Status::Pending, detail: native.to_string() };
-    bench.wait(2).await;
-    bench.human(HumanAct::SetStatusDetail { ticket: ticket.clone(), native: native.to_string() });
     assert_eq!(bench.get(&ticket).await.fields.get(&Field::Status), Some(&detail), "it was not known before");
     let rows = [Value::Status(Status::Open), detail.clone(), Value::Status(Status::Pending), detail];
     for (at, value) in rows.into_iter().enumerate() {

@@ -7,7 +7,8 @@ use handoffd_core::{
 
 use super::{
     bench::{
-        ANN, Bench, Terms, account, bo, carried, private, public, public_by, supplies, update, with_files,
+        ANN, Bench, Cannot, Terms, account, bo, carried, private, public, public_by, supplies, update,
+        with_files,
     },
     create::{author, mirror},
 };
@@ -205,8 +206,14 @@ pub async fn files_go_with_a_creation(terms: &'static Terms) {
     }
     let made = done.unwrap().ticket;
     assert_eq!(made.account, account());
-    assert_eq!(bench.shown(&made.id).comments[0].files.len(), 2);
     let comments = bench.comments(&made.id).await;
+    if !terms.can(Cannot::CreateWithFiles) {
+        let text = comments[0].body().text().unwrap();
+        assert!(text.starts_with("It is broken") && FILES.iter().all(|file| text.contains(file.0)), "{text}");
+        assert_eq!((comments.len(), bench.mails()), (1, 0));
+        return;
+    }
+    assert_eq!(bench.shown(&made.id).comments[0].files.len(), 2);
     assert_files(&bench, &made.id, &comments[0], &FILES).await;
     assert_eq!(bench.mails(), 0);
 }

@@ -199,6 +199,7 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
     lacking: r#"{"marker_field": "cf_not_there"}"#,
     creates_once: false,
     tells_merges: false,
+    cannot: &[],
     requests: crate::conformance::Requests {
         // The list, the trash, the spam folder and the ratings.
         feed_of_50: 4,

@@ -191,6 +191,7 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
     lacking: r#"{"quiet_tag": "hush"}"#,
     creates_once: true,
     tells_merges: true,
+    cannot: &[],
     requests: crate::conformance::Requests {
         feed_of_50: 1,
         feed_of_none: 1,

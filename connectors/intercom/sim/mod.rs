@@ -284,11 +284,11 @@ impl VendorSim for IntercomSim {
     }
 
     fn credentials(&self) -> serde_json::Value {
-        json!({"bearer": self.world.token, "client_secret": self.world.client_secret})
+        json!({"access_token": self.world.token, "bearer": self.world.token, "client_secret": self.world.client_secret})
     }
 
     fn suggested_settings(&self) -> serde_json::Value {
-        json!({"plan": self.plan})
+        json!({"plan": self.plan, "admin_id": self.world.me})
     }
 
     fn bot_marks(&self) -> (Vec<RemoteId>, Vec<RemoteId>) {

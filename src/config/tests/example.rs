@@ -58,7 +58,7 @@ fn keys_at(paths: &[&[&str]]) -> BTreeSet<String> {
 #[test]
 fn the_example_loads() {
     let config = load_text("example.toml", EXAMPLE, &[]).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((config.accounts.len(), config.groups.len(), config.agents.len()), (3, 1, 1));
+    assert_eq!((config.accounts.len(), config.groups.len(), config.agents.len()), (4, 1, 1));
     assert_eq!(config.groups["support"].field_rules(&|_, _| false).len(), 8, "tags are kept out of step");
 }
 
