@@ -260,6 +260,7 @@ fn custom_field(field: &wire::TicketField) -> Option<CatalogField> {
     let kind = field_kind(field);
     let has_options = matches!(kind, Some(FieldKind::Choice | FieldKind::Choices));
     Some(CatalogField {
+        customers_see: None,
         title: field.label.text().unwrap_or_else(|| native.clone()),
         kind,
         options: if has_options { options(&field.choices) } else { Vec::new() },

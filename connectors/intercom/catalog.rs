@@ -126,6 +126,7 @@ fn field(attribute: &wire::Attribute) -> Option<CatalogField> {
         _ => None,
     };
     Some(CatalogField {
+        customers_see: None,
         title: attribute.label.text().unwrap_or_else(|| native.clone()),
         native,
         kind,

@@ -129,6 +129,7 @@ fn field(field: wire::TicketField) -> Option<CatalogField> {
         return None;
     }
     Some(CatalogField {
+        customers_see: None,
         native: field.id?.to_string(),
         title: field.title.unwrap_or_default(),
         kind: kind_of(kind),
