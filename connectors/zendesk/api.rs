@@ -95,8 +95,9 @@ pub fn newest_comments(ticket: &RemoteId, after: Option<&str>) -> Result<Ask> {
 /// A page of the export of events, comments in full.
 pub fn events(start_secs: i64, rows: u32) -> Result<Ask> {
     let size = if rows < PAGE_ROWS_MAX { format!("&per_page={rows}") } else { String::new() };
-    let path = "/api/v2/incremental/ticket_events.json";
-    drawing(get(&format!("{path}?start_time={start_secs}{size}&include=comment_events"))?, &[EXPORTS])
+    let from = format!("start_time={start_secs}{size}");
+    let path = format!("/api/v2/incremental/ticket_events.json?{from}&include=comment_events");
+    drawing(get(&path)?, &[EXPORTS])
 }
 
 /// Several people, at most [`IDS_MAX`].

@@ -110,7 +110,7 @@ fn unlisted(src: &str) -> Option<String> {
 }
 
 fn token_of(src: &str) -> Option<&str> {
-    let (_, rest) = src.split_once("/attachments/token/")?;
+    let (_, rest) = src.split_once("attachments/token/")?;
     let token = rest.split(['/', '?']).next()?;
     Some(token).filter(|token| !token.is_empty())
 }
