@@ -9,7 +9,7 @@ use handoffd::store::{
     Key,
     tables::{self, HANDOFFS, INTENTS, IntentRow, LINKS, PARKED, ParkedRow},
 };
-use handoffd_connectors::sim::{ShownTicket, Who};
+use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
 use handoffd_core::{
     AccountId, Field, Fields, Handoff, TicketKey, Value, briefing::TITLE, fold_text, link::Link,
 };
@@ -153,7 +153,7 @@ impl Judge<'_> {
         for said in &talk.said {
             let text = fold_text(&said.text);
             let places: Vec<usize> = (0..ticket.comments.len())
-                .filter(|place| fold_text(&ticket.comments[*place].text) == text)
+                .filter(|place| words_of(&ticket.comments[*place]) == text)
                 .collect();
             known += places.len();
             let excused = talk.is_deleted() && said.account != desk;
@@ -197,7 +197,7 @@ impl Judge<'_> {
         let ours = ticket.comments.iter().filter(|comment| is_ours(&comment.text)).count();
         if known + ours != ticket.comments.len() {
             let said: BTreeSet<String> = talk.said.iter().map(|said| fold_text(&said.text)).collect();
-            let strange = ticket.comments.iter().map(|comment| fold_text(&comment.text));
+            let strange = ticket.comments.iter().map(words_of);
             let strange: Vec<String> = strange
                 .filter(|text| !said.contains(text) && !is_ours(text))
                 .map(|text| format!("{text:.60}"))
@@ -387,6 +387,16 @@ impl Judge<'_> {
         if let Some(line) = leaked {
             self.breaks(format!("what somebody said is in the log: {line}"));
         }
+    }
+}
+
+/// What somebody said: a private note of an agent whom the helpdesk does not know begins with
+/// a line that names them.
+fn words_of(comment: &ShownComment) -> String {
+    let text = fold_text(&comment.text);
+    match text.split_once(" (agent): ") {
+        Some((name, words)) if !comment.public && name.len() < 40 => words.to_owned(),
+        _ => text,
     }
 }
 
