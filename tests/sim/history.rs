@@ -68,7 +68,13 @@ fn print_cost(past: &Past, before: &BTreeMap<String, u64>, what: &str) {
         }
     }
     let each = |count: u64| count as f64 / OLD as f64;
-    println!("  {} reads ({:.2} a ticket), {} writes ({:.2} a ticket)", all[0], each(all[0]), all[1], each(all[1]));
+    println!(
+        "  {} reads ({:.2} a ticket), {} writes ({:.2} a ticket)",
+        all[0],
+        each(all[0]),
+        all[1],
+        each(all[1])
+    );
 }
 
 /// A second backfill and a plan find nothing to do.
@@ -193,7 +199,11 @@ fn conversations_that_both_helpdesks_hold_are_joined() {
                 let twins = all.iter().filter(|other| other.subject == ticket.subject).count();
                 assert_eq!(twins, 1, "{desk}: {}", ticket.subject);
             }
-            assert_eq!(all.iter().filter(|ticket| ticket.subject.starts_with("Only at")).count(), 6, "{desk}");
+            assert_eq!(
+                all.iter().filter(|ticket| ticket.subject.starts_with("Only at")).count(),
+                6,
+                "{desk}"
+            );
         }
         let priorities = |desk: &str| -> BTreeMap<String, Option<Priority>> {
             let both = past.tickets(desk).into_iter().filter(|ticket| ticket.subject.starts_with("Both"));
