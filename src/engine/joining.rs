@@ -15,11 +15,14 @@ use handoffd_core::{
 use super::{Engine, Fault, reconciler::Look};
 use crate::store::{
     Commit, CommitError, Key, Write,
-    tables::{self, COPIES, LINKS, LinkRow},
+    tables::{self, COPIES, LINKS, LinkRow, PARKED, ParkedRow},
 };
 
 /// The most tickets of one account that are read to find the one that is the same conversation.
 const READ_MAX: usize = 20;
+
+/// What the reason of a doubt says.
+const AMBIGUOUS: &str = "may each be the same conversation";
 
 impl Engine {
     /// What a ticket that is no side of a link belongs to already: the link of the closed ticket
@@ -56,24 +59,64 @@ impl Engine {
                 Partner::One(ticket, why) => {
                     tracing::info!(ticket = %observed.ticket, with = %ticket, ?why, "Two tickets are one conversation and are joined.");
                     if let Some(id) = tables::link_of(&*self.parts.store, &ticket).await? {
-                        self.join_into(&id, observed, policy).await?;
-                        return Ok(None);
+                        if !self.is_taken(&id, &observed.ticket).await? {
+                            self.join_into(&id, observed, policy).await?;
+                            return Ok(None);
+                        }
+                        self.doubt(&mut link, observed, account, &[ticket]).await?;
+                        continue;
                     }
                     link = join::join(&link, &ticket, policy, &rules);
                     look.observed.extend(views.into_iter().filter(|(one, _)| *one == ticket));
                 }
                 Partner::Ambiguous(tickets, _) => {
-                    let names: Vec<String> = tickets.iter().map(TicketKey::to_string).collect();
-                    let reason = format!(
-                        "{} may each be the same conversation; merge them at {account}, or give one a reference, then retry",
-                        names.join(", ")
-                    );
-                    tracing::warn!(ticket = %observed.ticket, reason, "It is not certain which ticket is the same conversation.");
-                    link.create_parked.insert(account, reason);
+                    self.doubt(&mut link, observed, account, &tickets).await?;
                 }
             }
         }
         Ok(Some(link))
+    }
+
+    /// Whether a link has a ticket of this one's account already, or is in doubt about several.
+    async fn is_taken(&self, id: &LinkId, ticket: &TicketKey) -> Result<bool, Fault> {
+        let Some(row) = tables::read_link(&*self.parts.store, id).await? else { return Ok(false) };
+        let has_side = row.link.sides.keys().any(|side| side.account == ticket.account && side != ticket);
+        let reason = row.link.create_parked.get(&ticket.account);
+        Ok(has_side || reason.is_some_and(|reason| reason.contains(AMBIGUOUS)))
+    }
+
+    /// Neither joins nor mirrors: an admin sees which tickets are in doubt. They find this one
+    /// as well when their turn comes, so that they are not mirrored beside it.
+    async fn doubt(
+        &self,
+        link: &mut Link,
+        observed: &Observed,
+        account: AccountId,
+        tickets: &[TicketKey],
+    ) -> Result<(), Fault> {
+        let names: Vec<String> = tickets.iter().map(TicketKey::to_string).collect();
+        let reason = format!(
+            "{} {AMBIGUOUS} as {}; merge what is one at its helpdesk, or retry to have a ticket of its own made at {account}",
+            names.join(", "),
+            observed.ticket
+        );
+        tracing::warn!(ticket = %observed.ticket, reason, "It is not certain which ticket is the same conversation.");
+        let row = ParkedRow {
+            kind: "write".to_owned(),
+            name: format!("{}-{account}", link.id),
+            account: account.clone(),
+            link: Some(link.id.clone()),
+            reason: reason.clone(),
+            since: self.now(),
+        };
+        let writes = vec![tables::put(PARKED, tables::parked_key(&row), &row)];
+        self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+        self.parts.metrics.parked("write");
+        self.enter_matches(&link.group, std::slice::from_ref(observed))
+            .await
+            .map_err(|why| Fault::Store { why })?;
+        link.create_parked.insert(account, reason);
+        Ok(())
     }
 
     /// The tickets that may be the same conversation, by account.
