@@ -27,7 +27,7 @@ const CONVERSATION_FORWARD: i64 = 8;
 
 /// The part of an address by which Freshdesk's own images in a text are known. They are
 /// not among the attachments (not verified).
-const INLINE_IMAGE: &str = "/inline/attachment";
+const INLINE_IMAGE: &str = "inline/attachment";
 
 /// What a message says, and its files.
 struct Read {

@@ -46,6 +46,7 @@ pub struct Conversation {
     #[serde(deserialize_with = "or_nothing")]
     pub statistics: Statistics,
     /// What was said and done after the first message.
+    #[serde(deserialize_with = "or_nothing")]
     pub conversation_parts: Option<Parts>,
 }
 
@@ -216,6 +217,7 @@ pub struct Ticket {
     /// When it changed last, unix seconds.
     pub updated_at: Loose,
     /// What was said and done.
+    #[serde(deserialize_with = "or_nothing")]
     pub ticket_parts: Option<Parts>,
     /// Whether the customer sees it.
     pub is_shared: Loose,

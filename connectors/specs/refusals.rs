@@ -1,21 +1,21 @@
 //! Every refusal that a vendor shows, named by what the caller may do.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use handoffd_core::{Fetched, Fields, Match, Person, RemoteId};
 use serde_json::Value as Json;
 
 use super::{
-    bodies::{Sampled, call, in_paused_time},
+    bodies::{Sampled, in_paused_time},
     canned::{Canned, Route},
     description::Sample,
     mutants::mutants,
 };
 use crate::{
-    client::TokioClock,
+    client::{Clock as _, TokioClock},
     conformance::bench::{ANN, NOW, private, update},
-    contract::{ContextSource, Error, Helpdesk, Opened},
+    contract::{Call, ContextSource, Error, Helpdesk, Lane, Opened},
 };
 
 /// Statuses that any vendor answers with, and whose body may be empty.
@@ -79,34 +79,48 @@ fn answered(sampled: &Sampled, status: u16, body: &str) -> Vec<(&'static str, Ca
     let route = Route { begins: "", status, body: Bytes::copy_from_slice(body.as_bytes()) };
     let canned = Canned::new(vec![route]);
     in_paused_time(async {
-        match canned.open(sampled.name, (sampled.custom)(), sampled.settings, TokioClock::starting_at(NOW)) {
-            Opened::Helpdesk(desk) => by_helpdesk(&*desk, sampled.prefix, status).await,
-            Opened::ContextSource(source) => by_source(&*source).await,
+        let clock = TokioClock::starting_at(NOW);
+        match canned.open(sampled.name, (sampled.custom)(), sampled.settings, clock) {
+            Opened::Helpdesk(desk) => by_helpdesk(&*desk, &clock, sampled.prefix, status).await,
+            Opened::ContextSource(source) => by_source(&*source, &clock).await,
         }
     })
 }
 
-async fn by_helpdesk(desk: &dyn Helpdesk, prefix: &str, status: u16) -> Vec<(&'static str, Came)> {
+/// A call with time enough: a throttled one before it may have waited.
+fn call(clock: &TokioClock) -> Call {
+    Call { lane: Lane::Live, deadline: clock.now().plus(Duration::from_secs(30)) }
+}
+
+async fn by_helpdesk(
+    desk: &dyn Helpdesk,
+    clock: &TokioClock,
+    prefix: &str,
+    status: u16,
+) -> Vec<(&'static str, Came)> {
     let ticket = RemoteId::new(format!("{prefix}1"));
     let note = update(&ticket, Fields::new(), Some(private("Handed over.", None)), "l0-note");
-    let fetched = desk.fetch_many(call(), std::slice::from_ref(&ticket)).await;
+    let fetched = desk.fetch_many(call(clock), std::slice::from_ref(&ticket)).await;
     let may_be_gone = matches!(status, 403 | 404 | 410);
     let gone =
         |fetched: Vec<Fetched>| may_be_gone && fetched.iter().all(|one| matches!(one, Fetched::Gone(_)));
     vec![
         ("fetch_many", fetched.map(gone)),
-        ("comments", desk.comments(call(), &ticket).await.map(|_| false)),
-        ("apply", desk.apply(call(), &note, None, &[]).await.map(|_| false)),
-        ("ensure_person", desk.ensure_person(call(), &Person::customer("Ann", ANN)).await.map(|_| false)),
-        ("probe", desk.probe(call()).await.map(|found| !found.problems.is_empty())),
+        ("comments", desk.comments(call(clock), &ticket).await.map(|_| false)),
+        ("apply", desk.apply(call(clock), &note, None, &[]).await.map(|_| false)),
+        (
+            "ensure_person",
+            desk.ensure_person(call(clock), &Person::customer("Ann", ANN)).await.map(|_| false),
+        ),
+        ("probe", desk.probe(call(clock)).await.map(|found| !found.problems.is_empty())),
     ]
 }
 
-async fn by_source(source: &dyn ContextSource) -> Vec<(&'static str, Came)> {
+async fn by_source(source: &dyn ContextSource, clock: &TokioClock) -> Vec<(&'static str, Came)> {
     let found = Match { id: "cus_1".to_owned(), label: String::new(), rule: "email".to_owned() };
     vec![
-        ("fetch", source.fetch(call(), &found).await.map(|_| false)),
-        ("probe", source.probe(call()).await.map(|found| !found.problems.is_empty())),
+        ("fetch", source.fetch(call(clock), &found).await.map(|_| false)),
+        ("probe", source.probe(call(clock)).await.map(|found| !found.problems.is_empty())),
     ]
 }
 

@@ -296,6 +296,8 @@ pub fn upload(file: &Supply) -> Result<Ask> {
 pub fn make_private(ticket: &RemoteId, comment: &RemoteId) -> Result<Ask> {
     let path = format!("/api/v2/tickets/{}/comments/{}/make_private.json", number(ticket)?, number(comment)?);
     let mut ask = drawing(json(Method::PUT, &path, &Nothing {}, Kind::IdempotentWrite)?, &[TICKETS_UPDATE])?;
+    // It is described without a body.
+    *ask.request.body_mut() = bytes::Bytes::new();
     ask.buckets.push((format!("{TICKETS_UPDATE}/{ticket}"), ONE_TICKET));
     Ok(ask)
 }

@@ -11,7 +11,7 @@ use crate::{
         refusals::all_are_named,
         requests::all_is_sent,
         shared,
-        tour::whole,
+        tour::{on_made, whole},
     },
 };
 
@@ -148,7 +148,8 @@ const SAMPLED: Sampled = Sampled {
 /// What is listened to: the suite, and a walk through what the suite does not ask for.
 fn heard() -> Vec<Check> {
     let tour = Check { name: "tour", run: || Box::pin(whole("freshdesk")) };
-    every().into_iter().chain([tour]).collect()
+    let mirror = Check { name: "tour of a mirror", run: || Box::pin(on_made("freshdesk", "{}")) };
+    every().into_iter().chain([tour, mirror]).collect()
 }
 
 #[test]

@@ -26,6 +26,12 @@ const JUDGED: Judged = Judged {
     spelled: str::to_owned,
     exceptions: &[
         Exception {
+            request: "GET /attachments/",
+            said: "",
+            why: "files are read at the addresses that messages give",
+        },
+        Exception { request: "GET /file", said: "", why: "a file's address on another host" },
+        Exception {
             request: "POST /conversations",
             said: "from.id must match format",
             why: "the file calls a contact's id a UUID of 24 letters; it is 24 hexadecimal digits, as in its \
