@@ -11,7 +11,8 @@ use handoffd::store::{
 };
 use handoffd_connectors::sim::{ShownTicket, Who};
 use handoffd_core::{
-    AccountId, Field, Fields, Handoff, TicketKey, Value, briefing::TITLE, fold_text, link::Link,
+    AccountId, Field, Fields, Handoff, TicketKey, Value, briefing::TITLE, comments::form::BYLINE, fold_text,
+    link::Link,
 };
 
 use crate::{
@@ -151,9 +152,8 @@ impl Judge<'_> {
         let mut at: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let (mut known, mut lost) = (0, 0);
         for said in &talk.said {
-            let text = fold_text(&said.text);
             let places: Vec<usize> = (0..ticket.comments.len())
-                .filter(|place| fold_text(&ticket.comments[*place].text) == text)
+                .filter(|place| is_said(said, desk, &ticket.comments[*place].text))
                 .collect();
             known += places.len();
             let excused = talk.is_deleted() && said.account != desk;
@@ -196,11 +196,13 @@ impl Judge<'_> {
         }
         let ours = ticket.comments.iter().filter(|comment| is_ours(&comment.text)).count();
         if known + ours != ticket.comments.len() {
-            let said: BTreeSet<String> = talk.said.iter().map(|said| fold_text(&said.text)).collect();
-            let strange = ticket.comments.iter().map(|comment| fold_text(&comment.text));
-            let strange: Vec<String> = strange
-                .filter(|text| !said.contains(text) && !is_ours(text))
-                .map(|text| format!("{text:.60}"))
+            let is_known =
+                |text: &str| is_ours(text) || talk.said.iter().any(|said| is_said(said, desk, text));
+            let strange: Vec<String> = ticket
+                .comments
+                .iter()
+                .filter(|comment| !is_known(&comment.text))
+                .map(|comment| format!("{:.60}", fold_text(&comment.text)))
                 .collect();
             self.breaks(format!("{mark} at {desk} shows what nobody said: {strange:?}"));
         }
@@ -388,6 +390,16 @@ impl Judge<'_> {
             self.breaks(format!("what somebody said is in the log: {line}"));
         }
     }
+}
+
+/// Whether a text is what somebody said, as it is to stand at `desk`. No agent here
+/// is in a table of agents, so a note of theirs bears their name elsewhere.
+fn is_said(said: &Said, desk: &str, text: &str) -> bool {
+    let (shown, said_first) = (fold_text(text), fold_text(&said.text));
+    if said.public || said.who == Who::Customer || said.account == desk {
+        return shown == said_first;
+    }
+    shown.split_once(BYLINE).is_some_and(|(name, rest)| !name.is_empty() && rest.trim_start() == said_first)
 }
 
 /// Whether a comment is of our own words.
