@@ -1,9 +1,6 @@
 //! What must hold at the end, whatever happened on the way.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use handoffd::store::{
     Key,
