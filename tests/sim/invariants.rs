@@ -1,15 +1,17 @@
 //! What must hold at the end, whatever happened on the way.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use handoffd::store::{
     Key,
     tables::{self, HANDOFFS, INTENTS, IntentRow, LINKS, PARKED, ParkedRow},
 };
-use handoffd_connectors::sim::{ShownTicket, Who};
+use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
 use handoffd_core::{
-    AccountId, Field, Fields, Handoff, TicketKey, Value, briefing::TITLE, comments::form::BYLINE, fold_text,
-    link::Link,
+    AccountId, Field, Fields, Handoff, TicketKey, Value, briefing::TITLE, fold_text, link::Link,
 };
 
 use crate::{
@@ -149,8 +151,9 @@ impl Judge<'_> {
         let mut at: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let (mut known, mut lost) = (0, 0);
         for said in &talk.said {
+            let text = fold_text(&said.text);
             let places: Vec<usize> = (0..ticket.comments.len())
-                .filter(|place| is_said(said, desk, &ticket.comments[*place].text))
+                .filter(|place| words_of(&ticket.comments[*place]) == text)
                 .collect();
             known += places.len();
             let excused = talk.is_deleted() && said.account != desk;
@@ -193,13 +196,11 @@ impl Judge<'_> {
         }
         let ours = ticket.comments.iter().filter(|comment| is_ours(&comment.text)).count();
         if known + ours != ticket.comments.len() {
-            let is_known =
-                |text: &str| is_ours(text) || talk.said.iter().any(|said| is_said(said, desk, text));
-            let strange: Vec<String> = ticket
-                .comments
-                .iter()
-                .filter(|comment| !is_known(&comment.text))
-                .map(|comment| format!("{:.60}", fold_text(&comment.text)))
+            let said: BTreeSet<String> = talk.said.iter().map(|said| fold_text(&said.text)).collect();
+            let strange = ticket.comments.iter().map(words_of);
+            let strange: Vec<String> = strange
+                .filter(|text| !said.contains(text) && !is_ours(text))
+                .map(|text| format!("{text:.60}"))
                 .collect();
             self.breaks(format!("{mark} at {desk} shows what nobody said: {strange:?}"));
         }
@@ -389,14 +390,14 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a text is what somebody said, as it is to stand at `desk`. No agent here
-/// is in a table of agents, so a note of theirs bears their name elsewhere.
-fn is_said(said: &Said, desk: &str, text: &str) -> bool {
-    let (shown, said_first) = (fold_text(text), fold_text(&said.text));
-    if said.public || said.who == Who::Customer || said.account == desk {
-        return shown == said_first;
+/// What somebody said: a private note of an agent whom the helpdesk does not know begins with
+/// a line that names them.
+fn words_of(comment: &ShownComment) -> String {
+    let text = fold_text(&comment.text);
+    match text.split_once(" (agent): ") {
+        Some((name, words)) if !comment.public && name.len() < 40 => words.to_owned(),
+        _ => text,
     }
-    shown.split_once(BYLINE).is_some_and(|(name, rest)| !name.is_empty() && rest.trim_start() == said_first)
 }
 
 /// Whether a comment is of our own words.

@@ -37,6 +37,7 @@ fn is_counted(pattern: &str) -> bool {
     !["GET /api/v2/incremental/", "GET /incremental/", "POST /oauth/", "GET /oauth/"]
         .iter()
         .any(|part| pattern.contains(part))
+        && !pattern.ends_with("GET /api/v2/surveys/satisfaction_ratings")
         && !pattern.ends_with("GET /api/v2/tickets")
         && !pattern.ends_with("incremental/tickets/cursor")
 }

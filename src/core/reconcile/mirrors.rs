@@ -103,6 +103,9 @@ impl Planner<'_> {
         for number in rest.iter().take(IMPORTED_MAX) {
             let Some(copy) = link.copies.get(number) else { continue };
             match comments::source(link, views, copy) {
+                // A creation carries the opening's files alone: from the first message with files
+                // on, the rest follows in writes of its own.
+                Source::Text(original) if !original.comment.attachments().is_empty() => break,
                 Source::Text(original) => messages.push(Imported {
                     message: silent(form::message(copy, original, &mirror.at, self.ground.policy)),
                     at: copy.at,

@@ -425,6 +425,15 @@ fn a_mirror_is_made_with_its_past() {
                 ("see a: 1 one, 2 two unmailed", "b says two"),
             ],
         ),
+        (
+            "files travel with messages of their own",
+            "route importing imports files",
+            &[
+                ("see a: 1 one, 2 two, 3 doc +x.pdf:10, 4 four", "create b with one then says two"),
+                ("settle b -> here 7 8", "created b/1"),
+                ("see a: 1 one, 2 two, 3 doc +x.pdf:10, 4 four", "b says doc +x.pdf; b says four"),
+            ],
+        ),
         ("not for what is new", "route imports", &[("see a: 1 one, 2 two", "create b with one")]),
     ];
     rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
