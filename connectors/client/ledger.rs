@@ -199,19 +199,30 @@ impl Wait {
     }
 }
 
-/// How much of a window is kept back from a lane, so that a more urgent one
+/// The requests of one handoff: what no other lane ever takes of a window.
+const HANDOFF_REQUESTS: u32 = 6;
+
+/// How much of a whole window is kept back from a lane, so that a more urgent one
 /// finds room: 5 % of it or one handoff's requests, but no more than a tenth,
 /// for each step down from [`Lane::Handoff`].
 pub fn kept_back(lane: Lane, count: u32) -> u32 {
-    const HANDOFF_REQUESTS: u32 = 6;
-    let step = (count / 20).max(HANDOFF_REQUESTS).min(count / 10);
     let steps = match lane {
         Lane::Handoff => 0,
         Lane::Live => 1,
         Lane::Refresh => 2,
         Lane::Backfill => 3,
     };
-    step * steps
+    step(count) * steps
+}
+
+fn step(count: u32) -> u32 {
+    (count / 20).max(HANDOFF_REQUESTS).min(count / 10)
+}
+
+/// What is kept back melts as the window ends, evenly, down to one handoff's
+/// requests: what nobody needed would be lost with the window.
+fn kept_back_until_the_end(lane: Lane, count: u32) -> u32 {
+    kept_back(lane, count).min(step(count)).min(HANDOFF_REQUESTS)
 }
 
 /// One limit: a window that is spent and becomes whole again.
@@ -252,13 +263,21 @@ impl Bucket {
     /// When the window has room for it; `now` if it has.
     fn room_at(&mut self, draw: &Draw, now: Timestamp) -> Timestamp {
         self.roll(now);
-        let kept_back = kept_back(draw.lane, self.quota.count);
+        let whole = kept_back(draw.lane, self.quota.count);
+        let last = kept_back_until_the_end(draw.lane, self.quota.count);
         // What costs more than the window ever holds goes when the window is whole.
-        let need = draw.cost.min(self.quota.count - kept_back);
-        if self.left >= need + kept_back {
+        let need = draw.cost.min(self.quota.count - whole);
+        if self.left >= need + whole {
             return now;
         }
-        self.resets_at.unwrap_or_else(|| now.plus(self.quota.per))
+        let resets_at = self.resets_at.unwrap_or_else(|| now.plus(self.quota.per));
+        let Some(spare) = self.left.checked_sub(need + last) else { return resets_at };
+        // Of `whole - last` units as many are kept yet as are due to the time left.
+        let per = self.quota.per.as_millis() as u64;
+        let melting = u64::from(whole - last).max(1);
+        let time_left = (u64::from(spare + 1) * per).saturating_sub(1) / melting;
+        let time_left = i64::try_from(time_left).unwrap_or(i64::MAX);
+        now.max(Timestamp(resets_at.0.saturating_sub(time_left)))
     }
 
     /// When the pace allows it. A handoff is not slowed for smoothness.

@@ -285,9 +285,11 @@ impl Mapping {
         self.send(Method::POST, "/conversations/redact", &body, Kind::IdempotentWrite)
     }
 
-    /// Deletes a record for good.
+    /// Deletes a record for good. The request has no body.
     pub fn delete(&self, record: &Record) -> Result<Ask> {
-        self.send(Method::DELETE, &record.path(), &json!({}), Kind::IdempotentWrite)
+        let mut ask = self.get(&record.path())?;
+        *ask.request.method_mut() = Method::DELETE;
+        Ok(Ask { kind: Kind::IdempotentWrite, ..ask })
     }
 }
 

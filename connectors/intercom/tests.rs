@@ -1,5 +1,19 @@
 //! The adapter as a whole: against the simulator, by the standard suite.
 
+mod specs;
+
+use handoffd_core::{Fields, RemoteId};
+
+use crate::{
+    client::TokioClock,
+    conformance::bench::{NOW, private, update},
+    contract::Opened,
+    specs::{
+        bodies::call,
+        canned::{Canned, Route},
+    },
+};
+
 crate::conformance::helpdesk!(crate::conformance::Terms {
     name: "intercom",
     small_pages: r#"{"search_page_rows": 10}"#,
@@ -46,3 +60,23 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         catalog: 5,
     },
 });
+
+/// The answer to a note as Intercom's own example has it: nothing says that the API made it.
+#[tokio::test(start_paused = true)]
+async fn a_new_note_is_known_without_the_mark_of_an_app() {
+    let part = |id: &str, kind: &str, author: &str| {
+        serde_json::json!({"id": id, "part_type": kind, "body": "<p>Handed over.</p>", "created_at": 1_734_537_565,
+            "author": {"type": "admin", "id": author}, "app_package_code": null})
+    };
+    let parts = [part("133", "note", "7"), part("134", "note", "7"), part("135", "comment", "8")];
+    let answer = serde_json::json!({"id": "1", "created_at": 1_734_537_563, "updated_at": 1_734_537_565,
+        "conversation_parts": {"conversation_parts": parts, "total_count": 3}});
+    let canned = Canned::new(vec![Route::json("POST /conversations/1/reply", &answer)]);
+    let clock = TokioClock::starting_at(NOW);
+    let Opened::Helpdesk(desk) = canned.open("intercom", Vec::new(), r#"{"admin_id": 7}"#, clock) else {
+        panic!("it is a helpdesk")
+    };
+    let note = update(&RemoteId::from("1"), Fields::new(), Some(private("Handed over.", None)), "l0-note");
+    let applied = desk.apply(call(), &note, None, &[]).await.unwrap();
+    assert_eq!(applied.comment, Some(RemoteId::from("134")), "the newest of ours");
+}

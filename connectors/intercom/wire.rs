@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::{Loose, or_nothing};
+use super::lenient::{Loose, null_is_empty, or_nothing};
 
 /// A conversation: from a search without its parts, by id with the newest 500.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -238,8 +238,8 @@ pub struct State {
 /// A page of a search. The rows are read one by one.
 #[derive(Debug, Deserialize)]
 pub struct Page {
-    /// The rows.
-    #[serde(alias = "tickets", alias = "data")]
+    /// The rows; `null` for none.
+    #[serde(alias = "tickets", alias = "data", deserialize_with = "null_is_empty")]
     pub conversations: Vec<Box<RawValue>>,
     /// Where to go on.
     #[serde(default)]

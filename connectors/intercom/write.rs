@@ -7,6 +7,8 @@
 //! it is reported as unknown, and the look for it finds the message and sets
 //! the rest. The state goes behind a customer's words, which open a conversation.
 
+use std::cmp::Reverse;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use handoffd_core::{
     Comment, Field, Fields, ReadBy, RemoteId, TicketKey, Value, fold_text,
@@ -313,21 +315,26 @@ pub fn no_id() -> Error {
     Error::Unknown { why: "it was written, but the answer has no id".to_owned() }
 }
 
-/// The newest message that is the one just written.
+/// The message that was just written, in the answer to it: of the author's the one that says the
+/// same, else the newest. Not every answer marks what was made through the API: Intercom's own
+/// examples of it do not, so the mark only decides between messages.
 fn newest(whole: &Whole, writing: &Writing) -> Option<RemoteId> {
-    let ours = whole.messages.comments.iter().rev().filter(|comment| is_ours(whole, comment, writing));
     let says = said(writing);
-    let mut ours = ours.peekable();
-    let last = ours.peek().map(|comment| comment.id().clone());
-    ours.find(|comment| comment.body().text().map(fold_text).as_ref() == Some(&says))
-        .map(|comment| comment.id().clone())
-        .or(last)
+    let by_us = whole.messages.comments.iter().rev().filter(|comment| is_by(whole, comment, writing));
+    let best = by_us.enumerate().max_by_key(|(age, comment)| {
+        let is_said = comment.body().text().map(fold_text).as_ref() == Some(&says);
+        (is_said, whole.by_app.contains(comment.id()), Reverse(*age))
+    });
+    best.map(|(_, comment)| comment.id().clone())
 }
 
 /// Whether a message can be one that was written so: by the same author, through the API.
 pub fn is_ours(whole: &Whole, comment: &Comment, writing: &Writing) -> bool {
+    is_by(whole, comment, writing) && whole.by_app.contains(comment.id())
+}
+
+fn is_by(whole: &Whole, comment: &Comment, writing: &Writing) -> bool {
     comment.author().id.as_ref() == Some(&writing.author)
-        && whole.by_app.contains(comment.id())
         && Some(comment.id()) != whole.source.as_ref()
         && comment.id().as_str() != DESCRIPTION_ID
 }

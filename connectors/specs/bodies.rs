@@ -28,6 +28,10 @@ use crate::{
 pub struct Sampled {
     /// The connector's name.
     pub name: &'static str,
+    /// Settings beside those that the simulator suggests, a JSON object.
+    pub settings: &'static str,
+    /// What stands before the vendor's id of a record in ours.
+    pub prefix: &'static str,
     /// The bodies; `None` where they are absent.
     pub samples: fn() -> Option<Vec<Sample>>,
     /// Custom fields of the account.
@@ -135,7 +139,7 @@ pub fn odd_ones_are_read(sampled: &Sampled) {
     let mut met = BTreeSet::new();
     for sample in samples.iter().filter(|sample| sample.is_good()) {
         for (reading, body) in fitting(sampled, sample) {
-            let ids = ids(&body, reading);
+            let ids = ids(sampled, &body, reading);
             let Ok(whole) = read(sampled, reading, &body, &ids) else { continue };
             for mutant in mutants(&body, sampled.odd) {
                 count += 1;
@@ -161,7 +165,7 @@ fn fitting<'a>(sampled: &'a Sampled, sample: &'a Sample) -> impl Iterator<Item =
 
 /// Reads a body as it is shown: all of its rows must come out.
 fn check(sampled: &Sampled, reading: &Reading, body: &Json) -> Result<(), String> {
-    let came = match read(sampled, reading, body, &ids(body, reading)) {
+    let came = match read(sampled, reading, body, &ids(sampled, body, reading)) {
         Ok(came) => came,
         // Some bodies are shortened for print; what they lack is named.
         Err(Unread::Row(why))
@@ -189,7 +193,7 @@ fn judged(
     came: Result<usize, Unread>,
 ) -> Result<(), String> {
     let parts: Vec<&str> = mutant.place.iter().map(String::as_str).collect();
-    let needed = reading.needs.iter().any(|needed| parts.contains(needed));
+    let needed = parts.last().is_some_and(|last| reading.needs.contains(last));
     let list: Vec<&str> = reading.rows.unwrap_or_default().split('/').skip(1).collect();
     // A row that is `null`, or a page without its list, says nothing.
     let below_row = reading.rows.is_none() && !parts.is_empty()
@@ -223,11 +227,12 @@ fn lacks(body: &Json, reading: &Reading, need: &str) -> bool {
     }
 }
 
-fn ids(body: &Json, reading: &Reading) -> Vec<RemoteId> {
+fn ids(sampled: &Sampled, body: &Json, reading: &Reading) -> Vec<RemoteId> {
     let one = std::slice::from_ref(body);
     let rows = rows(body, reading).map_or(one, Vec::as_slice);
     let text = |id: &Json| id.as_str().map_or_else(|| id.to_string(), str::to_owned);
-    rows.iter().filter_map(|row| row.get("id")).map(|id| RemoteId::from(text(id).as_str())).collect()
+    let ours = |id: &Json| RemoteId::new(format!("{}{}", sampled.prefix, text(id)));
+    rows.iter().filter_map(|row| row.get("id")).map(ours).collect()
 }
 
 /// Opens the account anew, answers with the body, and counts what came of it.
@@ -241,8 +246,8 @@ fn read(sampled: &Sampled, reading: &Reading, body: &Json, ids: &[RemoteId]) -> 
     routes.extend(sampled.around.iter().map(fixed));
     let canned = Canned::new(routes);
     let came = in_paused_time(async {
-        match canned.open(sampled.name, (sampled.custom)(), TokioClock::starting_at(NOW)) {
-            Opened::Helpdesk(desk) => by_helpdesk(&*desk, reading.by, ids).await,
+        match canned.open(sampled.name, (sampled.custom)(), sampled.settings, TokioClock::starting_at(NOW)) {
+            Opened::Helpdesk(desk) => by_helpdesk(&*desk, reading.by, sampled.prefix, ids).await,
             Opened::ContextSource(source) => by_source(&*source, reading.by).await,
         }
     });
@@ -275,8 +280,8 @@ fn row(error: impl std::fmt::Display) -> Unread {
     Unread::Row(error.to_string())
 }
 
-async fn by_helpdesk(desk: &dyn Helpdesk, by: By, ids: &[RemoteId]) -> Result<usize, Unread> {
-    let ticket = RemoteId::from("1");
+async fn by_helpdesk(desk: &dyn Helpdesk, by: By, prefix: &str, ids: &[RemoteId]) -> Result<usize, Unread> {
+    let ticket = RemoteId::new(format!("{prefix}1"));
     let note = update(&ticket, Fields::new(), Some(private("Handed over.", None)), "l0-note");
     let made = mirror("Ann", ANN, Some("Hello"), "l0-made");
     let (claimed, author) = (BTreeSet::new(), RemoteId::from("1"));

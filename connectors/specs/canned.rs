@@ -17,7 +17,7 @@ use crate::{
 /// What is answered to requests whose `METHOD /path?query` begins so.
 #[derive(Clone)]
 pub struct Route {
-    /// The beginning, `*` for one part of the path; empty for every request.
+    /// The beginning, `*` for one part of the path; empty for every request. With `$` at its end it is the whole.
     pub begins: &'static str,
     /// The status.
     pub status: u16,
@@ -32,12 +32,14 @@ impl Route {
     }
 
     fn fits(&self, line: &str) -> bool {
-        let mut parts = self.begins.split('*');
+        let whole = self.begins.strip_suffix('$');
+        let mut parts = whole.unwrap_or(self.begins).split('*');
         let Some(mut rest) = parts.next().and_then(|first| line.strip_prefix(first)) else { return false };
-        parts.all(|part| {
+        let fits = parts.all(|part| {
             let end = rest.find(['/', '?', '.']).unwrap_or(rest.len());
             rest[end..].strip_prefix(part).map(|behind| rest = behind).is_some()
-        })
+        });
+        fits && (whole.is_none() || rest.is_empty())
     }
 }
 
@@ -63,8 +65,14 @@ impl Canned {
         self.routes.first().is_some_and(|first| self.asked().iter().any(|line| first.fits(line)))
     }
 
-    /// The connector's account at this vendor, with the settings that its simulator suggests.
-    pub fn open(self: &Arc<Self>, name: &str, custom: Vec<CustomField>, clock: TokioClock) -> Opened {
+    /// The connector's account at this vendor, with the settings that its simulator suggests, and more.
+    pub fn open(
+        self: &Arc<Self>,
+        name: &str,
+        custom: Vec<CustomField>,
+        more: &str,
+        clock: TokioClock,
+    ) -> Opened {
         let connector = connector(name);
         let sim = connector.simulator(SimSetup { seed: 7, plan: "unlimited".to_owned(), now: NOW });
         let parts = ClientParts {
@@ -77,11 +85,20 @@ impl Canned {
             id: account(),
             base_url: "https://vendor.test".parse().expect("a URL"),
             webhook_secret: None,
-            settings: sim.suggested_settings(),
+            settings: with_more(sim.suggested_settings(), more),
             custom,
         };
         connector.open(setup, parts).unwrap_or_else(|bad| panic!("{bad}"))
     }
+}
+
+/// Settings with those of a JSON object beside or instead of them.
+pub fn with_more(mut settings: Json, more: &str) -> Json {
+    let more: Json = serde_json::from_str(more).expect("settings are JSON");
+    for (name, value) in more.as_object().expect("settings are an object") {
+        settings[name.as_str()] = value.clone();
+    }
+    settings
 }
 
 impl Transport for Canned {

@@ -79,15 +79,15 @@ fn answered(sampled: &Sampled, status: u16, body: &str) -> Vec<(&'static str, Ca
     let route = Route { begins: "", status, body: Bytes::copy_from_slice(body.as_bytes()) };
     let canned = Canned::new(vec![route]);
     in_paused_time(async {
-        match canned.open(sampled.name, (sampled.custom)(), TokioClock::starting_at(NOW)) {
-            Opened::Helpdesk(desk) => by_helpdesk(&*desk, status).await,
+        match canned.open(sampled.name, (sampled.custom)(), sampled.settings, TokioClock::starting_at(NOW)) {
+            Opened::Helpdesk(desk) => by_helpdesk(&*desk, sampled.prefix, status).await,
             Opened::ContextSource(source) => by_source(&*source).await,
         }
     })
 }
 
-async fn by_helpdesk(desk: &dyn Helpdesk, status: u16) -> Vec<(&'static str, Came)> {
-    let ticket = RemoteId::from("1");
+async fn by_helpdesk(desk: &dyn Helpdesk, prefix: &str, status: u16) -> Vec<(&'static str, Came)> {
+    let ticket = RemoteId::new(format!("{prefix}1"));
     let note = update(&ticket, Fields::new(), Some(private("Handed over.", None)), "l0-note");
     let fetched = desk.fetch_many(call(), std::slice::from_ref(&ticket)).await;
     let may_be_gone = matches!(status, 403 | 404 | 410);

@@ -13,6 +13,7 @@ use handoffd_core::{
     intent::{Amend, Amendment, Delete, EditNote, Import, Imported, Intent},
 };
 
+use super::canned::with_more;
 use crate::{
     client::{Clock as _, Content, TokioClock},
     conformance::{
@@ -36,17 +37,31 @@ const KINDS: [FieldKind; 6] = [
     FieldKind::Choices,
 ];
 
-/// Does everything that the contract has at a helpdesk.
+/// Does everything that the contract has at a helpdesk, on a ticket that a customer opened.
 pub async fn whole(name: &'static str) {
-    let tour = Tour::open(name).await;
+    walk(name, "{}", false).await;
+}
+
+/// The same with more settings, a JSON object, and on a ticket that we made.
+pub async fn on_made(name: &'static str, settings: &'static str) {
+    walk(name, settings, true).await;
+}
+
+async fn walk(name: &'static str, settings: &'static str, on_made: bool) {
+    let tour = Tour::open(name, settings);
     let plain = tour.desk(Vec::new()).await;
     tour.provision(&*plain).await;
     let catalog = plain.catalog(tour.call()).await.unwrap_or_default();
     let desk = tour.desk(custom(&catalog)).await;
-    let ticket = tour.ticket("Broken", false);
+    let ticket = match on_made {
+        true => tour.create(&*desk).await.expect("a ticket is made"),
+        false => tour.ticket("Broken", false),
+    };
     tour.set_fields(&*desk, &ticket, &catalog).await;
     tour.write(&*desk, &ticket).await;
-    tour.create(&*desk).await;
+    if !on_made {
+        tour.create(&*desk).await;
+    }
     tour.read(&*desk, &ticket).await;
     tour.amend(&*desk, &ticket).await;
     let gone = Intent::Delete(Delete { at: key(&ticket), key: OpKey::from("l0-delete") });
@@ -88,28 +103,30 @@ impl Sink for Nowhere {
 
 struct Tour {
     name: &'static str,
+    settings: &'static str,
     world: World,
     net: Arc<Net>,
     clock: TokioClock,
 }
 
 impl Tour {
-    async fn open(name: &'static str) -> Self {
+    fn open(name: &'static str, settings: &'static str) -> Self {
         let clock = TokioClock::starting_at(NOW);
         let world = World::new(7, Arc::new(clock));
         let setup = SimSetup { seed: 7, plan: "unlimited".to_owned(), now: NOW };
         world.add(account(), connector(name).simulator(setup), Faults::none());
         let net = Net::of(&world);
-        Self { name, world, net, clock }
+        Self { name, settings, world, net, clock }
     }
 
     async fn desk(&self, custom: Vec<CustomField>) -> Arc<dyn Helpdesk> {
         let header = any_header(self.name, &self.world, &self.net, &self.clock).await;
+        let suggested = self.world.with(&account(), |sim, _| sim.suggested_settings()).expect("it is there");
         let setup = AccountSetup {
             id: account(),
             base_url: self.world.base_url(&account()).expect("it is there"),
             webhook_secret: None,
-            settings: self.world.with(&account(), |sim, _| sim.suggested_settings()).expect("it is there"),
+            settings: with_more(suggested, self.settings),
             custom,
         };
         match connector(self.name).open(setup, parts(&self.net, &self.clock, header)) {
@@ -144,11 +161,18 @@ impl Tour {
     }
 
     /// Does it, and looks for it as if its answer were lost.
-    async fn apply(&self, desk: &dyn Helpdesk, intent: &Intent, author: Option<&RemoteId>, files: &[Supply]) {
+    async fn apply(
+        &self,
+        desk: &dyn Helpdesk,
+        intent: &Intent,
+        author: Option<&RemoteId>,
+        files: &[Supply],
+    ) -> Option<RemoteId> {
         let claimed = BTreeSet::new();
         let sent_at = self.clock.now();
-        drop(desk.apply(self.call(), intent, author, files).await);
+        let applied = desk.apply(self.call(), intent, author, files).await;
         drop(desk.find_applied(self.call(), Attempted { intent, sent_at, claimed: &claimed, author }).await);
+        applied.ok().map(|applied| applied.ticket.id)
     }
 
     async fn provision(&self, desk: &dyn Helpdesk) {
@@ -215,7 +239,8 @@ impl Tour {
         }
     }
 
-    async fn create(&self, desk: &dyn Helpdesk) {
+    /// Makes tickets of every kind; the first of them.
+    async fn create(&self, desk: &dyn Helpdesk) -> Option<RemoteId> {
         let ann = desk.ensure_person(self.call(), &Person::customer("Ann", ANN)).await.ok();
         let author = ann.as_ref().filter(|_| desk.capabilities().creates_as_author);
         let old = self.ticket("Long ago", true);
@@ -235,6 +260,7 @@ impl Tour {
                 },
             ],
         };
+        let mut first = None;
         for (at, (opening, follows, import)) in [
             (Some("Hello"), None, None),
             (None, None, None),
@@ -255,8 +281,10 @@ impl Tour {
                     (create.ticket.opening, files) = (Some(opening), supplied);
                 }
             }
-            self.apply(desk, &intent, author, &files).await;
+            let made = self.apply(desk, &intent, author, &files).await;
+            first = first.or(made);
         }
+        first
     }
 
     async fn read(&self, desk: &dyn Helpdesk, ticket: &RemoteId) {

@@ -40,7 +40,11 @@ Exit codes:
 Examples:
   handoffd demo                                  see it work, nothing to set up
   handoffd check -c handoffd.toml                try a configuration, write nothing
+  handoffd plan -c handoffd.toml                 what would be written, decided and not written
   handoffd run -c handoffd.toml                  run the daemon
+  handoffd backfill -c handoffd.toml             take in what is older
+  handoffd parked list -c handoffd.toml          what waits for an admin
+  handoffd pull --account zendesk-main           an account's tickets as lines of JSON
   handoffd status -c handoffd.toml --json        how it stands, for scripts";
 
 /// Keeps helpdesk tickets in step and makes handoffs between AI agents and people whole.
@@ -102,7 +106,7 @@ enum Command {
         after_help = "Examples:\n  handoffd sandbox --vendors zendesk,freshdesk,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}"
     )]
     Sandbox {
-        /// The vendors, separated by commas.
+        /// The vendors, separated by commas: zendesk, freshdesk, intercom, stripe.
         #[arg(long, value_delimiter = ',', default_value = "zendesk,freshdesk,stripe")]
         vendors: Vec<String>,
         /// Where the first vendor listens; the others take the ports after it. Port 0: any free ports.
@@ -118,7 +122,8 @@ enum Command {
         #[arg(long, default_value = "none")]
         faults: FaultsArg,
     },
-    /// Validate a configuration, sign in to every account, say what would be synced. Writes nothing.
+    /// Validate a configuration, prove its mapping, sign in to every account, say what would be
+    /// synced and what would be lost. Writes nothing.
     #[command(
         after_help = "Examples:\n  handoffd check -c handoffd.toml\n  handoffd check -c handoffd.toml --json | jq .accounts"
     )]

@@ -4,8 +4,11 @@
 //! `HANDOFFD_SEED=7` lives one life and tells it; `HANDOFFD_SEEDS=0..500` lives a range.
 
 mod acts;
+mod history;
 mod invariants;
 mod oracle;
+mod past;
+mod quota;
 mod requests;
 mod world;
 

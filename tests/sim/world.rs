@@ -46,7 +46,7 @@ pub const STRIPE: &str = "stripe";
 pub const DESKS: [&str; 2] = [ZENDESK, FRESHDESK];
 
 /// Monday, 2026-01-05, 09:00 UTC.
-const START: Timestamp = Timestamp(1_767_603_600_000);
+pub const START: Timestamp = Timestamp(1_767_603_600_000);
 /// How often webhooks are looked for while people act.
 const TICK: Duration = Duration::from_millis(250);
 /// The same while nobody acts.
@@ -81,9 +81,9 @@ pub struct Profile {
 
 /// Passes requests on until the process dies; then whatever is on its way is
 /// dropped and nothing is sent any more.
-struct Mortal {
-    inner: Arc<dyn Transport>,
-    store: Arc<MemStore>,
+pub struct Mortal {
+    pub inner: Arc<dyn Transport>,
+    pub store: Arc<MemStore>,
 }
 
 impl Transport for Mortal {
@@ -524,7 +524,7 @@ fn fill_stripe(world: &World) {
     post("subscriptions", &format!("customer={dana}&items%5B0%5D%5Bprice%5D={price}&{plan}"));
 }
 
-fn configure(world: &World) -> Config {
+pub fn configure(world: &World) -> Config {
     let mut text = TEMPLATE.to_owned();
     for vendor in [ZENDESK, FRESHDESK, STRIPE] {
         let url = world.base_url(&AccountId::new(vendor)).expect("an account");

@@ -49,6 +49,19 @@ fn each_lane_leaves_room_for_the_more_urgent_ones() {
 }
 
 #[test]
+fn what_is_kept_back_melts_down_to_one_handoff_as_the_window_ends() {
+    let mut ledger = Ledger::new(quota(200));
+    let (backfill, handoff) = (draw(Lane::Backfill, &[]), draw(Lane::Handoff, &[]));
+    assert_eq!(burst(&mut ledger, &backfill, at(0)), 170);
+    let Verdict::WaitUntil(until, _) = ledger.decide(&backfill, at(0)) else { panic!("goes on") };
+    assert!(until > at(0) && until <= at(3), "{until:?}");
+    assert_eq!(burst(&mut ledger, &backfill, at(30)), 12);
+    assert_eq!(burst(&mut ledger, &backfill, at(59)), 12);
+    assert_eq!(ledger.decide(&backfill, at(59)), wait(60, &[ACCOUNT]));
+    assert_eq!(burst(&mut ledger, &handoff, at(59)), HANDOFF_REQUESTS);
+}
+
+#[test]
 fn a_spent_window_is_whole_again_after_its_period() {
     let mut ledger = Ledger::new(quota(100));
     let handoff = draw(Lane::Handoff, &[]);

@@ -34,6 +34,8 @@ const MESSAGES: &[&str] = &["note_1", "reply_1"];
 
 const SAMPLED: Sampled = Sampled {
     name: NAME,
+    settings: "{}",
+    prefix: "",
     samples: || Some(files(&shared(NAME)?)),
     custom: Vec::new,
     around: &[

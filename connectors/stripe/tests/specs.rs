@@ -60,6 +60,8 @@ const NONE: &str = r#"{"object": "list", "has_more": false, "data": []}"#;
 
 const SAMPLED: Sampled = Sampled {
     name: JUDGED.name,
+    settings: "{}",
+    prefix: "",
     samples: fixtures,
     custom: Vec::new,
     around: &[

@@ -78,6 +78,8 @@ const TICKET: &[&str] = &["id", "updated_at"];
 
 const SAMPLED: Sampled = Sampled {
     name: JUDGED.name,
+    settings: "{}",
+    prefix: "",
     samples: || Some(examples(&read(&shared(JUDGED.file)?))),
     custom: Vec::new,
     around: &[

@@ -1,0 +1,257 @@
+//! Histories are taken in: each conversation once, whole, silently.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use handoffd::{
+    engine::{backfill::BackfillOrder, dry::DryRun},
+    store::{
+        Key,
+        mem::CrashSide,
+        tables::{self, JOURNAL, JournalRow, LINKS},
+    },
+};
+use handoffd_connectors::sim::{HumanAct, ShownTicket, SimFile, Who};
+use handoffd_core::{Priority, link::Link};
+
+use crate::{
+    past::{Past, run},
+    world::{DESKS, FRESHDESK, ZENDESK},
+};
+
+const OLD: usize = 60;
+
+fn agent() -> Who {
+    Who::Agent("Mara".to_owned())
+}
+
+async fn old_tickets(past: &Past, desk: &str) {
+    for number in 0..OLD {
+        let said = [(agent(), true), (Who::Customer, true), (agent(), false)];
+        past.talk(desk, number, &format!("Old {number}"), &said[..number % 4]).await;
+    }
+    past.sleep(Duration::from_secs(30 * 86_400)).await;
+}
+
+/// Each ticket has one mirror, with every message once and in order.
+fn assert_mirrored(past: &Past, from: &str, to: &str) {
+    let mut mirrors: BTreeMap<String, Vec<ShownTicket>> = BTreeMap::new();
+    for ticket in past.tickets(to) {
+        mirrors.entry(ticket.subject.clone()).or_default().push(ticket);
+    }
+    for ticket in past.tickets(from) {
+        let of = mirrors.get(&ticket.subject).map(Vec::as_slice).unwrap_or_default();
+        let [mirror] = of else { panic!("{}: {} mirrors", ticket.subject, of.len()) };
+        let texts = |ticket: &ShownTicket| -> Vec<String> {
+            ticket.comments.iter().map(|one| one.text.trim().to_owned()).collect()
+        };
+        let (there, here) = (texts(&ticket), texts(mirror));
+        let same = there.len() == here.len() && there.iter().zip(&here).all(|(a, b)| b.contains(a.as_str()));
+        assert!(same, "{}: {there:?} became {here:?}", ticket.subject);
+    }
+    assert_eq!(past.tickets(from).len(), past.tickets(to).len());
+}
+
+fn writes(served: &BTreeMap<String, u64>) -> u64 {
+    let is_write = |pattern: &&String| !pattern.contains(" GET ") && !pattern.contains("oauth");
+    served.iter().filter(|(pattern, _)| is_write(pattern)).map(|(_, count)| count).sum()
+}
+
+/// What was asked since, by endpoint, and how much that is a ticket.
+fn print_cost(past: &Past, before: &BTreeMap<String, u64>, what: &str) {
+    let mut all = [0_u64; 2];
+    println!("backfill, {what}, {OLD} tickets:");
+    for (pattern, count) in past.served() {
+        let count = count - before.get(&pattern).copied().unwrap_or(0);
+        if count > 0 {
+            println!("  {count} x {pattern}");
+            all[usize::from(!pattern.contains(" GET "))] += count;
+        }
+    }
+    let each = |count: u64| count as f64 / OLD as f64;
+    println!("  {} reads ({:.2} a ticket), {} writes ({:.2} a ticket)", all[0], each(all[0]), all[1], each(all[1]));
+}
+
+/// A second backfill and a plan find nothing to do.
+async fn assert_settled(past: &mut Past) {
+    let (before, mails) = (writes(&past.served()), past.mails());
+    let engine = past.engine(None).await;
+    engine.start_queue();
+    past.backfill(&engine, true).await;
+    engine.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(writes(&past.served()), before, "the second backfill wrote");
+    let dry = Arc::new(DryRun::default());
+    let engine = past.engine(Some(dry.clone())).await;
+    engine.start_queue();
+    past.backfill(&engine, true).await;
+    engine.shutdown(Duration::from_secs(5)).await;
+    assert!(!dry.planned().would_write(), "{:?}", dry.planned());
+    assert_eq!((writes(&past.served()), past.mails()), (before, mails));
+}
+
+async fn taken_in(from: &'static str, to: &'static str) -> Past {
+    let mut past = Past::new(["unlimited", "unlimited"], Some(from), 20);
+    old_tickets(&past, from).await;
+    let (mails, before) = (past.mails(), past.served());
+    let engine = past.engine(None).await;
+    engine.start_queue();
+    past.backfill(&engine, false).await;
+    print_cost(&past, &before, &format!("{from} to {to}"));
+    assert_eq!(engine.parked().await.expect("rows"), []);
+    engine.shutdown(Duration::from_secs(5)).await;
+    assert_mirrored(&past, from, to);
+    assert_eq!(past.mails(), mails, "somebody had mail");
+    assert_settled(&mut past).await;
+    past
+}
+
+#[test]
+fn zendesks_history_is_mirrored_once() {
+    run(async {
+        taken_in(ZENDESK, FRESHDESK).await;
+    });
+}
+
+#[test]
+fn freshdesks_history_is_imported_with_its_times() {
+    run(async {
+        let past = taken_in(FRESHDESK, ZENDESK).await;
+        let made: BTreeMap<String, _> =
+            past.tickets(FRESHDESK).into_iter().map(|ticket| (ticket.subject, ticket.created_at)).collect();
+        for mirror in past.tickets(ZENDESK) {
+            assert_eq!(mirror.created_at.as_secs(), made[&mirror.subject].as_secs(), "{}", mirror.subject);
+        }
+    });
+}
+
+#[test]
+fn a_backfill_that_dies_goes_on_and_makes_nothing_twice() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(ZENDESK), 20);
+        old_tickets(&past, ZENDESK).await;
+        let mails = past.mails();
+        for deaths in 1..=3 {
+            let engine = past.engine(None).await;
+            engine.start_queue();
+            let order = BackfillOrder { accounts: Vec::new(), since: None, restart: false };
+            engine.order_backfill(&order).await.expect("an order");
+            let work = tokio::spawn({
+                let engine = engine.clone();
+                async move { engine.take_in_history().await }
+            });
+            while past.tickets(FRESHDESK).len() < deaths * 13 {
+                past.sleep(Duration::from_millis(7)).await;
+            }
+            past.store.crash_at(past.store.seq(), CrashSide::Before);
+            past.sleep(Duration::from_secs(1)).await;
+            work.abort();
+        }
+        assert!(past.tickets(FRESHDESK).len() < OLD, "it was over before it died");
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        past.backfill(&engine, false).await;
+        engine.shutdown(Duration::from_secs(5)).await;
+        assert_mirrored(&past, ZENDESK, FRESHDESK);
+        assert_eq!(past.mails(), mails);
+        assert_settled(&mut past).await;
+    });
+}
+
+#[test]
+fn conversations_that_both_helpdesks_hold_are_joined() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], None, 20);
+        for number in 0..20 {
+            let subject = format!("Both {number}");
+            let mut ids = Vec::new();
+            for desk in DESKS {
+                ids.push(past.talk(desk, number, &subject, &[(agent(), true)]).await);
+            }
+            if number % 4 == 0 {
+                let act = HumanAct::SetPriority { ticket: ids[0].clone(), priority: Some(Priority::Urgent) };
+                past.act(ZENDESK, act);
+            }
+        }
+        for number in 0..3 {
+            for desk in DESKS {
+                past.talk(desk, number, &format!("Only at {desk} {number}"), &[]).await;
+            }
+        }
+        past.talk(ZENDESK, 0, "Doubtful", &[]).await;
+        for _ in 0..2 {
+            past.talk(FRESHDESK, 0, "Doubtful", &[]).await;
+        }
+        past.sleep(Duration::from_secs(10 * 86_400)).await;
+        let mails = past.mails();
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        past.backfill(&engine, false).await;
+        engine.shutdown(Duration::from_secs(5)).await;
+        for desk in DESKS {
+            let all = past.tickets(desk);
+            for ticket in all.iter().filter(|ticket| ticket.subject.starts_with("Both")) {
+                assert_eq!(ticket.comments.len(), 2, "{desk}: {ticket:?}");
+                let twins = all.iter().filter(|other| other.subject == ticket.subject).count();
+                assert_eq!(twins, 1, "{desk}: {}", ticket.subject);
+            }
+            assert_eq!(all.iter().filter(|ticket| ticket.subject.starts_with("Only at")).count(), 6, "{desk}");
+        }
+        let priorities = |desk: &str| -> BTreeMap<String, Option<Priority>> {
+            let both = past.tickets(desk).into_iter().filter(|ticket| ticket.subject.starts_with("Both"));
+            both.map(|ticket| (ticket.subject, ticket.priority)).collect()
+        };
+        assert_eq!(priorities(ZENDESK), priorities(FRESHDESK));
+        let all = Key(Vec::new());
+        let links = tables::read_all::<Link>(&*past.store, LINKS, &all, 1_000).await.expect("links");
+        let joined = links.iter().filter(|(_, link)| link.value.sides.len() == 2).count();
+        let parked = links.iter().filter(|(_, link)| !link.value.create_parked.is_empty()).count();
+        println!("{} links, {joined} of two tickets, {parked} with a doubtful partner", links.len());
+        assert_eq!(joined, 26);
+        assert!(parked >= 1, "the doubtful ticket is listed");
+        assert_eq!(past.tickets(ZENDESK).iter().filter(|one| one.subject == "Doubtful").count(), 1);
+        assert_eq!(past.tickets(FRESHDESK).iter().filter(|one| one.subject == "Doubtful").count(), 2);
+        let journal = tables::read_all::<JournalRow>(&*past.store, JOURNAL, &all, 100_000).await;
+        let journal = journal.expect("a journal").into_iter();
+        let decided = journal.filter(|(_, row)| format!("{:?}", row.value).contains("Priority")).count();
+        assert!(decided >= 5, "{decided} decisions on priorities");
+        assert_eq!(past.mails(), mails);
+        assert_settled(&mut past).await;
+    });
+}
+
+#[test]
+fn files_arrive_whole_and_what_is_too_large_is_named() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], None, 20);
+        past.config.engine.attachment_bytes_max = 1_000;
+        let mut ids = Vec::new();
+        for desk in DESKS {
+            ids.push(past.talk(desk, 0, &format!("Files from {desk}"), &[]).await);
+        }
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        past.backfill(&engine, false).await;
+        engine.start();
+        let file = |name: &str, count: u16| SimFile {
+            name: name.to_owned(),
+            content_type: "application/pdf".to_owned(),
+            bytes: (0..count).map(|byte| byte as u8).collect(),
+        };
+        for (desk, ticket) in DESKS.iter().zip(ids) {
+            let files = vec![file("small.pdf", 900), file("large.pdf", 1_100)];
+            let html = "<p>See the <b>files</b>.</p>".to_owned();
+            past.act(desk, HumanAct::SayRich { ticket, who: agent(), html, public: true, files });
+        }
+        past.sleep(Duration::from_secs(400)).await;
+        for (from, to) in [(ZENDESK, FRESHDESK), (FRESHDESK, ZENDESK)] {
+            let subject = format!("Files from {from}");
+            let mirror = past.tickets(to).into_iter().find(|one| one.subject == subject).expect("a mirror");
+            let said = mirror.comments.last().expect("the message");
+            assert!(said.text.contains("See the files."), "{from}: {said:?}");
+            assert_eq!(said.files.len(), 1, "{from}: {}", said.text);
+            assert_eq!(said.files[0].name, "small.pdf");
+            assert_eq!(said.files[0].bytes, file("small.pdf", 900).bytes, "{from}");
+            assert!(said.text.contains("attachment not copied: large.pdf"), "{from}: {}", said.text);
+        }
+        engine.shutdown(Duration::from_secs(5)).await;
+    });
+}
