@@ -83,7 +83,11 @@ pub(crate) fn opening(
 
 /// The first line of a note by an agent whom the receiving helpdesk does not know.
 pub fn byline(author: &Person) -> String {
-    let name = if author.name.trim().is_empty() { "Unnamed".to_owned() } else { one_line(&author.name) };
+    let named = [Some(author.name.as_str()), author.email.as_deref()];
+    let name = named.into_iter().flatten().map(one_line).find(|name| !name.is_empty());
+    let by_id =
+        || author.id.as_ref().map_or_else(|| "Unnamed".to_owned(), |id| one_line(&format!("No. {id}")));
+    let name = name.unwrap_or_else(by_id);
     format!("{name}{BYLINE}")
 }
 
@@ -240,6 +244,10 @@ mod tests {
         author.name = "x".repeat(500);
         assert!(byline(&author).chars().count() < 100);
         author.name = " ".to_owned();
+        assert_eq!(byline(&author), "a@example.org (agent):");
+        author.email = None;
         assert_eq!(byline(&author), "Unnamed (agent):");
+        author.id = Some("77".into());
+        assert_eq!(byline(&author), "No. 77 (agent):");
     }
 }
