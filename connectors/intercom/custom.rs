@@ -53,7 +53,7 @@ pub fn written(kind: RecordKind, value: &Value) -> Json {
 }
 
 /// The native name of a custom field.
-pub fn native<'f>(fields: &'f [CustomField], field: Field) -> Option<&'f str> {
+pub fn native(fields: &[CustomField], field: Field) -> Option<&str> {
     let Field::Custom(name) = field else { return None };
     fields.iter().find(|custom| custom.name == name).map(|custom| custom.native.as_str())
 }

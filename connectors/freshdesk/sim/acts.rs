@@ -21,6 +21,27 @@ pub(super) fn act(world: &mut World, act: HumanAct, now: Timestamp) -> Result<Re
     }
 }
 
+fn label(
+    world: &mut World,
+    ticket: &RemoteId,
+    add: Vec<String>,
+    remove: &[String],
+    now: Timestamp,
+) -> Result<i64, String> {
+    change(world, ticket, now, |fields| {
+        if add.iter().any(|tag| tag.chars().count() > 32) {
+            return Err("a tag has at most 32 characters".to_owned());
+        }
+        fields.tags.retain(|tag| !remove.contains(tag));
+        for tag in add {
+            if !fields.tags.contains(&tag) {
+                fields.tags.push(tag);
+            }
+        }
+        Ok(())
+    })
+}
+
 fn on_ticket(world: &mut World, act: HumanAct, now: Timestamp) -> Result<i64, String> {
     match act {
         HumanAct::Open { name, email, subject, text, to_bot } => {
@@ -45,18 +66,7 @@ fn on_ticket(world: &mut World, act: HumanAct, now: Timestamp) -> Result<i64, St
                 Ok(())
             })
         }
-        HumanAct::Tag { ticket, add, remove } => change(world, &ticket, now, |fields| {
-            if add.iter().any(|tag| tag.chars().count() > 32) {
-                return Err("a tag has at most 32 characters".to_owned());
-            }
-            fields.tags.retain(|tag| !remove.contains(tag));
-            for tag in add {
-                if !fields.tags.contains(&tag) {
-                    fields.tags.push(tag);
-                }
-            }
-            Ok(())
-        }),
+        HumanAct::Tag { ticket, add, remove } => label(world, &ticket, add, &remove, now),
         HumanAct::Assign { ticket, to } => assign(world, &ticket, to.as_ref(), now),
         HumanAct::Delete { ticket } => {
             let id = find(world, &ticket)?.id;
