@@ -113,7 +113,7 @@ impl Engine {
             return Ok(self.parts.desks.values().filter(grouped).map(|desk| desk.id.clone()).collect());
         }
         for account in asked {
-            if !self.parts.desks.get(account).is_some_and(|desk| desk.group.is_some()) {
+            if self.parts.desks.get(account).is_none_or(|desk| desk.group.is_none()) {
                 return Err(OrderError::NoSuchAccount(account.to_string()));
             }
         }
@@ -200,11 +200,8 @@ impl Engine {
             };
             match self.history_step(&desk, row).await? {
                 None => {}
-                Some(Halt::Until(at)) => {
-                    if !self.rest_until(at).await {
-                        return Ok(());
-                    }
-                }
+                // A rest that a stop cuts short ends the loop.
+                Some(Halt::Until(at)) => drop(self.rest_until(at).await),
                 Some(Halt::Parked(why)) => self.park_backfill(&desk.id, &why).await?,
             }
         }

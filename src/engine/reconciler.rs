@@ -13,8 +13,8 @@ use handoffd_core::{
 
 use super::{Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step};
 use crate::store::{
-    Claimed, Commit, CommitError, JobDone, Key, Seq, Write,
-    tables::{self, INTENTS, IntentRow, JOURNAL, JournalRow, LinkRow, PARKED, ParkedRow, Wake},
+    Claimed, Commit, CommitError, Guard, JobDone, Key, Seq, Write,
+    tables::{self, INTENTS, IntentRow, JOURNAL, JournalRow, LinkRow, PARKED, ParkedRow, TICKETS, Wake},
 };
 
 /// After how many writes that were taken back a look is put off: it would only be so again.
@@ -572,6 +572,11 @@ impl Inner {
         let mut commit = Commit { writes, ..Commit::default() };
         let own = tables::link_writes(before.map(|row| &row.link), after);
         commit.guards.push(tables::link_guard(&after.id, before.map(|row| row.rev)));
+        if before.is_none() {
+            // Two looks may find the same ticket free to be joined: one of them gets it.
+            let free = after.sides.keys().map(|ticket| Guard::Absent(TICKETS, tables::ticket_key(ticket)));
+            commit.guards.extend(free);
+        }
         commit.writes.extend(own);
         let now = self.now();
         for row in &journal {

@@ -202,13 +202,10 @@ impl FieldProof<'_> {
             for start in &starts {
                 proof.values += 1;
                 self.find_losses(start, proof);
-                if let Some(flaw) =
-                    self.find_drift(&start.value, &self.begin(start)).or_else(|| self.find_flapping(start))
-                {
-                    if proof.flaws.iter().all(|known| known.field != self.field) {
-                        proof.flaws.push(flaw);
-                    }
-                }
+                let flaw =
+                    self.find_drift(&start.value, &self.begin(start)).or_else(|| self.find_flapping(start));
+                let is_first = proof.flaws.iter().all(|known| known.field != self.field);
+                proof.flaws.extend(flaw.filter(|_| is_first));
             }
         }
     }
