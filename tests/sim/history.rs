@@ -226,7 +226,7 @@ fn conversations_that_both_helpdesks_hold_are_joined() {
 #[ignore = "how many of the doubtful ones are joined depends on which is looked at first; to be decided"]
 fn a_conversation_with_two_partners_is_joined_with_neither() {
     run(async {
-        let past = Past::new(["unlimited", "unlimited"], None, 20);
+        let mut past = Past::new(["unlimited", "unlimited"], None, 20);
         // Either side may be the one with two.
         for (one, two) in [(FRESHDESK, ZENDESK), (ZENDESK, FRESHDESK)] {
             let subject = format!("Doubtful, two at {two}");
