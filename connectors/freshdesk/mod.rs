@@ -21,6 +21,7 @@ mod probe;
 mod ratings;
 mod settings;
 pub mod sim;
+mod staff;
 #[cfg(test)]
 mod tests;
 mod webhook;

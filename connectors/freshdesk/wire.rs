@@ -87,6 +87,11 @@ impl Scalar {
         }
     }
 
+    /// [`Self::flag`]; `None` where nothing is told.
+    pub fn told_flag(&self) -> Option<bool> {
+        (*self != Self::Nothing).then(|| self.flag())
+    }
+
     /// The texts of a list; one text is a list of itself, and nothing an empty one.
     pub fn texts(&self) -> Option<Vec<String>> {
         match self {
@@ -336,6 +341,8 @@ pub struct TicketField {
     /// For instance `custom_text`.
     #[serde(rename = "type")]
     pub kind: Scalar,
+    /// Whether customers see it.
+    pub displayed_to_customers: Scalar,
     /// The values of a list, in one of several shapes.
     pub choices: serde_json::Value,
 }

@@ -162,7 +162,7 @@ const SAMPLED: Sampled = Sampled {
             answers: "PUT /api/v2/tickets/",
             by: By::Update,
             rows: None,
-            needs: &["ticket", "id", "updated_at"],
+            needs: &["ticket", "id"],
         },
         Reading {
             name: "a new ticket",
@@ -170,7 +170,7 @@ const SAMPLED: Sampled = Sampled {
             answers: "POST /api/v2/tickets",
             by: By::Create,
             rows: None,
-            needs: &["ticket", "id", "updated_at"],
+            needs: &["ticket", "id"],
         },
         Reading {
             name: "comments",
