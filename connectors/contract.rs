@@ -288,6 +288,9 @@ pub struct Capabilities {
     pub redacts_messages: bool,
     /// A message of ours can be rewritten.
     pub rewrites_messages: bool,
+    /// People can delete a message, and what [`Helpdesk::comments`] gives is all there is: a
+    /// message that is missing there for a while was deleted.
+    pub lists_lack_deleted: bool,
     /// A ticket can be made with its history and times, mailing nobody and running no rules.
     pub imports_history: bool,
     /// A closed ticket takes no writes and is followed up by a new one.

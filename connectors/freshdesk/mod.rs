@@ -118,6 +118,7 @@ impl Helpdesk for Desk {
             hides_messages: true,
             redacts_messages: true,
             rewrites_messages: true,
+            lists_lack_deleted: true,
             // No documented endpoint makes a ticket with its own times.
             imports_history: false,
             follows_up: false,

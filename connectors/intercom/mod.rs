@@ -111,6 +111,8 @@ impl Helpdesk for Desk {
             hides_messages: false,
             redacts_messages: true,
             rewrites_messages: false,
+            // Parts are redacted, not deleted, and only the newest 500 are given.
+            lists_lack_deleted: false,
             imports_history: false,
             follows_up: false,
             deletes: true,

@@ -123,6 +123,8 @@ impl Helpdesk for Adapter {
             hides_messages: true,
             redacts_messages: true,
             rewrites_messages: false,
+            // Nobody can delete a comment; redacted ones stay.
+            lists_lack_deleted: false,
             imports_history: true,
             follows_up: true,
             deletes: true,

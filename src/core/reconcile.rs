@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    comments::{self, Source, form},
+    comments::{self, Source, Taken, change::DELETED_AFTER, form},
     intent::{Intent, Update},
     link::{Link, Place, Side, Standing},
     merge::{Ground, Views, is_synced, merge_fields, refresh_behind},
@@ -277,14 +277,18 @@ impl<'a> Planner<'a> {
     }
 
     fn take_comments(&mut self, views: &Views<'_>) {
-        let mut ignored = false;
+        let mut taken = Vec::new();
         for view in views.values() {
             let plan = &mut self.plan;
-            ignored |= comments::take_comments(&mut plan.link, view, self.ground.policy, &mut plan.decisions);
+            let policy = self.ground.policy;
+            taken.push(comments::take_comments(&mut plan.link, view, policy, &mut plan.decisions));
         }
         comments::end_uniting(&mut self.plan.link);
-        if ignored {
+        if taken.contains(&Taken::Ignored) {
             self.requeue();
+        }
+        if taken.contains(&Taken::Doubtful) {
+            self.plan.requeue_after.get_or_insert(DELETED_AFTER);
         }
         let unlooked = comments::unlooked(&self.plan.link, views);
         self.plan.look_at_comments.extend(unlooked);

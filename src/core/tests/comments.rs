@@ -45,6 +45,7 @@ fn can(options: &str) -> Can {
         hide: has("hides"),
         redact: has("redacts"),
         rewrite: has("rewrites"),
+        lists_lack_deleted: has("loses"),
         import: has("imports"),
         follow_up: has("follows"),
         delete: has("deletes"),
@@ -72,6 +73,7 @@ impl Story {
         }
         let b = policy.accounts.get_mut(&"b".into()).unwrap();
         b.can = can(options);
+        policy.accounts.get_mut(&"a".into()).unwrap().can.lists_lack_deleted = options.contains("loses");
         if options.contains("propagate") {
             policy.deletions = Deletions::Propagate;
         }
@@ -137,7 +139,11 @@ impl Story {
         let mut view = view_of(&name[..1], self.version, subject());
         view.ticket = key(name);
         view.comment_count = None;
-        let age = if words[0] == "soon" { 1_000 } else { 10_000 };
+        let age = match words[0] {
+            "soon" => 1_000,
+            "late" => 100_000,
+            _ => 10_000,
+        };
         view.read_at = Timestamp(self.version + age);
         match words[0] {
             "newer" => {}
