@@ -175,7 +175,8 @@ pub struct Ticket {
     /// Its id.
     pub id: Scalar,
     /// The subject.
-    pub subject: Scalar,
+    #[serde(deserialize_with = "told")]
+    pub subject: Option<Scalar>,
     /// The first message as HTML; absent from lists.
     pub description: Scalar,
     /// The first message as text.
@@ -198,9 +199,11 @@ pub struct Ticket {
     /// The contact who asked.
     pub requester_id: Scalar,
     /// The agent who owns it.
-    pub responder_id: Scalar,
+    #[serde(deserialize_with = "told")]
+    pub responder_id: Option<Scalar>,
     /// The group that owns it.
-    pub group_id: Scalar,
+    #[serde(deserialize_with = "told")]
+    pub group_id: Option<Scalar>,
     /// In the spam folder.
     pub spam: Scalar,
     /// In the trash; may be missing when it is not.

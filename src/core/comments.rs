@@ -43,10 +43,12 @@ pub(crate) enum Taken {
     Doubtful,
 }
 
-/// Takes the comments of one accepted view into the link.
+/// Takes the comments of one accepted view into the link. `explained`: it is no
+/// newer than what is known, or shows why it is.
 pub(crate) fn take_comments(
     link: &mut Link,
     view: &Observed,
+    explained: bool,
     policy: &SyncPolicy,
     decisions: &mut Vec<Decision>,
 ) -> Taken {
@@ -54,17 +56,19 @@ pub(crate) fn take_comments(
         CommentsSeen::All(comments) => take_all(link, view, comments, policy, decisions),
         CommentsSeen::NotLooked => {
             if let Some(side) = link.sides.get_mut(&view.ticket) {
-                note_unlooked(side, view);
+                note_unlooked(side, view, explained);
             }
             Taken::Known
         }
     }
 }
 
-/// A view without comments says at most that there are others than were seen.
-fn note_unlooked(side: &mut Side, view: &Observed) {
+/// A view without comments says at most that there are others than were seen. As
+/// many as were seen, on a ticket that changed in nothing that is shown, may be the
+/// same ones hidden, redacted or edited.
+fn note_unlooked(side: &mut Side, view: &Observed, explained: bool) {
     match view.comment_count {
-        Some(count) if side.comments_seen == Some(count) => {
+        Some(count) if explained && side.comments_seen == Some(count) => {
             side.comments_at = side.comments_at.max(view.version);
         }
         Some(_) => side.comments_seen = None,

@@ -182,6 +182,8 @@ struct Planner<'a> {
     ground: Ground<'a>,
     updates: usize,
     amendments: usize,
+    /// Tickets that changed in nothing that their views show.
+    unexplained: BTreeSet<TicketKey>,
 }
 
 impl<'a> Planner<'a> {
@@ -194,7 +196,7 @@ impl<'a> Planner<'a> {
             look_at_comments: BTreeSet::new(),
             requeue_after: None,
         };
-        Self { plan, ground, updates: 0, amendments: 0 }
+        Self { plan, ground, updates: 0, amendments: 0, unexplained: BTreeSet::new() }
     }
 
     /// Fields that left the mapping leave the base.
@@ -263,6 +265,9 @@ impl<'a> Planner<'a> {
             self.plan.decisions.push(Decision::Unparked { ticket: ticket.clone() });
         }
         let is_newer = view.version > side.seen;
+        if is_newer && !differs(side, view) {
+            self.unexplained.insert(ticket.clone());
+        }
         side.seen = view.version;
         side.read_at = side.read_at.max(view.read_at);
         take_rating(ticket, side, view, &mut self.plan.decisions);
@@ -281,7 +286,8 @@ impl<'a> Planner<'a> {
         for view in views.values() {
             let plan = &mut self.plan;
             let policy = self.ground.policy;
-            taken.push(comments::take_comments(&mut plan.link, view, policy, &mut plan.decisions));
+            let explained = !self.unexplained.contains(&view.ticket);
+            taken.push(comments::take_comments(&mut plan.link, view, explained, policy, &mut plan.decisions));
         }
         comments::end_uniting(&mut self.plan.link);
         if taken.contains(&Taken::Ignored) {

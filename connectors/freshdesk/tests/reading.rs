@@ -50,6 +50,24 @@ fn a_ticket_is_read_into_canonical_words() {
     assert_eq!(observed.fields, expected);
 }
 
+/// A body that is cut short takes nobody's ticket away.
+#[test]
+fn what_is_not_told_is_not_empty() {
+    let read = |more: Json| {
+        let mut body = json!({"id": 1, "updated_at": "2026-11-22T08:00:00Z"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        shown(&mapping(), &serde_json::from_value(body).unwrap()).fields
+    };
+    assert_eq!(read(json!({})), Fields::new());
+    let nulls = read(json!({"subject": null, "responder_id": null, "group_id": null}));
+    let expected = Fields::from([
+        (Field::Subject, Value::subject("(no subject)")),
+        (Field::Assignee, Value::Owner(None)),
+        (Field::Group, Value::Owner(None)),
+    ]);
+    assert_eq!(nulls, expected);
+}
+
 #[test]
 fn comments_say_who_may_read_them_and_who_was_mailed() {
     let ticket: wire::Ticket = serde_json::from_str(include_str!("../fixtures/ticket.json")).unwrap();

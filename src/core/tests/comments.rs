@@ -2,7 +2,8 @@
 //!
 //! Steps: `see a: 1 hello, 2 psst note` lists a ticket's comments (public, by an
 //! agent and mailed, unless a word says `note`, `customer` or `unmailed`);
-//! `newer a`, `count a 2` and `same a` are views without comments; `again` is no
+//! `late a:` does so much later; `newer a`, `count a 2` (`moved`: another field changed
+//! too) and `same a` are views without comments; `again` is no
 //! view at all; `settle b -> here 7 | unknown | not_applied | lost | refused`
 //! ends the oldest write to a ticket, also with `closed`, and `here 7 8 9` where a
 //! ticket is made with history; `brief b` sends a note of ours, `gone a`, `move a`
@@ -28,6 +29,7 @@ use handoffd_core::{
     settle::note_leaves,
 };
 
+use self::later::{HELLO, HERE};
 use crate::rows::{Vendors, policy, show_decision, ticket, view_of};
 
 struct Story {
@@ -148,7 +150,13 @@ impl Story {
         match words[0] {
             "newer" => {}
             "same" => view.version = self.link.sides[&key(name)].seen,
-            "count" => view.comment_count = words[2].parse().ok(),
+            "count" => {
+                view.comment_count = words[2].parse().ok();
+                if words.contains(&"moved") {
+                    let group = Some(RemoteId::new(self.version.to_string()));
+                    view.fields.insert(Field::Group, Value::Owner(group));
+                }
+            }
             _ => {
                 let list = step.split_once(':').expect("a list").1;
                 let comments = list.split(',').filter(|item| !item.trim().is_empty()).map(comment);
@@ -420,14 +428,31 @@ fn when_comments_are_looked_at() {
             "",
             &[("newer a", "look a"), ("again", "look a"), ("see a:", ""), ("again", "")],
         ),
-        ("a count that is known says there are none", "", &[("count a 0", "")]),
+        (
+            "a count that is known says there are none, where something else changed",
+            "",
+            &[("count a 0 moved", ""), ("count a 0 moved", "")],
+        ),
+        (
+            "where nothing changed that is shown, one may be hidden, redacted or edited",
+            "hides",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 hello", ""),
+                ("count a 1 moved", ""),
+                ("count a 1", "look a"),
+                ("again", "look a"),
+                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+            ],
+        ),
         ("a count that is not known says there are", "", &[("count a 1", "look a")]),
         ("the version that was looked at holds no more", "", &[("see a:", ""), ("same a", "")]),
         ("unless it was looked at within its second", "", &[("soon a:", ""), ("same a", "look a")]),
         (
             "our own message counts",
             "",
-            &[("see a: 1 hello", "b says hello"), ("settle b -> here 7", ""), ("count b 1", "")],
+            &[("see a: 1 hello", "b says hello"), ("settle b -> here 7", ""), ("count b 1 moved", "")],
         ),
         (
             "and another beside it does too",

@@ -98,8 +98,8 @@ fn who_wrote_a_note() {
     rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
 }
 
-const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
-const HERE: (&str, &str) = ("settle b -> here 7", "");
+pub(super) const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
+pub(super) const HERE: (&str, &str) = ("settle b -> here 7", "");
 
 #[test]
 fn what_is_deleted_goes_everywhere() {
