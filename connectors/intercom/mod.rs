@@ -191,7 +191,9 @@ impl Helpdesk for Desk {
         request: &http::Request<Bytes>,
         _now: Timestamp,
     ) -> Result<Delivery, WebhookError> {
-        webhook::read(request, self.webhook_secret.as_ref(), &self.mapping.settings)
+        let delivery = webhook::read(request, self.webhook_secret.as_ref(), &self.mapping.settings)?;
+        self.note_version(request);
+        Ok(delivery)
     }
 
     fn probe(&self, call: Call) -> BoxFuture<'_, Result<Probe>> {
