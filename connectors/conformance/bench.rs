@@ -72,9 +72,25 @@ pub enum Cannot {
     SaySilently,
     /// A new ticket takes no files: the text names them.
     CreateWithFiles,
+    /// Tags are taken, and neither shown nor taken off again; putting one on rings nobody.
+    ShowTags,
+    /// Nobody there can set a priority.
+    SetPriority,
+    /// What a customer thought of the help is not shown.
+    TellRatings,
 }
 
 impl Terms {
+    /// Whether a ticket shows the field when it is read.
+    pub fn shows(&self, field: Field) -> bool {
+        field != Field::Tags || self.can(Cannot::ShowTags)
+    }
+
+    /// What is read of a ticket that has these fields.
+    pub fn shown(&self, fields: Fields) -> Fields {
+        fields.into_iter().filter(|(field, _)| self.shows(*field)).collect()
+    }
+
     /// Starts the vendor.
     pub fn start(&self, setup: SimSetup) -> Box<dyn VendorSim> {
         match self.simulator {

@@ -48,9 +48,9 @@ pub fn of_conversation(conversation: &wire::Conversation) -> Result<Messages, St
     let parts = conversation.conversation_parts.as_ref().ok_or("conversation_parts: missing")?;
     let by_mail = conversation.source.kind.text().as_deref() == Some("email");
     let mut all: Vec<Comment> = source(conversation, by_mail)?.into_iter().collect();
-    add_parts(&mut all, parts, by_mail, true)?;
     let hidden = hidden(parts);
     add_hidden(&mut all, hidden, conversation.created_at.moment());
+    add_parts(&mut all, parts, by_mail, true)?;
     Ok(Messages { hidden, comments: all })
 }
 
@@ -59,9 +59,9 @@ pub fn of_ticket(ticket: &wire::Ticket, requester: Option<&Person>) -> Result<Me
     let parts = ticket.ticket_parts.as_ref().ok_or("ticket_parts: missing")?;
     let shared = is_shared(ticket);
     let mut all: Vec<Comment> = description(ticket, requester, shared)?.into_iter().collect();
-    add_parts(&mut all, parts, false, shared)?;
     let hidden = hidden(parts);
     add_hidden(&mut all, hidden, ticket.created_at.moment());
+    add_parts(&mut all, parts, false, shared)?;
     Ok(Messages { hidden, comments: all })
 }
 
@@ -78,7 +78,6 @@ fn add_hidden(all: &mut Vec<Comment>, hidden: u64, created_at: Option<Timestamp>
         attachments: Vec::new(),
         redacted: false,
     }));
-    all.sort_by_key(Comment::at);
 }
 
 /// Whether the customer sees a ticket: as it says, or as its category does.

@@ -53,8 +53,7 @@ const CONVERSATIONS: crate::conformance::Terms = crate::conformance::Terms {
         create: 7,
         find_reply: 1,
         find_create: 1,
-        // Intercom's index of contacts is minutes behind: the search, and the refusal that names the contact.
-        known_person: 2,
+        known_person: 1,
         new_person: 2,
         note_with_2_files: 1,
         download: 1,

@@ -161,7 +161,7 @@ pub struct Statistics {
 #[serde(default)]
 pub struct Parts {
     /// Oldest first, at most 500.
-    #[serde(alias = "ticket_parts")]
+    #[serde(alias = "ticket_parts", deserialize_with = "null_is_empty")]
     pub conversation_parts: Vec<Part>,
     /// All there are.
     pub total_count: Loose,
@@ -279,7 +279,7 @@ pub struct Next {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Listed<T> {
     /// The rows.
-    #[serde(alias = "admins", alias = "teams")]
+    #[serde(alias = "admins", alias = "teams", deserialize_with = "null_is_empty")]
     pub data: Vec<T>,
 }
 

@@ -41,6 +41,9 @@ impl Desk {
         if files.len() != intent.attachments().len() {
             return Err(cannot("a message wants all of its files at hand"));
         }
+        if files.len() > self.mapping.attachments_max() {
+            return Err(cannot("a message of this account takes fewer files"));
+        }
         match intent {
             Intent::Create(create) => self.create(call, create, author, files).await,
             Intent::Update(update) => self.update(call, update, author, files).await,

@@ -111,6 +111,32 @@ async fn a_notification_of_another_version_is_taken_and_said() {
     }
 }
 
+/// Lists that are `null` are empty, as real traffic has them.
+#[tokio::test(start_paused = true)]
+async fn lists_that_are_null_are_empty() {
+    use crate::specs::canned::{Canned, Route};
+    let none = json!({"data": null});
+    let conversation = json!({"id": "1", "created_at": 9, "updated_at": 9, "tags": {"tags": null}, "contacts": null,
+        "source": {"id": "8", "body": "<p>Hello</p>", "author": {"type": "user", "id": "a1"}, "attachments": null},
+        "conversation_parts": {"conversation_parts": null, "total_count": 0}});
+    let routes = vec![
+        Route::json("GET /conversations/1", &conversation),
+        Route::json("GET /data_attributes", &none),
+        Route::json("GET /ticket_types", &none),
+        Route::json("GET /ticket_states", &none),
+        Route::json("GET /admins", &json!({"admins": null})),
+        Route::json("GET /teams", &json!({"teams": null})),
+    ];
+    let clock = crate::client::TokioClock::starting_at(NOW);
+    let opened = Canned::new(routes).open("intercom", Vec::new(), "{}", clock);
+    let crate::contract::Opened::Helpdesk(desk) = opened else { panic!("it is a helpdesk") };
+    let call = crate::specs::bodies::call();
+    let comments = desk.comments(call, &RemoteId::from("1")).await.unwrap();
+    assert_eq!(comments.len(), 1, "{comments:?}");
+    let catalog = desk.catalog(call).await.unwrap();
+    assert!(catalog.agents.is_empty() && catalog.fields.is_empty(), "{catalog:?}");
+}
+
 /// It keeps its number, answers under both paths, and is one record here.
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_became_a_ticket_goes_on_as_the_conversation() {
