@@ -277,6 +277,7 @@ pub struct Next {
 
 /// A list under `data`, `admins` or `teams`.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Listed<T> {
     /// The rows.
     #[serde(alias = "admins", alias = "teams", deserialize_with = "null_is_empty")]
