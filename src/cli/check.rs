@@ -49,6 +49,8 @@ struct GroupCheck {
     fields: Vec<String>,
     routes: Vec<String>,
     private_notes: bool,
+    /// By what existing tickets are found to be one conversation.
+    joined_by: String,
     mapping: MappingCheck,
 }
 
@@ -159,6 +161,7 @@ fn group_check(
         fields: fields.collect(),
         routes: routes.collect(),
         private_notes: group.private_notes,
+        joined_by: group.join.describe(),
         mapping,
     }
 }
@@ -202,6 +205,7 @@ fn text(report: &CheckReport) -> String {
             "  public replies both ways; private notes {}\n",
             if group.private_notes { "both ways, private" } else { "stay where they are" }
         );
+        out += &format!("  existing tickets are joined by {}\n", group.joined_by);
         out += &group.mapping.text();
     }
     out

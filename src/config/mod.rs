@@ -2,6 +2,7 @@
 
 mod group;
 mod group_check;
+mod join;
 mod load;
 mod policy;
 pub mod secret_ref;
@@ -22,6 +23,7 @@ pub use group::{
     CustomConfig, FieldConfig, FilterConfig, GroupConfig, RouteConfig, StatusConfig, TransformConfig,
     ValueEntry, ValueTable,
 };
+pub use join::{JoinConfig, JoinKey};
 pub use load::{ConfigError, DEFAULTS, load_file, load_text};
 pub use secret_ref::{SecretError, SecretRef};
 pub use span::Span;

@@ -8,6 +8,7 @@
 mod accounts;
 pub mod backfill;
 mod bodies;
+mod doubts;
 pub mod dry;
 mod enricher;
 mod executor;
