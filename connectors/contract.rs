@@ -290,6 +290,9 @@ pub struct Capabilities {
     pub rewrites_messages: bool,
     /// A ticket can be made with its history and times, mailing nobody and running no rules.
     pub imports_history: bool,
+    /// [`Helpdesk::history`] gives comments in bulk, and where it ends it goes on with what
+    /// changes later.
+    pub history_has_comments: bool,
     /// A closed ticket takes no writes and is followed up by a new one.
     pub follows_up: bool,
     /// Tickets can be deleted.

@@ -462,7 +462,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Sandbox { vendors, listen, seed, plan, faults } => {
             sandbox::run(vendors, listen, seed, plan, matches!(faults, FaultsArg::Some)).await
         }
-        Command::Check { config, json } => check::run(load(&config)?, json).await,
+        Command::Check { config, json } => check::run(load(&config)?, &config.config, json).await,
         Command::Provision { config, apply, json } => provision::run(load(&config)?, apply, json).await,
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,

@@ -24,7 +24,7 @@ pub use group::{
     ValueEntry, ValueTable,
 };
 pub use join::{JoinConfig, JoinKey};
-pub use load::{ConfigError, DEFAULTS, load_file, load_text};
+pub use load::{ConfigError, DEFAULTS, load_file, load_text, place_of_key};
 pub use secret_ref::{SecretError, SecretRef};
 pub use span::Span;
 

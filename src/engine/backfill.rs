@@ -418,7 +418,7 @@ impl Engine {
         let wake = Wake::Ticket { ticket: ticket.clone(), cause: BACKFILL.to_owned() };
         for _ in 0..self.parts.config.rounds_max {
             match self.looked(&wake).await {
-                Ok(None) => return Ok(false),
+                Ok(None) => return self.is_in_doubt(&ticket).await.map_err(|error| error.to_string()),
                 Ok(Some((link, at))) => {
                     let job = Wake::Link { link: link.clone() }.job(link.as_str(), at);
                     self.stored(Commit { jobs: vec![job], ..Commit::default() }).await?;

@@ -16,7 +16,7 @@ use super::{
     reconciler::Look,
 };
 use crate::store::{
-    Commit, Key, Write,
+    Commit, Key, ReadError, Write,
     tables::{self, LinkRow, PARKED, ParkedRow, Wake},
 };
 
@@ -214,6 +214,21 @@ impl Inner {
             self.parts.store.commit(Commit { jobs, ..Commit::default() }).await?;
         }
         Ok(())
+    }
+
+    /// Whether a ticket is parked because its partner is in doubt.
+    pub(super) async fn is_in_doubt(&self, ticket: &TicketKey) -> Result<bool, ReadError> {
+        let Some(group) = self.parts.desks.get(&ticket.account).and_then(|desk| desk.group.as_ref()) else {
+            return Ok(false);
+        };
+        let accounts = self.parts.groups.get(group).into_iter().flat_map(|group| &group.accounts);
+        for at in accounts {
+            let key = Key::of(&[JOIN, &name(ticket, &AccountId::new(at))]);
+            if self.parts.store.get(PARKED, &key).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What joined tickets show unequally is decided as the group says, until they are in step.

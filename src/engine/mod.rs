@@ -22,7 +22,7 @@ mod poller;
 mod queue;
 mod reconciler;
 mod resync;
-mod spool;
+pub(crate) mod spool;
 mod standing;
 mod transfer;
 mod views;

@@ -12,6 +12,7 @@ use handoffd_core::AccountId;
 use serde::{Deserialize, Serialize};
 
 use super::Line;
+use crate::engine::spool::Spool;
 
 /// The resume point of a pull into a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +57,35 @@ pub struct Out {
 }
 
 enum To {
-    Stdout(BufWriter<io::Stdout>),
+    Stdout(BufWriter<io::Stdout>, tempfile::TempDir),
     File { file: BufWriter<File>, path: PathBuf, state_path: PathBuf },
 }
 
 impl Out {
     /// Standard output: nothing to go on from.
-    pub fn stdout(account: &AccountId, comments: bool) -> Self {
-        Self { to: To::Stdout(BufWriter::new(io::stdout())), state: fresh(account, comments) }
+    pub fn stdout(account: &AccountId, comments: bool) -> Result<Self, OutError> {
+        let dir = tempfile::tempdir().map_err(|why| OutError::File { path: std::env::temp_dir(), why })?;
+        Ok(Self { to: To::Stdout(BufWriter::new(io::stdout()), dir), state: fresh(account, comments) })
+    }
+
+    /// Where comments wait for their tickets: beside the file, in `<file>.comments`.
+    pub(super) fn spool(&self) -> Spool {
+        Spool::at(self.spool_dir())
+    }
+
+    fn spool_dir(&self) -> PathBuf {
+        match &self.to {
+            To::Stdout(_, dir) => dir.path().join("comments"),
+            To::File { path, .. } => {
+                let mut dir = path.as_os_str().to_owned();
+                dir.push(".comments");
+                PathBuf::from(dir)
+            }
+        }
+    }
+
+    pub(super) fn spool_failed(&self, why: io::Error) -> OutError {
+        OutError::File { path: self.spool_dir(), why }
     }
 
     /// A file, with its resume point in `<file>.state`. What was written after the last resume
@@ -120,7 +142,7 @@ impl Out {
             bytes.push(b'\n');
         }
         let written = match &mut self.to {
-            To::Stdout(out) => out.write_all(&bytes).and_then(|()| out.flush()),
+            To::Stdout(out, _) => out.write_all(&bytes).and_then(|()| out.flush()),
             To::File { file, .. } => {
                 file.write_all(&bytes).and_then(|()| file.flush()).and_then(|()| file.get_ref().sync_data())
             }
@@ -151,7 +173,7 @@ impl Out {
 
     fn failed(&self, why: io::Error) -> OutError {
         let path = match &self.to {
-            To::Stdout(_) => PathBuf::from("standard output"),
+            To::Stdout(..) => PathBuf::from("standard output"),
             To::File { path, .. } => path.clone(),
         };
         OutError::File { path, why }

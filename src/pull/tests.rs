@@ -189,6 +189,39 @@ async fn without_comments_no_ticket_costs_a_request() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn comments_in_bulk_cost_no_request_each_and_survive_a_cut() {
+    let bench = Bench::open("zendesk").expect("a helpdesk");
+    let mut expected = 0;
+    for at in 0..60 {
+        bench.ticket(&format!("Ticket {at}"), at % 4);
+        expected += 1 + at as u64 % 4;
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(2))).await;
+    }
+    bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(120))).await;
+    let before = bench.world.requests()[&bench.account];
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("out.ndjson");
+    let pulled = bench.pull(&path).await.expect("it is pulled");
+    assert_eq!((pulled.tickets, pulled.comments, pulled.ahead), (60, expected, expected));
+    let requests = bench.world.requests()[&bench.account] - before;
+    assert!(requests < 12, "{requests} requests for 60 tickets");
+    assert!(!dir.path().join("out.ndjson.comments").exists(), "nothing is left behind");
+    let whole = lines(&path);
+
+    // Cut after the comments, and those that waited lost: they are listed by request.
+    let cut = dir.path().join("cut.ndjson");
+    let mut out = Out::file(&cut, &bench.account, true, false).expect("a new file");
+    let start = FeedStart::Since(Timestamp::default());
+    let call = Call { lane: Lane::Backfill, deadline: bench.clock.now().plus(CALL) };
+    let page = bench.desk.history(call, start).await.expect("a page of comments");
+    out.write(HISTORY, &[], page.next).expect("written");
+    drop(out);
+    let pulled = bench.pull(&cut).await.expect("it goes on");
+    assert_eq!((pulled.tickets, pulled.comments), (60, expected));
+    assert_eq!(lines(&cut), whole);
+}
+
 #[test]
 fn a_file_that_belongs_to_something_else_is_left_alone() {
     let dir = tempfile::tempdir().expect("a directory");
