@@ -6,6 +6,7 @@
 
 mod line;
 mod out;
+mod recent;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -105,10 +106,8 @@ pub async fn pull(
             let (next, more) = (page.next.clone(), page.more);
             let written = puller.lines(page).await?;
             pulled.pages += 1;
-            for line in &written {
-                line.count(&mut pulled);
-            }
-            out.write(if from == Source::History { HISTORY } else { feed.0 }, &written, next)?;
+            let feed = if from == Source::History { HISTORY } else { feed.0 };
+            out.write(feed, &written, next, |line| line.count(&mut pulled))?;
             progress(&pulled);
             if !more {
                 break;
