@@ -130,8 +130,8 @@ fn show(rows: &[BackfillStatus], json: bool) -> Result<(), Failure> {
 }
 
 /// What was shown last.
-struct Shown {
-    every: Duration,
+pub(super) struct Shown {
+    pub(super) every: Duration,
     terminal: bool,
     silent: bool,
     last: Option<Timestamp>,
@@ -140,14 +140,14 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(silent: bool) -> Self {
+    pub(super) fn new(silent: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let every = if terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
         Self { every: every.min(Duration::from_secs(1)), terminal, silent, last: None, stage: None }
     }
 
     /// Shows how far it is; says whether everything is finished or parked.
-    fn show(&mut self, rows: &[BackfillStatus], now: Timestamp) -> bool {
+    pub(super) fn show(&mut self, rows: &[BackfillStatus], now: Timestamp) -> bool {
         let every = if self.terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
         let unfinished = || rows.iter().filter(|status| status.row.finished_at.is_none());
         let indexing = unfinished().find(|status| status.row.phase == BackfillPhase::Index);

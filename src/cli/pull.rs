@@ -44,10 +44,11 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
     }
     let order = Order { account: id, since, comments: asked.comments, names };
     let began = outside.clock.now();
-    let progress = |so_far: &Pulled| {
+    let progress = |so_far: &Pulled, at_hand: usize| {
         let secs = outside.clock.now().since(began).as_secs_f64().max(0.001);
         let rate = so_far.tickets as f64 / secs;
         match so_far.tickets {
+            done if at_hand > 0 => eprintln!("{done} tickets, and {at_hand} of the next page …"),
             0 if so_far.ahead > 0 => eprintln!("{} comments read ahead of their tickets …", so_far.ahead),
             _ => eprintln!(
                 "{} tickets, {} comments, {rate:.0} tickets a second …",

@@ -8,7 +8,14 @@ mod line;
 mod out;
 mod recent;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use handoffd_connectors::{
@@ -31,6 +38,8 @@ const CALL: Duration = Duration::from_secs(300);
 const REST: Duration = Duration::from_secs(2);
 /// How often in a row a call may fail for a passing reason.
 const TRIES: u32 = 8;
+/// How often it is told how far a page is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// How many tickets' comments are listed side by side.
 const AT_ONCE: usize = 8;
 
@@ -79,13 +88,14 @@ pub enum PullError {
     Out(#[from] OutError),
 }
 
-/// Pulls until the vendor has no more. `progress` is told after each page.
+/// Pulls until the vendor has no more. `progress` is told after each page, and now and then how many
+/// tickets of the next page are at hand.
 pub async fn pull(
     desk: &Arc<dyn Helpdesk>,
     clock: &dyn Clock,
     order: &Order,
     out: &mut Out,
-    mut progress: impl FnMut(&Pulled),
+    mut progress: impl FnMut(&Pulled, usize),
 ) -> Result<Pulled, PullError> {
     let puller = Puller { desk, clock, order, spool: out.spool() };
     let mut pulled = Pulled::default();
@@ -104,11 +114,24 @@ pub async fn pull(
             };
             let Some(page) = page else { break };
             let (next, more) = (page.next.clone(), page.more);
-            let written = puller.lines(page).await?;
+            let at_hand = AtomicUsize::new(0);
+            let written = {
+                let lines = puller.lines(page, &at_hand);
+                tokio::pin!(lines);
+                loop {
+                    tokio::select! {
+                        biased;
+                        done = &mut lines => break done?,
+                        () = clock.sleep_until(clock.now().plus(TOLD_EVERY)) => {
+                            progress(&pulled, at_hand.load(Ordering::Relaxed));
+                        }
+                    }
+                }
+            };
             pulled.pages += 1;
             let feed = if from == Source::History { HISTORY } else { feed.0 };
             out.write(feed, &written, next, |line| line.count(&mut pulled))?;
-            progress(&pulled);
+            progress(&pulled, 0);
             if !more {
                 break;
             }
@@ -190,8 +213,9 @@ impl Puller<'_> {
         }
     }
 
-    async fn lines(&self, page: Changes) -> Result<Vec<Line>, PullError> {
+    async fn lines(&self, page: Changes, at_hand: &AtomicUsize) -> Result<Vec<Line>, PullError> {
         let lines = stream::iter(page.rows).map(|row| self.line(row)).buffered(AT_ONCE);
+        let lines = lines.inspect(|_| drop(at_hand.fetch_add(1, Ordering::Relaxed)));
         let lines: Vec<Result<Line, Error>> = lines.collect().await;
         lines.into_iter().collect::<Result<_, _>>().map_err(|error| self.failed(error))
     }

@@ -73,7 +73,7 @@ impl Bench {
 
     async fn pull(&self, path: &Path) -> Result<Pulled, PullError> {
         let mut out = Out::file(path, &self.account, true, false)?;
-        pull(&self.desk, &self.clock, &self.order(true), &mut out, |_| {}).await
+        pull(&self.desk, &self.clock, &self.order(true), &mut out, |_, _| {}).await
     }
 }
 
@@ -204,7 +204,7 @@ async fn without_comments_no_ticket_costs_a_request() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut out =
             Out::file(&dir.path().join("out"), &bench.account, false, false).expect("the file can be made");
-        let pulled = pull(&bench.desk, &bench.clock, &bench.order(false), &mut out, |_| {}).await;
+        let pulled = pull(&bench.desk, &bench.clock, &bench.order(false), &mut out, |_, _| {}).await;
         assert_eq!(pulled.expect("it is pulled").tickets, 20, "{name}");
         let requests = bench.world.requests()[&bench.account] - before;
         assert!(requests < 10, "{name}: {requests} requests for 20 tickets");

@@ -152,10 +152,15 @@ async fn check_refuses_maps_that_flap_or_leak_and_names_what_is_lost() {
 
     world.config = right.clone()
         + "
-[groups.support.fields]
-status = { values = { fd = { read = { 6 = \"on_hold\", 7 = \"pending\" }, write = { on_hold = \"7\", pending = \"6\" } } } }
+[groups.support.fields.type.values.zd]
+read = { incident = \"w\", question = \"x\" }
+write = { w = \"incident\", x = \"question\", y = \"question\", z = \"incident\" }
+[groups.support.fields.type.values.fd]
+read = { Incident = \"y\", Question = \"z\" }
+write = { y = \"Incident\", z = \"Question\", w = \"Incident\", x = \"Question\" }
 ";
-    let place = format!("handoffd.toml:{}: fields.status: ", line_of(&world, "status = { values"));
+    let place =
+        format!("handoffd.toml:{}: fields.type: ", line_of(&world, "[groups.support.fields.type.values.zd]"));
     let flaps = world.command(&["check"]).with_code(4);
     for part in ["refused, it never comes to rest", &place, "→"] {
         assert!(flaps.stdout.contains(part), "{part:?}: {flaps:?}");

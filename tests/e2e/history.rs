@@ -60,18 +60,21 @@ async fn a_plan_tells_what_a_sync_then_writes_and_after_it_nothing() {
     assert!(words.stdout.contains("nothing would be written"), "{words:?}");
     let daemon = world.start().await;
     let held = world.command(&["plan", "--no-wait"]).with_code(5);
-    assert!(held.stderr.contains("in use"), "{held:?}");
+    assert!(held.stderr.contains("another handoffd uses this directory"), "{held:?}");
     world.stop(daemon);
 }
 
 #[tokio::test]
 async fn a_backfill_that_is_killed_goes_on_and_makes_nothing_twice() {
-    let world = World::new(32).await;
+    let mut world = World::new(32).await;
+    world.unlimited();
     old_tickets(&world.sandbox.freshdesk, OLD).await;
     let planned = world.command(&["plan", "--history", "2020-01-01", "--no-wait", "--json"]).with_code(2);
     let report = parsed(&planned.stdout);
     let writes = &report["accounts"]["zd"];
     assert_eq!((&writes["creates"], &writes["emails"]), (&json!(OLD), &json!(0)), "{report}");
+    let words = world.command(&["plan", "--history", "2020-01-01", "--no-wait"]).with_code(2);
+    assert!(words.stderr.contains("taking in"), "it says how far it is: {words:?}");
 
     let file = world.config_file();
     let mut made = 0;
