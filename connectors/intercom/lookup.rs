@@ -76,7 +76,7 @@ impl Desk {
         create: &Create,
         lost: &Attempted<'_>,
     ) -> Result<Option<RemoteId>> {
-        let contact = match lost.author {
+        let contact = match lost.author.filter(|_| super::create::begun_by_customer(create)) {
             Some(id) => Some(id.clone()),
             None => self.known_contact(call, create).await?,
         };

@@ -113,6 +113,7 @@ impl Helpdesk for Desk {
             redacts_messages: !settings.has_tickets_alone(),
             rewrites_messages: false,
             imports_history: false,
+            history_has_comments: false,
             follows_up: false,
             deletes: true,
             // The search's index may be minutes behind a creation.

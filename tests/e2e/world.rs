@@ -141,6 +141,15 @@ impl World {
         zendesk_webhook(zendesk, self.public_port, account).await
     }
 
+    /// Tells the daemon that the vendors' limits are as high as the sandbox's are.
+    pub fn unlimited(&mut self) {
+        let of_zendesk = "webhook_secret = \"env:ZD_SIGNS\"";
+        self.config = self
+            .config
+            .replace(of_zendesk, &format!("{of_zendesk}\nsettings = {{ plan = \"high_volume\" }}"))
+            .replace("settings = { statuses", "settings = { plan = \"unlimited\", statuses");
+    }
+
     /// Changes a variable of the daemon's environment.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
