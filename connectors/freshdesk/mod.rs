@@ -121,6 +121,7 @@ impl Helpdesk for Desk {
             lists_lack_deleted: true,
             // No documented endpoint makes a ticket with its own times.
             imports_history: false,
+            history_has_comments: false,
             follows_up: false,
             deletes: true,
             lookups_max: 3,

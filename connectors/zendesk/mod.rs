@@ -126,6 +126,7 @@ impl Helpdesk for Adapter {
             // Nobody can delete a comment; redacted ones stay.
             lists_lack_deleted: false,
             imports_history: true,
+            history_has_comments: true,
             follows_up: true,
             deletes: true,
             lookups_max: 5,
