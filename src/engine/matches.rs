@@ -128,7 +128,9 @@ impl Inner {
                 if known.len() >= KNOWN_MAX {
                     break;
                 }
-                found.extend(self.listed(group, &card, sides.1).await?);
+                if hop < HOPS {
+                    found.extend(self.listed(group, &card, sides.1).await?);
+                }
                 let tie = self.tie(&card.ticket, sides.1).await?;
                 known.insert(card.ticket.clone(), Known { card, tie });
             }
