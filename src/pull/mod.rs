@@ -221,7 +221,9 @@ impl Puller<'_> {
 
     async fn lines(&self, page: Changes, at_hand: &AtomicUsize) -> Result<Vec<Line>, PullError> {
         let lines = stream::iter(page.rows).map(|row| self.line(row)).buffered(AT_ONCE);
-        let lines = lines.inspect(|_| drop(at_hand.fetch_add(1, Ordering::Relaxed)));
+        let lines = lines.inspect(|_| {
+            at_hand.fetch_add(1, Ordering::Relaxed);
+        });
         let lines: Vec<Result<Line, Error>> = lines.collect().await;
         lines.into_iter().collect::<Result<_, _>>().map_err(|error| self.failed(error))
     }

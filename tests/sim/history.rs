@@ -559,8 +559,8 @@ fn a_past_with_files_is_imported_whole() {
             };
             count(&past.served()) - count(&before)
         };
-        assert_eq!(wrote("POST /api/v2/imports"), 1, "{:?}", past.served());
-        assert_eq!(wrote("PUT /api/v2/tickets"), 0, "nothing follows: {:?}", past.served());
+        assert_eq!(wrote("zendesk POST /imports/tickets"), 1, "{:?}", past.served());
+        assert_eq!(wrote("zendesk PUT /tickets"), 0, "nothing follows: {:?}", past.served());
         assert_eq!(past.mails(), mails);
         assert_settled(&mut past).await;
     });
