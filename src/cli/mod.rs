@@ -103,11 +103,11 @@ enum Command {
     },
     /// Serve simulated vendors over HTTP on loopback, for anyone's client.
     #[command(
-        after_help = "Examples:\n  handoffd sandbox --vendors zendesk,freshdesk,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}"
+        after_help = "Examples:\n  handoffd sandbox --vendors zendesk,intercom,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}"
     )]
     Sandbox {
         /// The vendors, separated by commas: zendesk, freshdesk, intercom, stripe.
-        #[arg(long, value_delimiter = ',', default_value = "zendesk,freshdesk,stripe")]
+        #[arg(long, value_delimiter = ',', default_value = "zendesk,freshdesk,intercom,stripe")]
         vendors: Vec<String>,
         /// Where the first vendor listens; the others take the ports after it. Port 0: any free ports.
         #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
