@@ -305,17 +305,20 @@ impl Engine {
         {
             return Ok(Some(self.failed_history(desk, &mut row, &error).await?));
         }
-        row.indexed += seen.len() as u64;
-        row.cursor = Some(page.next);
-        if !page.more {
-            row.phase = if row.index_only { BackfillPhase::Done } else { BackfillPhase::Tickets };
-            row.cursor = None;
-        }
         let mut cards = Vec::new();
         for observed in &seen {
             cards.push(self.card_of(&group, observed).await.map_err(|error| error.to_string())?);
         }
-        self.enter_matches(&group, &cards).await?;
+        row.indexed += self.enter_matches(&group, &cards).await?;
+        row.cursor = Some(page.next);
+        if !page.more {
+            // A search index that counts tickets may lag behind them.
+            if row.since == Timestamp::default() {
+                row.total = row.total.max(Some(row.indexed));
+            }
+            row.phase = if row.index_only { BackfillPhase::Done } else { BackfillPhase::Tickets };
+            row.cursor = None;
+        }
         self.save_backfill(&row).await?;
         Ok(None)
     }
@@ -348,7 +351,7 @@ impl Engine {
             Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
         };
         loop {
-            row.total = page.total.or(row.total);
+            row.total = page.total.max(row.total);
             let next = page.more.then(|| FeedStart::After(page.next.clone()));
             let ahead = async {
                 match next {
