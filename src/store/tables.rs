@@ -114,6 +114,9 @@ pub struct BackfillRow {
     /// Only its index is wanted, because tickets of other accounts are matched with it.
     #[serde(default)]
     pub index_only: bool,
+    /// Its tickets were taken in, this time or before.
+    #[serde(default)]
+    pub taken_in: bool,
     /// Where the phase goes on; `None` at its beginning.
     pub cursor: Option<Cursor>,
     /// Where the page begins whose tickets are being looked at, and how many of them were.
