@@ -1,0 +1,1 @@
+//! What cannot be read, written or mapped is parked alone.
