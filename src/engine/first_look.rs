@@ -2,11 +2,13 @@
 //! a link starts one, if its account is in a group.
 
 use handoffd_connectors::contract::Error;
-use handoffd_core::{Fetched, LinkId, Observed, OpKey, RemoteId, TicketKey, policy::SyncPolicy, reconcile};
+use handoffd_core::{
+    Fetched, LinkId, Observed, OpKey, RemoteId, TicketKey, intent::Intent, policy::SyncPolicy, reconcile,
+};
 
 use super::{Engine, Fault, reconciler::Look};
 use crate::store::{
-    Write,
+    Key, Write,
     tables::{self, INTENTS, IntentRow, LinkRow},
 };
 
@@ -71,6 +73,10 @@ impl Engine {
         if let Some(marker) = &observed.marker {
             return self.take_marked(&observed, marker, &policy).await;
         }
+        if self.may_be_being_made(&observed).await? {
+            let at = self.now().plus(self.parts.config.retry_first.0);
+            return Err(Fault::Later { at, why: "it may be a mirror that is being made".to_owned() });
+        }
         if self.adopt_follow_up(&observed).await? {
             return Err(Fault::Later { at: self.now(), why: "it follows up a closed ticket".to_owned() });
         }
@@ -80,6 +86,26 @@ impl Engine {
         look.starting = Some(link);
         look.observed.insert(observed.ticket.clone(), observed);
         Ok(true)
+    }
+
+    /// Where a new ticket gets its marker after it was made: whether this may be one of ours
+    /// without it, because a ticket for the same person is being made there.
+    async fn may_be_being_made(&self, observed: &Observed) -> Result<bool, Fault> {
+        let account = &observed.ticket.account;
+        if self.parts.desks.get(account).is_none_or(|desk| desk.capabilities.marks_at_once) {
+            return Ok(false);
+        }
+        let all = Key::of(&[]);
+        let rows = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &all, usize::MAX).await?;
+        let asker = observed.requester.as_ref().and_then(|person| person.email_folded());
+        let is_it = |row: &IntentRow| match &row.intent {
+            Intent::Create(create) if create.at == *account => {
+                let of = create.ticket.requester.email_folded();
+                asker.is_none() || of.is_none() || of == asker
+            }
+            _ => false,
+        };
+        Ok(rows.iter().any(|(_, row)| is_it(&row.value)))
     }
 
     /// A ticket that bears our marker is a mirror whose creation is not settled

@@ -488,7 +488,7 @@ impl Judge<'_> {
         let requester = CUSTOMERS[talk.customer].1;
         let all = format!("{mails:?}");
         mails.retain(|(_, to)| to == requester || !talk.ccs.contains(to));
-        let by_bot = said.account == INTERCOM && said.who == Who::Bot;
+        let by_bot = said.account == INTERCOM && talk.home == INTERCOM && said.who == Who::Bot;
         // Intercom mails nobody what its AI agent says in answer to an e-mail.
         let unmailed = by_bot && self.life.profile.facing == INTERCOM;
         let wanted = usize::from(said.public && said.who != Who::Customer && !unmailed);
@@ -550,6 +550,8 @@ impl Judge<'_> {
             line.at > since
                 && !matches!(line.method.as_str(), "GET" | "HEAD" | "WEBHOOK")
                 && !line.path.contains("oauth")
+                // Intercom's feeds are searches.
+                && !line.path.ends_with("/search")
         });
         let writes: Vec<String> = writes.map(ToString::to_string).collect();
         if !writes.is_empty() {
@@ -588,7 +590,12 @@ pub fn words_of(comment: &ShownComment) -> String {
         Some((name, words)) if !comment.public && name.len() < 40 => words.to_owned(),
         _ => text,
     };
-    text.split(" [attachment").next().unwrap_or_default().to_owned()
+    let text = text.split(" [attachment").next().unwrap_or_default();
+    // Intercom shows where a link leads.
+    match text.split_once(" (https://example.com/at/") {
+        Some((before, after)) => format!("{before}{}", after.split_once(')').map_or("", |(_, rest)| rest)),
+        None => text.to_owned(),
+    }
 }
 
 /// What a message may say at a helpdesk: where nothing can be written anew, what it said before.
@@ -647,6 +654,10 @@ impl Judge<'_> {
             true => Value::StatusDetail { status: ticket.status, detail: "waiting".to_owned() },
             false => Value::Status(ticket.status),
         };
+        // Zendesk shows the option of a field among the tags, and what merging puts on.
+        let own =
+            |tag: &&String| desk != ZENDESK || !["free", "pro", "closed_by_merge"].contains(&tag.as_str());
+        let tags = ticket.tags.iter().filter(own);
         let priority = match desk {
             INTERCOM => {
                 let word = ticket.custom.get(PRIORITY);
@@ -658,7 +669,7 @@ impl Judge<'_> {
             (Field::Subject, Value::subject(&ticket.subject)),
             (Field::Status, status),
             (Field::Priority, Value::Priority(priority)),
-            (Field::Tags, Value::Tags(ticket.tags.iter().cloned().collect())),
+            (Field::Tags, Value::Tags(tags.cloned().collect())),
         ])
     }
 

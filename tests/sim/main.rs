@@ -107,6 +107,13 @@ fn profile(seed: u64, kind: Kind) -> Profile {
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
+impl Lines {
+    /// All of it.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
@@ -144,8 +151,7 @@ fn live(seed: u64, kind: Kind, verbose: bool) -> End {
         runtime.block_on(async {
             let mut life = Life::begin(seed, profile(seed, kind), verbose).await;
             life.live().await;
-            let log =
-                String::from_utf8_lossy(&lines.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
+            let log = lines.text();
             let verdict = invariants::judge(&life, &log).await;
             if verbose {
                 tell(&life, &log).await;
@@ -166,7 +172,8 @@ fn live(seed: u64, kind: Kind, verbose: bool) -> End {
 /// What went over the net, what was logged, and why each link did what it did.
 async fn tell(life: &Life, log: &str) {
     let start = life.world.log().first().map_or(0, |line| line.at.0);
-    for line in life.world.log().iter().filter(|line| line.method != "GET") {
+    let all = std::env::var("HANDOFFD_NET").is_ok();
+    for line in life.world.log().iter().filter(|line| all || line.method != "GET") {
         eprintln!("net  {:>9} {line}", line.at.0 - start);
     }
     for line in log.lines().filter(|line| !line.contains("DEBUG")) {

@@ -107,11 +107,11 @@ pub struct Made {
 
 /// The custom fields, by the link group's name: title and kind.
 pub const CUSTOM: [(&str, &str, FieldKind); 5] = [
-    ("order", "Order number", FieldKind::Text),
-    ("plan", "Plan", FieldKind::Choice),
-    ("seats", "Seats", FieldKind::Number),
-    ("paid", "Paid", FieldKind::Boolean),
-    ("due_day", "Due day", FieldKind::Date),
+    ("order", "Shop order", FieldKind::Text),
+    ("plan", "Shop plan", FieldKind::Choice),
+    ("seats", "Shop seats", FieldKind::Number),
+    ("paid", "Shop paid", FieldKind::Boolean),
+    ("due_day", "Shop day", FieldKind::Date),
 ];
 
 /// The subject of the tickets for which people were hired.

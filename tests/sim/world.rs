@@ -112,41 +112,57 @@ impl Transport for Mortal {
     }
 }
 
-/// Changes an answer, or leaves it.
-pub type Spoil = dyn Fn(&Request<()>, Response<Bytes>) -> Response<Bytes> + Send + Sync;
+/// What a vendor answers to a request instead of doing it; `None` where it does it.
+pub type Refusal = dyn Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync;
 
-/// The net, with somebody in it who spoils what vendors answer.
+/// Changes the bodies of a vendor's answers.
+pub type Spoil = dyn Fn(&mut serde_json::Value) + Send + Sync;
+
+/// The net, with somebody in it who refuses requests and spoils answers.
 pub struct Tamper {
     inner: Arc<dyn Transport>,
-    rules: Mutex<Vec<Arc<Spoil>>>,
+    refusals: Mutex<Vec<Arc<Refusal>>>,
+    spoils: Mutex<Vec<Arc<Spoil>>>,
 }
 
 impl Tamper {
-    /// From now on answers are spoilt so.
-    pub fn spoil(
-        &self,
-        rule: impl Fn(&Request<()>, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
-    ) {
-        self.rules.lock().expect("a lock").push(Arc::new(rule));
+    /// A net in which nobody does anything yet.
+    pub fn over(inner: Arc<dyn Transport>) -> Arc<Self> {
+        Arc::new(Self { inner, refusals: Mutex::default(), spoils: Mutex::default() })
     }
 
-    /// From now on they come as they are.
+    /// From now on these requests are refused.
+    pub fn refuse(&self, rule: impl Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync + 'static) {
+        self.refusals.lock().expect("a lock").push(Arc::new(rule));
+    }
+
+    /// From now on every answer in JSON is changed so.
+    pub fn spoil(&self, rule: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) {
+        self.spoils.lock().expect("a lock").push(Arc::new(rule));
+    }
+
+    /// From now on all is as it is.
     pub fn mend(&self) {
-        self.rules.lock().expect("a lock").clear();
+        self.refusals.lock().expect("a lock").clear();
+        self.spoils.lock().expect("a lock").clear();
     }
 }
 
 impl Transport for Tamper {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
-        let rules = self.rules.lock().expect("a lock").clone();
-        if rules.is_empty() {
-            return self.inner.send(outgoing);
-        }
-        let asked = Request::builder().method(outgoing.request.method()).uri(outgoing.request.uri());
-        let asked = asked.body(()).expect("a request");
+        let refusals = self.refusals.lock().expect("a lock").clone();
+        let spoils = self.spoils.lock().expect("a lock").clone();
         Box::pin(async move {
+            if let Some(refused) = refusals.iter().find_map(|rule| rule(&outgoing.request)) {
+                return Ok(refused);
+            }
             let answer = self.inner.send(outgoing).await?;
-            Ok(rules.iter().fold(answer, |answer, rule| rule(&asked, answer)))
+            if spoils.is_empty() {
+                return Ok(answer);
+            }
+            let Ok(mut body) = serde_json::from_slice(answer.body()) else { return Ok(answer) };
+            spoils.iter().for_each(|rule| rule(&mut body));
+            Ok(answer.map(|_| Bytes::from(body.to_string())))
         })
     }
 }
@@ -220,7 +236,7 @@ impl Life {
             let url = format!("https://handoffd.example/webhooks/{desk}");
             world.with(&AccountId::new(*desk), |sim, _| sim.set_webhook(&url, WEBHOOK_SECRET));
         }
-        let tamper = Arc::new(Tamper { inner: world.transport(), rules: Mutex::default() });
+        let tamper = Tamper::over(world.transport());
         let (blobs, store) = (Blobs::memory(), Arc::new(MemStore::new(clock.clone())));
         let daemon = start(&config, tamper.clone(), &clock, &blobs, store, seed, 1).await;
         Self {
