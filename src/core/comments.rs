@@ -54,9 +54,8 @@ pub(crate) fn take_comments(
 /// A view without comments says at most that there are others than were seen.
 fn note_unlooked(side: &mut Side, view: &Observed) {
     match view.comment_count {
-        Some(count) if side.comments_seen == Some(count) => {
-            side.comments_at = side.comments_at.max(view.version);
-        }
+        // As many as were seen: what became of them since is told by a full look alone.
+        Some(count) if side.comments_seen == Some(count) => {}
         Some(_) => side.comments_seen = None,
         None if view.version > side.comments_at => side.comments_seen = None,
         None => {}

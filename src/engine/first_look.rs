@@ -37,7 +37,12 @@ impl Engine {
         };
         let known = tables::read_link(&*self.parts.store, &look.link).await?;
         match (view, known) {
-            (Fetched::Shown(observed), Some(_)) => {
+            (Fetched::Shown(mut observed), Some(_)) => {
+                // A comment that was hidden or redacted changes no count: on its slow round a ticket
+                // that changed since its comments were listed has them listed again.
+                if look.cause == "resync" {
+                    observed.comment_count = None;
+                }
                 look.observed.insert(ticket.clone(), *observed);
                 Ok(true)
             }
