@@ -3,13 +3,14 @@
 
 use handoffd_connectors::contract::Error;
 use handoffd_core::{
-    Fetched, LinkId, Observed, OpKey, RemoteId, TicketKey, intent::Intent, policy::SyncPolicy, reconcile,
+    Fetched, LinkId, Observed, OpKey, Rating, RemoteId, TicketKey, intent::Intent, policy::SyncPolicy,
+    reconcile,
 };
 
 use super::{Engine, Fault, reconciler::Look};
 use crate::store::{
-    Key, Write,
-    tables::{self, INTENTS, IntentRow, LinkRow},
+    Commit, Guard, Key, Write,
+    tables::{self, INTENTS, IntentRow, LinkRow, RATINGS},
 };
 
 impl Engine {
@@ -38,6 +39,7 @@ impl Engine {
         let known = tables::read_link(&*self.parts.store, &look.link).await?;
         match (view, known) {
             (Fetched::Shown(mut observed), Some(_)) => {
+                self.take_rating(&mut observed).await?;
                 // A comment that was hidden or redacted changes no count: on its slow round a ticket
                 // that changed since its comments were listed has them listed again.
                 if look.cause == "resync" {
@@ -46,7 +48,10 @@ impl Engine {
                 look.observed.insert(ticket.clone(), *observed);
                 Ok(true)
             }
-            (Fetched::Shown(observed), None) => self.start_link(look, desk.group.as_ref(), *observed).await,
+            (Fetched::Shown(mut observed), None) => {
+                self.take_rating(&mut observed).await?;
+                self.start_link(look, desk.group.as_ref(), *observed).await
+            }
             (Fetched::Gone(_), Some(row)) => {
                 self.take_off(look, &row, ticket).await?;
                 self.fail_intakes(ticket, "the ticket is deleted").await?;
@@ -61,6 +66,28 @@ impl Engine {
                 Ok(false)
             }
         }
+    }
+
+    /// Adds what a feed told of the customer's verdict to a ticket that does not show it. What the
+    /// link knows already is kept no longer.
+    async fn take_rating(&self, observed: &mut Observed) -> Result<(), Fault> {
+        let (store, key) = (&*self.parts.store, tables::ticket_key(&observed.ticket));
+        let Some(row) = tables::read::<Rating>(store, RATINGS, &key).await? else { return Ok(()) };
+        let link = match tables::link_of(store, &observed.ticket).await? {
+            Some(id) => tables::read_link(store, &id).await?,
+            None => None,
+        };
+        let side = link.as_ref().and_then(|row| row.link.sides.get(&observed.ticket));
+        if side.is_some_and(|side| side.rating.as_ref() == Some(&row.value)) {
+            let guards = vec![Guard::Rev(RATINGS, key.clone(), row.rev)];
+            let writes = vec![Write::Delete(RATINGS, key)];
+            let done = store.commit(Commit { guards, writes, ..Commit::default() }).await;
+            if let Err(error) = done {
+                tracing::debug!(ticket = %observed.ticket, %error, "The rating's row stays for now.");
+            }
+        }
+        observed.rating.get_or_insert(row.value);
+        Ok(())
     }
 
     /// Starts a link with its first ticket. A ticket that bears our marker is a

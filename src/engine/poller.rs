@@ -181,7 +181,9 @@ impl Engine {
                 commit.jobs.push(self.ticket_job(&from, "poll", due).await);
                 self.views.keep(from.clone(), Fetched::MovedTo { from, to });
             }
-            FeedRow::Rated { ticket, .. } => {
+            FeedRow::Rated { ticket, rating } => {
+                // The ticket itself does not show it: it is kept until the look that the job makes.
+                commit.writes.push(tables::put(tables::RATINGS, tables::ticket_key(&ticket), &rating));
                 commit.jobs.push(self.ticket_job(&ticket, "poll", due).await);
             }
             FeedRow::Unreadable { id, what } => {

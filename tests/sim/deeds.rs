@@ -5,8 +5,8 @@ use handoffd_core::{RemoteId, Status, fold_text};
 
 use crate::{
     acts::{Amend, Deed},
-    invariants::words_of,
     oracle::{Fate, Said},
+    shown::words_of,
     world::{FRESHDESK, Life, ZENDESK},
 };
 

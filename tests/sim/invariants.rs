@@ -11,21 +11,18 @@ use handoffd::store::{
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, SimFile, Who};
 use handoffd_core::{
-    AccountId, Field, FieldKind, Fields, Handoff, Priority, RemoteId, Status, TicketKey, Typed, Value,
-    briefing::TITLE, fold_text, link::Link,
+    AccountId, Field, Fields, Handoff, RemoteId, Status, TicketKey, briefing::TITLE, fold_text, link::Link,
 };
 
 use crate::{
-    oracle::{Edit, Fate, Said, Talk, What, folded_tag},
-    setup::{AGENTS, CUSTOM, HIRING, PRIORITY},
+    oracle::{Fate, Said, Talk, What},
+    setup::{AGENTS, CUSTOM, HIRING},
+    shown::{LATE, custom_words, fields, is_of_a_merge, is_ours, stands, texts_of, type_of, words_of},
     world::{CUSTOMERS, INTERCOM, Life, ZENDESK},
 };
 
 /// How long before the end nothing may be written any more: every ticket is read again in it.
 const STILL: Duration = Duration::from_secs(2 * 3_600);
-
-/// How a follow-up to a briefing begins.
-const LATE: &str = "Came after the handoff briefing above:";
 
 /// What was found at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,11 +96,15 @@ impl Judge<'_> {
     /// A parked write is excused where its answer was lost; nothing else is.
     fn parked_rows(&mut self) {
         for row in self.parked.clone() {
+            let mut said = self.life.oracle.talks.values().flat_map(|talk| &talk.said);
+            let hidden = said.any(|said| said.fate == Fate::Hidden);
             let deleted = self.life.oracle.talks.values().any(Talk::is_deleted);
             if row.reason.is_empty() {
                 self.breaks(format!("{} {} is parked without a reason", row.kind, row.name));
             } else if row.kind == "write" && row.reason.starts_with("sent, not answered and not found") {
                 self.excuse("a write whose answer was lost and that was not found");
+            } else if hidden && row.reason.contains("first message of a Freshdesk ticket cannot be hidden") {
+                self.excuse("a first message that Freshdesk cannot hide, which an admin is told");
             } else if deleted && row.reason.contains("gone") {
                 self.excuse("a write to a deleted ticket");
             } else {
@@ -212,7 +213,7 @@ impl Judge<'_> {
             let excused = (talk.is_deleted() && said.account != desk)
                 || (unfollowed && said.account != desk && !(said.public && said.fate == Fate::Stands));
             let gone = match said.fate {
-                Fate::Redacted => !unfollowed && talk.closed.is_empty(),
+                Fate::Redacted => talk.closed.is_empty(),
                 Fate::Removed => said.account == desk,
                 Fate::Stands | Fate::Hidden | Fate::Edited(_) => false,
             };
@@ -246,6 +247,12 @@ impl Judge<'_> {
                 }
             }
         }
+        self.in_order(mark, desk, at);
+        self.strangers(mark, desk, &comments, &said, redacted);
+    }
+
+    /// What was said at one helpdesk stands in the order of saying.
+    fn in_order(&mut self, mark: &str, desk: &str, at: BTreeMap<&str, Vec<usize>>) {
         for (origin, places) in at {
             if !places.is_sorted() {
                 self.breaks(format!(
@@ -253,7 +260,6 @@ impl Judge<'_> {
                 ));
             }
         }
-        self.strangers(mark, desk, &comments, &said, redacted);
     }
 
     /// Nothing stands there that nobody said, but for our own words and the vendors'.
@@ -353,7 +359,7 @@ impl Judge<'_> {
     /// There is one value that every side shows in its own form.
     fn agreement(&mut self, mark: &str, sides: &[(&'static str, ShownTicket)]) {
         let shown: Vec<(&str, Fields)> =
-            sides.iter().map(|(desk, ticket)| (*desk, self.fields(desk, ticket))).collect();
+            sides.iter().map(|(desk, ticket)| (*desk, fields(self.life, desk, ticket))).collect();
         for field in Field::SYNCED {
             let only = |of: &Fields| Fields::from([(field, of[&field].clone())]);
             let is_base = |(_, base): &(&str, Fields)| {
@@ -427,7 +433,7 @@ impl Judge<'_> {
             let closed = talk.closed.iter().any(|at| at.plus(settled) > edit.at);
             let ticket = sides.iter().find(|(desk, _)| *desk == edit.account).map(|(_, ticket)| ticket);
             let Some(ticket) = ticket.filter(|_| !contested && !touched && !closed) else { continue };
-            if !self.stands(&edit, ticket) {
+            if !stands(self.life, &edit, ticket) {
                 self.breaks(format!(
                     "{mark}: the last edit of the {place} at {} is lost: {:?}",
                     edit.account, edit.what
@@ -574,135 +580,5 @@ impl Judge<'_> {
         if let Some(line) = leaked {
             self.breaks(format!("what somebody said is in the log: {line}"));
         }
-    }
-}
-
-/// What somebody said. A private note of an agent whom the helpdesk does not know begins with a line
-/// that names them, a public one at Intercom with a line that says what it is; what is to be said of
-/// files stands at the end.
-pub fn words_of(comment: &ShownComment) -> String {
-    let text = fold_text(&comment.text);
-    let text = match text.split_once(", sent from another helpdesk] ") {
-        Some((line, words)) if !comment.public && line.starts_with("[Public reply by ") => words.to_owned(),
-        _ => text,
-    };
-    let text = match text.split_once(" (agent): ") {
-        Some((name, words)) if !comment.public && name.len() < 40 => words.to_owned(),
-        _ => text,
-    };
-    let text = text.split(" [attachment").next().unwrap_or_default();
-    // Intercom shows where a link leads.
-    match text.split_once(" (https://example.com/at/") {
-        Some((before, after)) => format!("{before}{}", after.split_once(')').map_or("", |(_, rest)| rest)),
-        None => text.to_owned(),
-    }
-}
-
-/// What a message may say at a helpdesk: where nothing can be written anew, what it said before.
-fn texts_of(said: &Said, desk: &str) -> BTreeSet<String> {
-    let now = fold_text(&said.text);
-    match &said.fate {
-        Fate::Edited(before) if said.account != desk => {
-            before.iter().map(|text| fold_text(text)).chain([now]).collect()
-        }
-        _ => BTreeSet::from([now]),
-    }
-}
-
-/// Whether a comment is of our own words.
-fn is_ours(text: &str) -> bool {
-    text.starts_with(TITLE)
-        || text.starts_with(LATE)
-        || fold_text(text) == "This conversation began with internal notes only."
-}
-
-/// Whether a vendor tells of a merge.
-fn is_of_a_merge(text: &str) -> bool {
-    let known = [
-        "This request was closed and merged into request",
-        "were closed and merged into this request",
-        "This ticket is closed and merged into ticket",
-        "are merged into this ticket",
-    ];
-    known.iter().any(|words| text.contains(words))
-}
-
-/// The type in Zendesk's words.
-fn type_of(ticket: &ShownTicket) -> String {
-    match ticket.kind.as_deref() {
-        Some("Feature Request") => "task".to_owned(),
-        kind => kind.unwrap_or_default().to_lowercase(),
-    }
-}
-
-/// A custom field's value in words that all helpdesks share.
-fn custom_words(kind: FieldKind, shown: Option<&String>) -> String {
-    let words = shown.cloned().unwrap_or_default();
-    match kind {
-        FieldKind::Boolean if words == "false" => String::new(),
-        FieldKind::Number => words.parse::<f64>().map_or(words, |number| number.to_string()),
-        _ => words,
-    }
-}
-
-impl Judge<'_> {
-    fn fields(&self, desk: &str, ticket: &ShownTicket) -> Fields {
-        let waits =
-            self.life.made.waiting.get(desk).is_some_and(|id| ticket.status_detail.as_ref() == Some(id))
-                && self.life.made.waiting.len() == 2;
-        let status = match waits {
-            true => Value::StatusDetail { status: ticket.status, detail: "waiting".to_owned() },
-            false => Value::Status(ticket.status),
-        };
-        // Zendesk shows the option of a field among the tags, and what merging puts on.
-        let own =
-            |tag: &&String| desk != ZENDESK || !["free", "pro", "closed_by_merge"].contains(&tag.as_str());
-        let tags = ticket.tags.iter().filter(own);
-        let priority = match desk {
-            INTERCOM => {
-                let word = ticket.custom.get(PRIORITY);
-                Priority::ALL.into_iter().find(|one| word.is_some_and(|word| word == one.name()))
-            }
-            _ => ticket.priority,
-        };
-        Fields::from([
-            (Field::Subject, Value::subject(&ticket.subject)),
-            (Field::Status, status),
-            (Field::Priority, Value::Priority(priority)),
-            (Field::Tags, Value::Tags(tags.cloned().collect())),
-        ])
-    }
-
-    fn stands(&self, edit: &Edit, ticket: &ShownTicket) -> bool {
-        let has = |tag: &str| ticket.tags.iter().any(|have| folded_tag(have) == folded_tag(tag));
-        let fields = self.fields(edit.account, ticket);
-        match &edit.what {
-            What::Subject(subject) => ticket.subject == *subject,
-            What::Status(status) => ticket.status == *status && ticket.status_detail.is_none(),
-            What::Waiting => ticket.status_detail.as_ref() == self.life.made.waiting.get(edit.account),
-            What::Priority(priority) => fields[&Field::Priority] == Value::Priority(Some(*priority)),
-            What::Tagged(tag) => has(tag),
-            What::Untagged(tag) => !has(tag),
-            What::Set(Field::Type, Value::Choice(kind)) => ticket.kind == *kind,
-            What::Set(Field::Ccs, Value::Tags(ccs)) => {
-                ticket.ccs.iter().collect::<BTreeSet<_>>() == ccs.iter().collect()
-            }
-            What::Set(Field::DueAt, Value::Time(at)) => ticket.due_at == *at,
-            What::Set(..) => false,
-            What::Custom(name, value) => {
-                let (_, _, kind) = CUSTOM.into_iter().find(|(one, ..)| one == name).expect("a custom field");
-                let shown = ticket.custom.get(&self.life.made.custom[name][edit.account]);
-                let wanted = value.as_ref().map(words_of_typed);
-                custom_words(kind, shown) == custom_words(kind, wanted.as_ref())
-            }
-        }
-    }
-}
-
-fn words_of_typed(value: &Typed) -> String {
-    match value {
-        Typed::Text(text) | Typed::Number(text) | Typed::Date(text) | Typed::Choice(text) => text.clone(),
-        Typed::Boolean(yes) => yes.to_string(),
-        Typed::Choices(all) => all.iter().cloned().collect::<Vec<_>>().join(", "),
     }
 }

@@ -13,6 +13,7 @@ mod poison;
 mod quota;
 mod requests;
 mod setup;
+mod shown;
 mod world;
 
 use std::{
