@@ -62,9 +62,6 @@ pub struct Intercom;
 /// The registry's entry.
 pub static INTERCOM: Intercom = Intercom;
 
-/// The most files of a message.
-const ATTACHMENTS_MAX: usize = 10;
-
 /// The fields that are shown and taken beside custom ones. The mark `priority`
 /// of a conversation is not among them: the API cannot write it, so that a
 /// mirror would always show the wrong one.
@@ -112,11 +109,12 @@ impl Helpdesk for Desk {
             message_bytes_max: settings.message_bytes_max,
             fields: self.mapping.fields(),
             attachment_bytes_max: settings.attachment_bytes_max,
-            attachments_max: ATTACHMENTS_MAX,
+            attachments_max: self.mapping.attachments_max(),
             hides_messages: false,
-            redacts_messages: true,
+            redacts_messages: !settings.has_tickets_alone(),
             rewrites_messages: false,
             imports_history: false,
+            history_has_comments: false,
             follows_up: false,
             deletes: true,
             // The search's index may be minutes behind a creation.
@@ -132,7 +130,14 @@ impl Helpdesk for Desk {
     }
 
     fn feeds(&self) -> &'static [Feed] {
-        &[feed::CONVERSATIONS, feed::TICKETS]
+        match (
+            self.mapping.settings.syncs(RecordKind::Conversation),
+            self.mapping.settings.syncs(RecordKind::Ticket),
+        ) {
+            (true, false) => &[feed::CONVERSATIONS],
+            (false, _) => &[feed::TICKETS],
+            (true, true) => &[feed::CONVERSATIONS, feed::TICKETS],
+        }
     }
 
     fn changes(&self, call: Call, feed: Feed, from: FeedStart) -> BoxFuture<'_, Result<Changes>> {
@@ -196,7 +201,9 @@ impl Helpdesk for Desk {
         request: &http::Request<Bytes>,
         _now: Timestamp,
     ) -> Result<Delivery, WebhookError> {
-        webhook::read(request, self.webhook_secret.as_ref(), &self.mapping.settings)
+        let delivery = webhook::read(request, self.webhook_secret.as_ref(), &self.mapping.settings)?;
+        self.note_version(request);
+        Ok(delivery)
     }
 
     fn probe(&self, call: Call) -> BoxFuture<'_, Result<Probe>> {

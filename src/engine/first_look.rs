@@ -38,7 +38,13 @@ impl Engine {
         };
         let known = tables::read_link(&*self.parts.store, &look.link).await?;
         match (view, known) {
-            (Fetched::Shown(mut observed), Some(_)) => {
+            (Fetched::Shown(mut observed), Some(row)) => {
+                if self.decided_anew(look, &row, &observed).await? {
+                    return Err(Fault::Later {
+                        at: self.now(),
+                        why: "what it belongs to was decided".to_owned(),
+                    });
+                }
                 self.take_rating(&mut observed).await?;
                 // A comment that was hidden or redacted changes no count: on its slow round a ticket
                 // that changed since its comments were listed has them listed again.
