@@ -272,6 +272,9 @@ pub struct Capabilities {
     /// A new ticket's opening is shown as the customer's only if their id is named:
     /// `apply` of a creation wants `author`.
     pub creates_as_author: bool,
+    /// A new ticket bears its marker from the moment it is there. Else it is seen without
+    /// one for a moment, and its creation may fail in between.
+    pub marks_at_once: bool,
     /// How long a change stays invisible to the feed after it happened.
     pub feed_blind_spot: Duration,
     /// The longest message in bytes; longer text is cut with a notice.

@@ -110,6 +110,7 @@ impl Helpdesk for Desk {
             conditional_writes: false,
             edits_private_notes: true,
             creates_as_author: false,
+            marks_at_once: true,
             feed_blind_spot: feed::BLIND_SPOT,
             message_bytes_max: self.mapping.settings.message_bytes_max,
             fields: &FIELDS,

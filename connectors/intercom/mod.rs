@@ -104,6 +104,7 @@ impl Helpdesk for Desk {
             conditional_writes: false,
             edits_private_notes: false,
             creates_as_author: true,
+            marks_at_once: settings.create == RecordKind::Ticket,
             feed_blind_spot: Duration::from_secs(settings.overlap_secs),
             message_bytes_max: settings.message_bytes_max,
             fields: self.mapping.fields(),

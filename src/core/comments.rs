@@ -68,9 +68,8 @@ pub(crate) fn take_comments(
 /// same ones hidden, redacted or edited.
 fn note_unlooked(side: &mut Side, view: &Observed, explained: bool) {
     match view.comment_count {
-        Some(count) if explained && side.comments_seen == Some(count) => {
-            side.comments_at = side.comments_at.max(view.version);
-        }
+        // What became of them since is told by a full look alone.
+        Some(count) if explained && side.comments_seen == Some(count) => {}
         Some(_) => side.comments_seen = None,
         None if view.version > side.comments_at => side.comments_seen = None,
         None => {}

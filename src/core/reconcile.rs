@@ -259,7 +259,8 @@ impl<'a> Planner<'a> {
     /// What a view says about the side as a whole.
     fn take_view(&mut self, ticket: &TicketKey, view: &Observed) {
         let link = &mut self.plan.link;
-        if link.requester.is_none() {
+        // Somebody without an address cannot be written for: one who has got one by now can.
+        if link.requester.as_ref().is_none_or(|known| known.email.is_none()) && view.requester.is_some() {
             link.requester.clone_from(&view.requester);
         }
         let Some(side) = link.sides.get_mut(ticket) else { return };

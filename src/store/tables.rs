@@ -43,6 +43,8 @@ pub const PEOPLE: Table = Table("people");
 pub const ANSWERS: Table = Table("answers");
 /// How far the history of an account was taken in, by account.
 pub const BACKFILLS: Table = Table("backfills");
+/// Ratings that a feed told and that their links do not know yet, by account and ticket.
+pub const RATINGS: Table = Table("ratings");
 /// Tickets that may be conversations of another account's, by group and match key, while histories are taken in.
 pub const MATCHES: Table = Table("matches");
 

@@ -20,6 +20,9 @@ type Count = BTreeMap<String, u64>;
 fn quiet(webhooks: bool) -> Profile {
     let lost = if webhooks { 0 } else { 1_000 };
     Profile {
+        desks: DESKS.to_vec(),
+        facing: ZENDESK,
+        rich: false,
         faults: Faults { webhook_lost: lost, ..Faults::none() },
         crashes: false,
         expiries: false,

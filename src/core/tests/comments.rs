@@ -447,6 +447,11 @@ fn when_comments_are_looked_at() {
             ],
         ),
         ("a count that is not known says there are", "", &[("count a 1", "look a")]),
+        (
+            "as many as before may say something else: a view that counts none has them looked at",
+            "",
+            &[("see a:", ""), ("count a 0", ""), ("same a", "look a")],
+        ),
         ("the version that was looked at holds no more", "", &[("see a:", ""), ("same a", "")]),
         ("unless it was looked at within its second", "", &[("soon a:", ""), ("same a", "look a")]),
         (
