@@ -1,7 +1,8 @@
 //! `handoffd pull`: an account's tickets as lines of JSON. Reads only; goes on where it stopped.
 //!
 //! A page of a feed is read, the comments of its tickets are listed side by side, the lines are
-//! written in the page's order, and only then the resume point moves. Memory holds one page.
+//! written in the page's order, and only then the resume point moves. Memory holds one page. A
+//! ticket whose comments cannot be read is one line that says so; the others go on.
 
 mod line;
 mod out;
@@ -13,7 +14,7 @@ use handoffd_connectors::{
     client::Clock,
     contract::{Call, Changes, Error, Feed, FeedRow, FeedStart, Helpdesk, Lane},
 };
-use handoffd_core::{AccountId, CommentsSeen, Timestamp};
+use handoffd_core::{AccountId, CommentsSeen, RemoteId, Timestamp};
 
 pub use line::{Line, Names};
 pub use out::{Out, OutError, State};
@@ -29,6 +30,8 @@ const REST: Duration = Duration::from_secs(2);
 const TRIES: u32 = 8;
 /// How many tickets' comments are listed side by side.
 const AT_ONCE: usize = 8;
+/// How far before the moment up to which all was pulled a feed begins whose cursor is refused.
+const LOOK_BACK: Duration = Duration::from_secs(3_600);
 
 /// What is to be pulled.
 pub struct Order {
@@ -51,10 +54,12 @@ pub struct Pulled {
     pub comments: u64,
     /// Lines of tickets that are deleted, spam or merged.
     pub gone: u64,
-    /// Lines of rows that could not be read.
+    /// Lines of rows, and of tickets whose comments, could not be read.
     pub unreadable: u64,
     /// Pages read.
     pub pages: u64,
+    /// Feeds whose resume point the vendor refused, with when they began again.
+    pub begun_again: BTreeMap<String, Timestamp>,
 }
 
 /// Why a pull stopped. What was written until then stays, and the next one goes on from there.
@@ -85,14 +90,14 @@ pub async fn pull(
     let mut pulled = Pulled::default();
     for feed in desk.feeds() {
         loop {
-            let Some(page) = puller.page(*feed, out).await? else { break };
-            let (next, more) = (page.next.clone(), page.more);
-            let written = puller.lines(page).await?;
+            let Some((start, page)) = puller.page(*feed, out, &mut pulled).await? else { break };
+            let (next, more, complete) = (page.next.clone(), page.more, page.complete_until);
+            let written = puller.lines(*feed, start, page, pulled.comments > 0).await?;
             pulled.pages += 1;
             for line in &written {
                 line.count(&mut pulled);
             }
-            out.write(feed.0, &written, next)?;
+            out.write(feed.0, &written, next, complete)?;
             progress(&pulled);
             if !more {
                 break;
@@ -121,24 +126,67 @@ impl Puller<'_> {
         }
     }
 
-    /// The next page; `None` where the plan has no such feed.
-    async fn page(&self, feed: Feed, out: &Out) -> Result<Option<Changes>, PullError> {
-        let start = self.start(out, feed);
-        match self.patiently(|| self.desk.changes(self.call(), feed, start.clone())).await {
-            Ok(page) => Ok(Some(page)),
-            // A feed beside the first tells of deletions or ratings, which not every plan has.
-            Err(Error::Forbidden { .. }) if self.desk.feeds().first() != Some(&feed) => Ok(None),
-            Err(error) => Err(self.failed(error)),
+    /// The next page and where it began; `None` where the plan has no such feed. A feed whose
+    /// resume point is refused begins again, once.
+    async fn page(
+        &self,
+        feed: Feed,
+        out: &Out,
+        pulled: &mut Pulled,
+    ) -> Result<Option<(FeedStart, Changes)>, PullError> {
+        let mut start = self.start(out, feed);
+        loop {
+            match self.patiently(|| self.desk.changes(self.call(), feed, start.clone())).await {
+                Ok(page) => return Ok(Some((start, page))),
+                // A feed beside the first tells of deletions or ratings, which not every plan has.
+                Err(Error::Forbidden { .. }) if self.desk.feeds().first() != Some(&feed) => return Ok(None),
+                Err(Error::CursorRefused { .. }) if matches!(start, FeedStart::After(_)) => {
+                    let from = self.again_from(out, feed);
+                    pulled.begun_again.insert(feed.0.to_owned(), from);
+                    start = FeedStart::Since(from);
+                }
+                Err(error) => return Err(self.failed(error)),
+            }
         }
     }
 
-    async fn lines(&self, page: Changes) -> Result<Vec<Line>, PullError> {
-        let lines = stream::iter(page.rows).map(|row| self.line(row)).buffered(AT_ONCE);
-        let lines: Vec<Result<Line, Error>> = lines.collect().await;
-        lines.into_iter().collect::<Result<_, _>>().map_err(|error| self.failed(error))
+    /// A little before the moment up to which all of a feed was pulled.
+    fn again_from(&self, out: &Out, feed: Feed) -> Timestamp {
+        let since = self.order.since.unwrap_or_default();
+        out.complete_until(feed.0).map_or(since, |complete| complete.minus(LOOK_BACK).max(since))
     }
 
-    async fn line(&self, row: FeedRow) -> Result<Line, Error> {
+    async fn lines(
+        &self,
+        feed: Feed,
+        start: FeedStart,
+        page: Changes,
+        may_list: bool,
+    ) -> Result<Vec<Line>, PullError> {
+        let lines = stream::iter(page.rows).map(|row| self.line(row)).buffered(AT_ONCE);
+        let lines: Vec<Result<Line, (RemoteId, Error)>> = lines.collect().await;
+        let listed = lines.iter().flatten().any(Line::has_comments) || may_list;
+        let failed: Vec<&Error> =
+            lines.iter().filter_map(|line| line.as_ref().err()).map(|(_, error)| error).collect();
+        if let Some(error) = failed.iter().find(|error| !is_of_the_ticket(error)) {
+            return Err(self.failed((*error).clone()));
+        }
+        // Where no ticket at all may be listed, it is the credential.
+        let is_barred = |error: &&&Error| matches!(error, Error::Forbidden { .. });
+        if let Some(error) = failed.iter().find(is_barred).filter(|_| !listed && failed.len() > 1) {
+            return Err(self.failed((*error).clone()));
+        }
+        // A helpdesk that is down is no fault of its tickets.
+        if failed.iter().any(|error| passes(error)) {
+            let there = self.patiently(|| self.desk.changes(self.call(), feed, start.clone())).await;
+            there.map_err(|error| self.failed(error))?;
+        }
+        let unreadable =
+            |(id, error): (RemoteId, Error)| Line::unreadable(&self.order.account, Some(&id), &why(&error));
+        Ok(lines.into_iter().map(|line| line.unwrap_or_else(unreadable)).collect())
+    }
+
+    async fn line(&self, row: FeedRow) -> Result<Line, (RemoteId, Error)> {
         let mut row = row;
         if let FeedRow::Changed(observed) = &mut row
             && self.order.comments
@@ -148,10 +196,7 @@ impl Puller<'_> {
             match self.patiently(|| self.desk.comments(self.call(), &ticket)).await {
                 Ok(comments) => observed.comments = CommentsSeen::All(comments),
                 Err(Error::Gone) => return Ok(Line::gone(&observed.ticket)),
-                Err(Error::Malformed { what } | Error::Refused { why: what }) => {
-                    return Ok(Line::unreadable(&self.order.account, Some(&ticket), &what));
-                }
-                Err(error) => return Err(error),
+                Err(error) => return Err((ticket, error)),
             }
         }
         Ok(Line::of(row, &self.order.account, &self.order.names, self.order.comments))
@@ -178,6 +223,24 @@ impl Puller<'_> {
 
     fn failed(&self, error: Error) -> PullError {
         PullError::Vendor { account: self.order.account.clone(), error }
+    }
+}
+
+/// Whether a failure to list a ticket's comments may be that ticket's own.
+fn is_of_the_ticket(error: &Error) -> bool {
+    passes(error)
+        || matches!(error, Error::Malformed { .. } | Error::Refused { .. } | Error::Forbidden { .. })
+}
+
+fn passes(error: &Error) -> bool {
+    matches!(error, Error::Transient { .. } | Error::Unknown { .. })
+}
+
+/// Why a ticket's line says that it is unreadable.
+fn why(error: &Error) -> String {
+    match error {
+        Error::Malformed { what } | Error::Refused { why: what } => what.clone(),
+        error => format!("its comments cannot be listed: {error}"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use handoffd_connectors::contract::Cursor;
-use handoffd_core::AccountId;
+use handoffd_core::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Line;
@@ -22,6 +22,9 @@ pub struct State {
     pub comments: bool,
     /// Where each feed goes on.
     pub cursors: BTreeMap<String, Cursor>,
+    /// Until when each feed was pulled whole, in its vendor's time, as far as the vendor said.
+    #[serde(default)]
+    pub complete: BTreeMap<String, Timestamp>,
     /// How long the file is up to there, in bytes.
     pub bytes: u64,
     /// Whether everything was pulled: the next pull adds what changed since.
@@ -107,13 +110,24 @@ impl Out {
         self.state.cursors.get(feed).cloned()
     }
 
+    /// Until when a feed was pulled whole; `None` where the vendor never said.
+    pub fn complete_until(&self, feed: &str) -> Option<Timestamp> {
+        self.state.complete.get(feed).copied()
+    }
+
     /// The resume point.
     pub fn state(&self) -> &State {
         &self.state
     }
 
     /// Writes a page's lines, then moves the resume point.
-    pub fn write(&mut self, feed: &str, lines: &[Line], next: Cursor) -> Result<(), OutError> {
+    pub fn write(
+        &mut self,
+        feed: &str,
+        lines: &[Line],
+        next: Cursor,
+        complete_until: Option<Timestamp>,
+    ) -> Result<(), OutError> {
         let mut bytes = Vec::new();
         for line in lines {
             serde_json::to_writer(&mut bytes, line).map_err(|why| self.failed(why.into()))?;
@@ -128,6 +142,9 @@ impl Out {
         written.map_err(|why| self.failed(why))?;
         self.state.bytes += bytes.len() as u64;
         self.state.cursors.insert(feed.to_owned(), next);
+        if let Some(until) = complete_until {
+            self.state.complete.insert(feed.to_owned(), until);
+        }
         self.state.done = false;
         self.save()
     }
@@ -159,7 +176,8 @@ impl Out {
 }
 
 fn fresh(account: &AccountId, comments: bool) -> State {
-    State { account: account.clone(), comments, cursors: BTreeMap::new(), bytes: 0, done: false }
+    let (cursors, complete) = (BTreeMap::new(), BTreeMap::new());
+    State { account: account.clone(), comments, cursors, complete, bytes: 0, done: false }
 }
 
 fn read_state(path: &Path, bytes: &[u8], account: &AccountId, comments: bool) -> Result<State, OutError> {
