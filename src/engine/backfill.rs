@@ -434,6 +434,7 @@ impl Engine {
             link: None,
             reason: why.to_owned(),
             since: self.now(),
+            causes: None,
         };
         let write = tables::put(PARKED, tables::parked_key(&row), &row);
         self.stored(Commit { writes: vec![write], ..Commit::default() }).await
@@ -450,6 +451,7 @@ impl Engine {
             link: None,
             reason: why.to_owned(),
             since: self.now(),
+            causes: None,
         };
         tables::put(PARKED, tables::parked_key(&row), &row)
     }

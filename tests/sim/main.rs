@@ -6,8 +6,13 @@
 mod acts;
 mod history;
 mod invariants;
+mod kept_back;
+mod left;
+mod merges;
 mod oracle;
+mod parked;
 mod past;
+mod plans;
 mod quota;
 mod requests;
 mod world;
