@@ -304,6 +304,9 @@ pub struct Capabilities {
     pub rewrites_messages: bool,
     /// A ticket can be made with its history and times, mailing nobody and running no rules.
     pub imports_history: bool,
+    /// [`Helpdesk::history`] gives comments in bulk, and where it ends it goes on with what
+    /// changes later.
+    pub history_has_comments: bool,
     /// A closed ticket takes no writes and is followed up by a new one.
     pub follows_up: bool,
     /// Tickets can be deleted.
@@ -574,8 +577,8 @@ pub trait Helpdesk: Send + Sync {
     /// Every comment of a ticket, oldest first.
     fn comments<'a>(&'a self, call: Call, ticket: &'a RemoteId) -> BoxFuture<'a, Result<Vec<Comment>>>;
     /// Does the write. `author` is the id here of the person who wrote the message, customer or
-    /// agent as [`handoffd_core::Person::role`] says; `None` for our own user. `files` are the message's
-    /// attachments (a creation's: the opening's), each at hand.
+    /// agent as [`handoffd_core::Person::role`] says; `None` for our own user; those of a past stand in
+    /// it. `files` are the attachments as [`Intent::attachments`] lists them, each at hand.
     fn apply<'a>(
         &'a self,
         call: Call,

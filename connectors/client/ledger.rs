@@ -61,6 +61,19 @@ pub enum Verdict {
     WaitUntil(Timestamp, Vec<String>),
 }
 
+/// Where a request stands among all that were booked, by limit: its answer
+/// tells nothing certain of those that were on their way beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Booked(BTreeMap<String, Beside>);
+
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    /// All that was ever spent, the request included.
+    spent: u64,
+    /// What was on its way already.
+    in_flight: u32,
+}
+
 /// What is known of the limits of one account.
 pub struct Ledger {
     account: Bucket,
@@ -101,6 +114,16 @@ impl Ledger {
         Verdict::Go
     }
 
+    /// The place of a request just booked among all that were.
+    pub fn booked(&mut self, draw: &Draw) -> Booked {
+        let mut booked = Booked::default();
+        self.each(draw, |name, bucket| {
+            let in_flight = bucket.in_flight.saturating_sub(draw.cost);
+            booked.0.insert(name.to_owned(), Beside { spent: bucket.spent, in_flight });
+        });
+        booked
+    }
+
     /// A booked request has ended, answered or not.
     pub fn finish(&mut self, draw: &Draw) {
         self.each(draw, |_, bucket| bucket.in_flight = bucket.in_flight.saturating_sub(draw.cost));
@@ -111,8 +134,9 @@ impl Ledger {
         self.each(draw, |_, bucket| bucket.refund(draw.cost));
     }
 
-    /// What an answer's headers tell. Call it after [`Ledger::finish`] of that request.
-    pub fn observe(&mut self, seen: &[LimitSeen], now: Timestamp) {
+    /// What the headers of an answer to a request `booked` tell. Call it after
+    /// [`Ledger::finish`] of that request.
+    pub fn observe(&mut self, seen: &[LimitSeen], booked: &Booked, now: Timestamp) {
         self.hand.set(now);
         for limit in seen {
             let bucket = match limit.bucket.as_str() {
@@ -120,7 +144,7 @@ impl Ledger {
                 name => self.endpoints.get_mut(name),
             };
             if let Some(bucket) = bucket {
-                bucket.observe(limit, &self.hand, now);
+                bucket.observe(limit, booked.0.get(&limit.bucket).copied(), &self.hand, now);
             }
         }
     }
@@ -199,30 +223,24 @@ impl Wait {
     }
 }
 
-/// The requests of one handoff: what no other lane ever takes of a window.
+/// The most requests that one handoff takes at one vendor.
 const HANDOFF_REQUESTS: u32 = 6;
 
-/// How much of a whole window is kept back from a lane, so that a more urgent one
-/// finds room: 5 % of it or one handoff's requests, but no more than a tenth,
-/// for each step down from [`Lane::Handoff`].
+/// How much of a window is kept back from a lane, so that a more urgent one
+/// finds room: one handoff's requests or 2 % of the window, whichever is more,
+/// and half a per cent again for each lane between. That leaves a backfill
+/// alone at least 95 % of a window of 160 units or more; of a smaller one no
+/// lane keeps back more than a tenth.
 pub fn kept_back(lane: Lane, count: u32) -> u32 {
-    let steps = match lane {
+    let tenth = count / 10;
+    let handoff = HANDOFF_REQUESTS.max(count / 50).min(tenth);
+    let between = (count / 200).max(1).min(tenth);
+    match lane {
         Lane::Handoff => 0,
-        Lane::Live => 1,
-        Lane::Refresh => 2,
-        Lane::Backfill => 3,
-    };
-    step(count) * steps
-}
-
-fn step(count: u32) -> u32 {
-    (count / 20).max(HANDOFF_REQUESTS).min(count / 10)
-}
-
-/// What is kept back melts as the window ends, evenly, down to one handoff's
-/// requests: what nobody needed would be lost with the window.
-fn kept_back_until_the_end(lane: Lane, count: u32) -> u32 {
-    kept_back(lane, count).min(step(count)).min(HANDOFF_REQUESTS)
+        Lane::Live => handoff,
+        Lane::Refresh => handoff + between,
+        Lane::Backfill => handoff + 2 * between,
+    }
 }
 
 /// One limit: a window that is spent and becomes whole again.
@@ -232,6 +250,8 @@ struct Bucket {
     /// When the window is whole again; `None` while nothing of it is spent.
     resets_at: Option<Timestamp>,
     in_flight: u32,
+    /// All that was ever booked.
+    spent: u64,
     used_at: Timestamp,
     pace: Pace,
 }
@@ -244,6 +264,7 @@ impl Bucket {
             left: quota.count,
             resets_at: None,
             in_flight: 0,
+            spent: 0,
             used_at: Timestamp(i64::MIN),
             pace: Pace::new(quota, hand),
         }
@@ -263,21 +284,13 @@ impl Bucket {
     /// When the window has room for it; `now` if it has.
     fn room_at(&mut self, draw: &Draw, now: Timestamp) -> Timestamp {
         self.roll(now);
-        let whole = kept_back(draw.lane, self.quota.count);
-        let last = kept_back_until_the_end(draw.lane, self.quota.count);
+        let kept_back = kept_back(draw.lane, self.quota.count);
         // What costs more than the window ever holds goes when the window is whole.
-        let need = draw.cost.min(self.quota.count - whole);
-        if self.left >= need + whole {
+        let need = draw.cost.min(self.quota.count - kept_back);
+        if self.left >= need + kept_back {
             return now;
         }
-        let resets_at = self.resets_at.unwrap_or_else(|| now.plus(self.quota.per));
-        let Some(spare) = self.left.checked_sub(need + last) else { return resets_at };
-        // Of `whole - last` units as many are kept yet as are due to the time left.
-        let per = self.quota.per.as_millis() as u64;
-        let melting = u64::from(whole - last).max(1);
-        let time_left = (u64::from(spare + 1) * per).saturating_sub(1) / melting;
-        let time_left = i64::try_from(time_left).unwrap_or(i64::MAX);
-        now.max(Timestamp(resets_at.0.saturating_sub(time_left)))
+        self.resets_at.unwrap_or_else(|| now.plus(self.quota.per))
     }
 
     /// When the pace allows it. A handoff is not slowed for smoothness.
@@ -292,33 +305,40 @@ impl Bucket {
         self.left = self.left.saturating_sub(cost);
         self.resets_at.get_or_insert(now.plus(self.quota.per));
         self.in_flight = self.in_flight.saturating_add(cost);
+        self.spent = self.spent.saturating_add(cost.into());
         self.used_at = now;
         self.pace.spend(cost);
     }
 
     fn refund(&mut self, cost: u32) {
         self.in_flight = self.in_flight.saturating_sub(cost);
+        self.spent = self.spent.saturating_sub(cost.into());
         self.left = self.left.saturating_add(cost).min(self.quota.count);
         self.pace.refund(cost);
     }
 
-    fn observe(&mut self, seen: &LimitSeen, hand: &Hand, now: Timestamp) {
+    /// Answers overtake each other, so what one tells is a range.
+    fn observe(&mut self, seen: &LimitSeen, beside: Option<Beside>, hand: &Hand, now: Timestamp) {
         self.roll(now);
         if seen.resets_at.is_some_and(|told| told <= now) {
             // It speaks of a window that is over.
             return;
         }
-        let expected = self.left.saturating_add(self.in_flight);
+        let beside = beside.unwrap_or(Beside { spent: self.spent, in_flight: 0 });
+        let after = u32::try_from(self.spent.saturating_sub(beside.spent)).unwrap_or(u32::MAX);
+        let most = seen.remaining.saturating_sub(after);
+        // Those that were on their way before it may have been counted after it.
+        let least = most.saturating_sub(beside.in_flight);
         // Much more left than we counted, and no word of the reset: another
         // window has begun, which ends at most one period from now.
-        let new_window = seen.remaining > expected.saturating_add(self.quota.count / 10);
+        let new_window = least > self.left.saturating_add(self.quota.count / 10);
         let latest = now.plus(self.quota.per.max(RESET_MAX));
         self.resets_at = match seen.resets_at {
             Some(told) => Some(told.min(latest)),
             None if new_window => Some(now.plus(self.quota.per)),
             None => Some(self.resets_at.unwrap_or_else(|| now.plus(self.quota.per))),
         };
-        self.left = seen.remaining.saturating_sub(self.in_flight);
+        self.left = if new_window { most } else { self.left.clamp(least, most) };
         let total = seen.total.filter(|total| *total > 0 && *total != self.quota.count);
         if let Some(total) = total {
             self.quota.count = total;

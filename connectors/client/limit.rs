@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::{
     Clock, LimitSeen, Quota,
-    ledger::{Draw, Ledger, Verdict},
+    ledger::{Booked, Draw, Ledger, Verdict},
 };
 use crate::contract::{Call, Lane};
 
@@ -40,7 +40,7 @@ type Place = (Lane, u64);
 struct Waiting {
     draw: Draw,
     until: Timestamp,
-    granted: bool,
+    granted: Option<Booked>,
     changed: Arc<Notify>,
 }
 
@@ -65,7 +65,7 @@ impl Limiter {
         loop {
             let now = self.clock.now();
             match self.look(&place.at, now) {
-                Seen::Granted(draw) => return Ok(place.into_permit(draw)),
+                Seen::Granted(draw, booked) => return Ok(place.into_permit(draw, booked)),
                 Seen::Until(at) if at > call.deadline => return Err(at),
                 Seen::Until(at) => {
                     tokio::select! {
@@ -95,7 +95,7 @@ impl Limiter {
         }
         let at = (draw.lane, desk.next);
         desk.next += 1;
-        let waiting = Waiting { draw, until: now, granted: false, changed: Arc::default() };
+        let waiting = Waiting { draw, until: now, granted: None, changed: Arc::default() };
         desk.waiting.insert(at, waiting);
         drop(desk);
         Ok(InQueue { limiter: Arc::clone(self), at, left: false })
@@ -109,7 +109,7 @@ impl Limiter {
         let mut desk = self.desk();
         desk.serve(now);
         match desk.waiting.get(at) {
-            Some(waiting) if waiting.granted => Seen::Granted(waiting.draw.clone()),
+            Some(Waiting { draw, granted: Some(booked), .. }) => Seen::Granted(draw.clone(), booked.clone()),
             Some(waiting) => Seen::Until(waiting.until),
             None => Seen::Until(now),
         }
@@ -121,7 +121,7 @@ impl Limiter {
 }
 
 enum Seen {
-    Granted(Draw),
+    Granted(Draw, Booked),
     Until(Timestamp),
 }
 
@@ -130,13 +130,13 @@ impl Desk {
     /// earlier and waits for the same name.
     fn serve(&mut self, now: Timestamp) {
         let mut held: BTreeMap<String, Timestamp> = BTreeMap::new();
-        for waiting in self.waiting.values_mut().filter(|waiting| !waiting.granted) {
+        for waiting in self.waiting.values_mut().filter(|waiting| waiting.granted.is_none()) {
             let behind = waiting.draw.names().filter_map(|name| held.get(name)).max();
             let until = match behind {
                 Some(until) => *until,
                 None => match self.ledger.decide(&waiting.draw, now) {
                     Verdict::Go => {
-                        waiting.granted = true;
+                        waiting.granted = Some(self.ledger.booked(&waiting.draw));
                         waiting.changed.notify_one();
                         continue;
                     }
@@ -162,10 +162,10 @@ struct InQueue {
 }
 
 impl InQueue {
-    fn into_permit(mut self, draw: Draw) -> Permit {
+    fn into_permit(mut self, draw: Draw, booked: Booked) -> Permit {
         self.left = true;
         self.limiter.desk().waiting.remove(&self.at);
-        Permit { limiter: Arc::clone(&self.limiter), draw, sent: false, ended: false }
+        Permit { limiter: Arc::clone(&self.limiter), draw, booked, sent: false, ended: false }
     }
 }
 
@@ -177,7 +177,7 @@ impl Drop for InQueue {
         let now = self.limiter.clock.now();
         let mut desk = self.limiter.desk();
         if let Some(waiting) = desk.waiting.remove(&self.at)
-            && waiting.granted
+            && waiting.granted.is_some()
         {
             desk.ledger.refund(&waiting.draw);
         }
@@ -189,6 +189,7 @@ impl Drop for InQueue {
 pub struct Permit {
     limiter: Arc<Limiter>,
     draw: Draw,
+    booked: Booked,
     sent: bool,
     ended: bool,
 }
@@ -210,7 +211,7 @@ impl Permit {
         self.ended = true;
         let mut desk = self.limiter.desk();
         desk.ledger.finish(&self.draw);
-        desk.ledger.observe(seen, now);
+        desk.ledger.observe(seen, &self.booked, now);
         if let Some(retry_at) = throttled {
             desk.ledger.throttled(&self.draw, seen, retry_at, now);
         }

@@ -43,6 +43,8 @@ pub const ANN: &str = "ann@example.test";
 pub struct Terms {
     /// The connector's name.
     pub name: &'static str,
+    /// How the account is simulated, where it is not the vendor's usual one.
+    pub simulator: Option<fn(SimSetup) -> Box<dyn VendorSim>>,
     /// Settings that make pages of the feed small, as JSON.
     pub small_pages: &'static str,
     /// How many rows such a page has.
@@ -70,9 +72,33 @@ pub enum Cannot {
     SaySilently,
     /// A new ticket takes no files: the text names them.
     CreateWithFiles,
+    /// Tags are taken, and neither shown nor taken off again; putting one on rings nobody.
+    ShowTags,
+    /// Nobody there can set a priority.
+    SetPriority,
+    /// What a customer thought of the help is not shown.
+    TellRatings,
 }
 
 impl Terms {
+    /// Whether a ticket shows the field when it is read.
+    pub fn shows(&self, field: Field) -> bool {
+        field != Field::Tags || self.can(Cannot::ShowTags)
+    }
+
+    /// What is read of a ticket that has these fields.
+    pub fn shown(&self, fields: Fields) -> Fields {
+        fields.into_iter().filter(|(field, _)| self.shows(*field)).collect()
+    }
+
+    /// Starts the vendor.
+    pub fn start(&self, setup: SimSetup) -> Box<dyn VendorSim> {
+        match self.simulator {
+            Some(start) => start(setup),
+            None => connector(self.name).simulator(setup),
+        }
+    }
+
     /// Whether the vendor's API can do it.
     pub fn can(&self, what: Cannot) -> bool {
         !self.cannot.contains(&what)
@@ -239,8 +265,7 @@ impl Bench {
     /// With these settings beside the suggested ones.
     pub async fn open_with(terms: &'static Terms, more: &str) -> Self {
         let clock = TokioClock::starting_at(NOW);
-        let sim =
-            connector(terms.name).simulator(SimSetup { seed: 7, plan: "unlimited".to_owned(), now: NOW });
+        let sim = terms.start(SimSetup { seed: 7, plan: "unlimited".to_owned(), now: NOW });
         let mut settings = sim.suggested_settings();
         let more: serde_json::Map<String, Json> = serde_json::from_str(more).unwrap();
         settings.as_object_mut().expect("settings are a table").extend(more);

@@ -2,7 +2,7 @@
 
 use handoffd_core::{Field, Fields, Mail, Priority, RemoteId, Status, Value, intent::Intent};
 
-use super::bench::{Bench, Terms, public, update};
+use super::bench::{Bench, Cannot, Terms, public, update};
 use crate::{
     contract::Error,
     sim::{HumanAct, Who},
@@ -55,7 +55,7 @@ pub async fn what_is_written_is_shown_as_normalized(terms: &'static Terms) {
     let bench = Bench::open(terms).await;
     let ticket = bench.ticket("Hello");
     let held = bench.desk.capabilities().fields;
-    let values = values().into_iter().filter(|(field, _)| held.contains(field));
+    let values = values().into_iter().filter(|(field, _)| held.contains(field) && terms.shows(*field));
     for (at, (field, value)) in values.enumerate() {
         bench.wait(2).await;
         let set = bench.desk.normalize(&one(field, value.clone()));
@@ -104,7 +104,9 @@ pub async fn an_update_touches_only_what_it_names(terms: &'static Terms) {
     let ticket = bench.ticket("Hello");
     bench.get(&ticket).await;
     bench.wait(2).await;
-    bench.human(HumanAct::SetPriority { ticket: ticket.clone(), priority: Some(Priority::High) });
+    if terms.can(Cannot::SetPriority) {
+        bench.human(HumanAct::SetPriority { ticket: ticket.clone(), priority: Some(Priority::High) });
+    }
     bench.human(HumanAct::Tag { ticket: ticket.clone(), add: vec!["vip".to_owned()], remove: Vec::new() });
     bench.human(HumanAct::Assign { ticket: ticket.clone(), to: Some(Who::Agent("Bo".to_owned())) });
     bench.human(HumanAct::SetStatus { ticket: ticket.clone(), status: Status::Pending });
@@ -118,7 +120,9 @@ pub async fn an_update_touches_only_what_it_names(terms: &'static Terms) {
     bench.human(HumanAct::SetSubject { ticket: ticket.clone(), subject: "Theirs".to_owned() });
     bench.apply(&update(&ticket, one(Field::Tags, tags(&["ours"])), None, "l0-2"), None).await;
     let after = bench.shown(&ticket);
-    assert_eq!((after.subject.as_str(), after.tags), ("Theirs", vec!["ours".to_owned()]));
+    let kept = (!terms.can(Cannot::ShowTags)).then(|| "vip".to_owned());
+    let tags: Vec<String> = std::iter::once("ours".to_owned()).chain(kept).collect();
+    assert_eq!((after.subject.as_str(), after.tags), ("Theirs", tags));
     assert_eq!((after.priority, after.status), (before.priority, before.status));
 }
 

@@ -8,13 +8,14 @@ use handoffd_core::{
 };
 
 use super::{
-    bench::{ANN, Bench, Hits, NOW, Terms, anns, bo, private, public},
+    bench::{ANN, Bench, Hits, NOW, Terms, anns, bo, private, public, supplies, with_files},
     create::mirror,
+    files::FILES,
     lost::answers_lost,
 };
 use crate::{
     contract::{Cursor, Error, FeedRow, FeedStart},
-    sim::Who,
+    sim::{HumanAct, Who},
 };
 
 /// What a read of history gave.
@@ -145,7 +146,7 @@ pub fn past(op: &str) -> Intent {
         (Field::Subject, Value::subject("Long ago")),
         (Field::Tags, Value::Tags(["old".to_owned()].into())),
     ]);
-    let one = |message, minutes, number| Imported { message, at: then(minutes), number };
+    let one = |message, minutes, number| Imported { message, at: then(minutes), number, author: None };
     ticket.import = Some(Import {
         created_at: then(0),
         opening_at: then(0),
@@ -162,7 +163,10 @@ pub fn past(op: &str) -> Intent {
 pub async fn a_past_is_imported(terms: &'static Terms) {
     let bench = Bench::open(terms).await;
     let ann = bench.person("Ann", ANN).await;
-    let intent = past("l0-past");
+    let Intent::Create(mut create) = past("l0-past") else { panic!() };
+    let last = create.ticket.import.as_mut().and_then(|import| import.messages.last_mut());
+    last.expect("a past").author = Some(ann.clone());
+    let intent = Intent::Create(create);
     let done = bench.try_apply(&intent, Some(&ann), &[]).await;
     if !bench.desk.capabilities().imports_history {
         assert!(matches!(done, Err(Error::Refused { .. })), "{done:?}");
@@ -191,6 +195,46 @@ pub async fn a_past_is_imported(terms: &'static Terms) {
     let read = bench.comments(&made.ticket.id).await;
     assert_eq!(read.iter().map(Comment::at).collect::<Vec<_>>(), expected.map(|row| row.3));
     assert_eq!(bench.get(&made.ticket.id).await.marker, Some(OpKey::from("l0-past")));
+}
+
+/// Everybody who is known there is who they are, and every message has its files.
+pub async fn a_past_keeps_authors_and_files(terms: &'static Terms) {
+    let bench = Bench::open(terms).await;
+    let ann = bench.person("Ann", ANN).await;
+    let seen = bench.ticket("Seen");
+    let said = |who: &str| HumanAct::Say {
+        ticket: seen.clone(),
+        who: Who::Agent(who.to_owned()),
+        text: format!("{who} was here"),
+        public: true,
+    };
+    bench.wait(2).await;
+    bench.human(said("Bo"));
+    let bo = bench.comments(&seen).await.last().and_then(|one| one.author().id.clone());
+    assert!(bo.is_some(), "agents have ids");
+    let Intent::Create(mut create) = past("l0-past") else { panic!() };
+    let import = create.ticket.import.as_mut().expect("a past");
+    let of_each = [(bo, &FILES[..1]), (None, &FILES[1..]), (Some(ann.clone()), &[])];
+    for (said, (author, files)) in import.messages.iter_mut().zip(of_each) {
+        said.author = author;
+        said.message = with_files(said.message.clone(), files);
+    }
+    let intent = Intent::Create(create);
+    let done = bench.try_apply(&intent, Some(&ann), &supplies(&FILES)).await;
+    if !bench.desk.capabilities().imports_history {
+        assert!(matches!(done, Err(Error::Refused { .. })), "{done:?}");
+        return;
+    }
+    let made = done.unwrap();
+    let shown = bench.shown(&made.ticket.id);
+    let by: Vec<&str> = shown.comments.iter().map(|one| one.author.as_str()).collect();
+    assert_eq!((by[0], by[1], by[3]), ("Ann", "Bo", "Ann"));
+    assert!(!["Ann", "Bo"].contains(&by[2]), "who is not known there is our own user: {by:?}");
+    let names: Vec<Vec<&str>> =
+        shown.comments.iter().map(|one| one.files.iter().map(|file| file.name.as_str()).collect()).collect();
+    assert_eq!(names, [vec![], vec![FILES[0].0], vec![FILES[1].0], vec![]]);
+    assert_eq!(shown.comments[2].files[0].bytes, FILES[1].2);
+    assert_eq!(bench.mails(), 0);
 }
 
 /// And not made twice.

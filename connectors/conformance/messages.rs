@@ -53,9 +53,10 @@ pub async fn public_is_public_and_private_is_private(terms: &'static Terms) {
             assert_eq!((last.public, last.by_customer), (shown_public, by_ann), "{message:?} with {set:?}");
             assert_eq!(applied.comment.as_ref(), Some(&last.id), "{message:?} with {set:?}");
             let fetched = bench.get(&ticket).await;
-            for (field, value) in bench.desk.normalize(&set) {
+            for (field, value) in terms.shown(bench.desk.normalize(&set)) {
                 assert_eq!(fetched.fields.get(&field), Some(&value), "{message:?}");
             }
+            assert_eq!(shown.tags.is_empty(), !set.contains_key(&Field::Tags), "{message:?}");
         }
     }
 }

@@ -167,6 +167,7 @@ macro_rules! helpdesk {
                 history_has_every_ticket_and_comment,
                 history_goes_on_where_it_stopped,
                 a_past_is_imported,
+                a_past_keeps_authors_and_files,
                 a_lost_import_is_found,
             ]
             catalog: [

@@ -123,6 +123,7 @@ impl Helpdesk for Desk {
             rewrites_messages: true,
             // No documented endpoint makes a ticket with its own times.
             imports_history: false,
+            history_has_comments: false,
             follows_up: false,
             deletes: true,
             lookups_max: 3,

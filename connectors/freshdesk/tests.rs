@@ -194,6 +194,7 @@ fn id(text: &str) -> RemoteId {
 
 crate::conformance::helpdesk!(crate::conformance::Terms {
     name: "freshdesk",
+    simulator: None,
     small_pages: "{}",
     page_rows: 100,
     lacking: r#"{"marker_field": "cf_not_there"}"#,

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The header that names the API's version.
-const VERSION: HeaderName = HeaderName::from_static("intercom-version");
+pub const VERSION: HeaderName = HeaderName::from_static("intercom-version");
 
 /// A test of one field of a search.
 pub fn test(field: &str, operator: &str, value: impl Into<Json>) -> Json {

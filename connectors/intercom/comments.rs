@@ -22,6 +22,13 @@ pub const NO_OPENING: &str = "This conversation began with internal notes only."
 /// The comment id of a ticket's description, which has none at Intercom.
 pub const DESCRIPTION_ID: &str = "description";
 
+/// The id of the note that stands for messages that Intercom keeps to itself.
+pub const HIDDEN_ID: &str = "older-messages";
+
+/// What it says. It does not count them: the number grows, and a note is not rewritten.
+const HIDDEN: &str = "Intercom gives only the newest 500 parts of a conversation, and this one has more. \
+    Older messages that do not stand here can be read in Intercom alone.";
+
 /// Hosts where Intercom keeps files that stand in a text.
 const FILE_HOSTS: [&str; 4] =
     ["intercomcdn.com", "intercomcdn.eu", "intercomusercontent.com", "intercom-attachments.com"];
@@ -41,8 +48,10 @@ pub fn of_conversation(conversation: &wire::Conversation) -> Result<Messages, St
     let parts = conversation.conversation_parts.as_ref().ok_or("conversation_parts: missing")?;
     let by_mail = conversation.source.kind.text().as_deref() == Some("email");
     let mut all: Vec<Comment> = source(conversation, by_mail)?.into_iter().collect();
+    let hidden = hidden(parts);
+    add_hidden(&mut all, hidden, conversation.created_at.moment());
     add_parts(&mut all, parts, by_mail, true)?;
-    Ok(Messages { hidden: hidden(parts), comments: all })
+    Ok(Messages { hidden, comments: all })
 }
 
 /// Every message of a ticket. Of a ticket that customers do not see all are private.
@@ -50,8 +59,25 @@ pub fn of_ticket(ticket: &wire::Ticket, requester: Option<&Person>) -> Result<Me
     let parts = ticket.ticket_parts.as_ref().ok_or("ticket_parts: missing")?;
     let shared = is_shared(ticket);
     let mut all: Vec<Comment> = description(ticket, requester, shared)?.into_iter().collect();
+    let hidden = hidden(parts);
+    add_hidden(&mut all, hidden, ticket.created_at.moment());
     add_parts(&mut all, parts, false, shared)?;
-    Ok(Messages { hidden: hidden(parts), comments: all })
+    Ok(Messages { hidden, comments: all })
+}
+
+/// Says in a private note, which travels like any other, that messages are missing:
+/// behind the first message, where they would stand.
+fn add_hidden(all: &mut Vec<Comment>, hidden: u64, created_at: Option<Timestamp>) {
+    let Some(at) = created_at.filter(|_| hidden > 0) else { return };
+    let author = Person { id: None, name: "Intercom".to_owned(), email: None, role: Role::Agent };
+    all.push(Comment::Private(PrivateComment {
+        id: RemoteId::from(HIDDEN_ID),
+        author,
+        text: PrivateText::new(Body::inline(HIDDEN)),
+        at,
+        attachments: Vec::new(),
+        redacted: false,
+    }));
 }
 
 /// Whether the customer sees a ticket: as it says, or as its category does.

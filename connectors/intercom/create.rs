@@ -6,7 +6,7 @@
 //! one request that tells nobody.
 
 use handoffd_core::{
-    Field, Fields, RemoteId, Status, Value,
+    Field, Fields, RemoteId, Role, Status, Value,
     intent::{Applied, Create},
 };
 use http::Method;
@@ -27,6 +27,11 @@ use crate::{
     contract::{Call, Error, Result, Supply},
 };
 
+/// Whether the first words are the customer's: only a contact begins a conversation.
+pub fn begun_by_customer(create: &Create) -> bool {
+    create.ticket.opening.as_ref().is_none_or(|opening| opening.author.role == Role::Customer)
+}
+
 impl Desk {
     /// Makes a record.
     pub async fn create(
@@ -40,7 +45,7 @@ impl Desk {
             let why = "Intercom imports no history without mailing and running its workflows".to_owned();
             return Err(Error::Refused { why });
         }
-        let contact = match author {
+        let contact = match author.filter(|_| begun_by_customer(create)) {
             Some(id) => id.clone(),
             None => self.contact(call, &create.ticket.requester).await?,
         };

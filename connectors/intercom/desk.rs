@@ -1,6 +1,9 @@
 //! One open account: asks, and reads what comes.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use handoffd_core::{
     Attachment, Comment, CommentsSeen, Fetched, Observed, Person, ReadBy, RemoteId, Role, Timestamp,
@@ -60,8 +63,8 @@ pub struct Whole {
     pub tags: Option<Vec<(RemoteId, String)>>,
     /// The id of a conversation's first message.
     pub source: Option<RemoteId>,
-    /// Whether each part was made through the API.
-    pub by_app: BTreeSet<RemoteId>,
+    /// The app that made each part through the API, of the parts that say so.
+    pub apps: BTreeMap<RemoteId, String>,
 }
 
 impl Desk {
@@ -215,7 +218,7 @@ impl Desk {
         let whole = Whole {
             tags: Some(tags.collect()),
             source: conversation.source.id.name_id(),
-            by_app: by_app(conversation.conversation_parts.as_ref()),
+            apps: apps(conversation.conversation_parts.as_ref()),
             record,
             observed,
             messages,
@@ -237,8 +240,8 @@ impl Desk {
             return Err(malformed("id: another one".to_owned()));
         }
         let messages = comments::of_ticket(ticket, observed.requester.as_ref()).map_err(malformed)?;
-        let by_app = by_app(ticket.ticket_parts.as_ref());
-        let whole = Whole { record, observed, messages, tags: None, source: None, by_app };
+        let apps = apps(ticket.ticket_parts.as_ref());
+        let whole = Whole { record, observed, messages, tags: None, source: None, apps };
         self.note_hidden(&whole);
         Ok(whole)
     }
@@ -256,6 +259,22 @@ impl Desk {
         let around = Around { read_by, read_at, people: &|id| self.memory.person(id), states: &states };
         let malformed = |why: String| Error::Malformed { what: format!("ticket: {why}") };
         self.mapping.ticket(ticket, &around).map_err(malformed)
+    }
+
+    /// Only ids are read from a notification, so another version does no harm; it is said once.
+    pub fn note_version(&self, notification: &http::Request<bytes::Bytes>) {
+        let wanted = self.mapping.settings.api_version.name();
+        let told = super::probe::version_of(notification.headers()).filter(|told| *told != wanted);
+        if let Some(told) = told.filter(|told| told.len() <= 16)
+            && self.memory.is_notified_as(told)
+        {
+            tracing::warn!(
+                account = %self.mapping.account,
+                told,
+                wanted,
+                "Notifications come in another version of the API: choose it in the Developer Hub."
+            );
+        }
     }
 
     /// Intercom gives the newest 500 parts. That others are missing is said once.
@@ -365,9 +384,9 @@ impl Desk {
     }
 }
 
-fn by_app(parts: Option<&wire::Parts>) -> BTreeSet<RemoteId> {
+fn apps(parts: Option<&wire::Parts>) -> BTreeMap<RemoteId, String> {
     let parts = parts.iter().flat_map(|parts| &parts.conversation_parts);
-    parts.filter(|part| part.app_package_code.text().is_some()).filter_map(|part| part.id.name_id()).collect()
+    parts.filter_map(|part| Some((part.id.name_id()?, part.app_package_code.text()?))).collect()
 }
 
 /// A write whose answer cannot be read was done, or may have been.

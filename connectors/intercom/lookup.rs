@@ -15,7 +15,7 @@ use super::{
     record::{Record, record_id},
     settings::RecordKind,
     wire,
-    write::{applied, is_ours, said},
+    write::{applied, is_by, is_ours, said},
 };
 use crate::{
     contract::{Attempted, Call, Error, Result},
@@ -76,7 +76,7 @@ impl Desk {
         create: &Create,
         lost: &Attempted<'_>,
     ) -> Result<Option<RemoteId>> {
-        let contact = match lost.author {
+        let contact = match lost.author.filter(|_| super::create::begun_by_customer(create)) {
             Some(id) => Some(id.clone()),
             None => self.known_contact(call, create).await?,
         };
@@ -176,7 +176,8 @@ impl Desk {
     }
 
     /// The oldest message that can be the lost one: ours by author, app, time,
-    /// visibility and text, and not accounted for. Our own words also bear a reference.
+    /// visibility and text, and not accounted for. Our own words bear a reference,
+    /// which no other app writes.
     async fn find_message(
         &self,
         call: Call,
@@ -190,6 +191,11 @@ impl Desk {
         let (says, mark) = (said(&writing), reference(&update.key));
         let own_words = matches!(message, Message::Private(message) if message.author.is_none());
         let since = lost.sent_at.minus(CLOCK_SKEW);
+        let our_app = self.memory.our_app();
+        let is_ours = |comment: &Comment| match own_words {
+            true => is_by(whole, comment, &writing),
+            false => is_ours(whole, comment, &writing, our_app.as_deref()),
+        };
         let fits = |comment: &&Comment| {
             let shown = comment.body().text().map(fold_text).unwrap_or_default();
             // On tickets lines for files that were not copied stand behind the text.
@@ -198,7 +204,7 @@ impl Desk {
             is_said
                 && whole_text
                 && comment.is_public() == matches!(message, Message::Public(_))
-                && is_ours(whole, comment, &writing)
+                && is_ours(comment)
                 && comment.at() >= since
                 && !lost.claimed.contains(comment.id())
         };

@@ -31,6 +31,9 @@ const SUBJECT_CHARS_MAX: usize = 255;
 /// How much of the first message stands for a subject that nobody gave, in characters.
 const FIRST_WORDS_CHARS: usize = 80;
 
+/// The most files of a message.
+const ATTACHMENTS_MAX: usize = 10;
+
 /// The longest tag, in characters.
 const TAG_CHARS_MAX: usize = 255;
 
@@ -69,6 +72,11 @@ impl Mapping {
             Some(_) => &super::FIELDS_WITH_PRIORITY,
             None => &super::FIELDS,
         }
+    }
+
+    /// The most files of a message: tickets take none from an API client until 2.16.
+    pub fn attachments_max(&self) -> usize {
+        if self.settings.has_tickets_alone() { 0 } else { ATTACHMENTS_MAX }
     }
 
     /// Reads a conversation without its comments. Errors name the place, without ticket text.
@@ -320,13 +328,10 @@ pub fn shows(observed: &Observed, set: &Fields) -> bool {
     set.iter().all(|(field, value)| shows_one(observed, *field, value))
 }
 
-/// Whether the record shows one of these fields so. What a record never shows
-/// (the tags of a ticket) counts as shown.
+/// Whether the record shows one of these fields so. What it never shows (the tags
+/// of a ticket) may be missing, and is written once more: that changes nothing.
 pub fn shows_one(observed: &Observed, field: Field, value: &Value) -> bool {
-    match observed.fields.get(&field) {
-        None => observed.ticket.id.as_str().starts_with('t') && field == Field::Tags,
-        Some(shown) => shown == value || same_status(shown, value),
-    }
+    observed.fields.get(&field).is_some_and(|shown| shown == value || same_status(shown, value))
 }
 
 /// A status of the category is as good as any other of it.

@@ -28,6 +28,8 @@ struct Inner {
     made: BTreeMap<OpKey, RemoteId>,
     conversions: BTreeMap<String, bool>,
     truncated: BTreeMap<RemoteId, u64>,
+    our_app: Option<String>,
+    notified_as: Option<String>,
     page_rows: u32,
 }
 
@@ -40,6 +42,8 @@ impl Memory {
             made: BTreeMap::new(),
             conversions: BTreeMap::new(),
             truncated: BTreeMap::new(),
+            our_app: None,
+            notified_as: None,
             page_rows,
         };
         Self { inner: Mutex::new(inner), page_rows_max: page_rows }
@@ -110,6 +114,30 @@ impl Memory {
     /// How many records have parts that are not given.
     pub fn truncated(&self) -> usize {
         self.lock().truncated.len()
+    }
+
+    /// What parts say of the app that makes them, where it is ours.
+    pub fn our_app(&self) -> Option<String> {
+        self.lock().our_app.clone()
+    }
+
+    /// Remembers what a part that we made says of its app, if it says anything.
+    pub fn our_app_is(&self, app: Option<String>) {
+        if app.is_some() {
+            self.lock().our_app = app;
+        }
+    }
+
+    /// The other version of the API that notifications come in.
+    pub fn notified_as(&self) -> Option<String> {
+        self.lock().notified_as.clone()
+    }
+
+    /// A notification came in another version of the API. `true`: just found out.
+    pub fn is_notified_as(&self, version: &str) -> bool {
+        let told = Some(version.to_owned());
+        let mut inner = self.lock();
+        std::mem::replace(&mut inner.notified_as, told.clone()) != told
     }
 
     /// How many rows a page of a search is asked for.

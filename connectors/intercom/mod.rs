@@ -41,7 +41,11 @@ use handoffd_core::{
     intent::{Applied, Intent},
 };
 
-use self::{desk::Desk, map::Mapping, settings::Settings};
+use self::{
+    desk::Desk,
+    map::Mapping,
+    settings::{RecordKind, Settings},
+};
 use crate::{
     client::{Client, ClientParts, Quota},
     contract::{
@@ -57,9 +61,6 @@ pub struct Intercom;
 
 /// The registry's entry.
 pub static INTERCOM: Intercom = Intercom;
-
-/// The most files of a message.
-const ATTACHMENTS_MAX: usize = 10;
 
 /// The fields that are shown and taken beside custom ones. The mark `priority`
 /// of a conversation is not among them: the API cannot write it, so that a
@@ -111,11 +112,12 @@ impl Helpdesk for Desk {
             message_bytes_max: settings.message_bytes_max,
             fields: self.mapping.fields(),
             attachment_bytes_max: settings.attachment_bytes_max,
-            attachments_max: ATTACHMENTS_MAX,
+            attachments_max: self.mapping.attachments_max(),
             hides_messages: false,
-            redacts_messages: true,
+            redacts_messages: !settings.has_tickets_alone(),
             rewrites_messages: false,
             imports_history: false,
+            history_has_comments: false,
             follows_up: false,
             deletes: true,
             // The search's index may be minutes behind a creation.
@@ -131,7 +133,14 @@ impl Helpdesk for Desk {
     }
 
     fn feeds(&self) -> &'static [Feed] {
-        &[feed::CONVERSATIONS, feed::TICKETS]
+        match (
+            self.mapping.settings.syncs(RecordKind::Conversation),
+            self.mapping.settings.syncs(RecordKind::Ticket),
+        ) {
+            (true, false) => &[feed::CONVERSATIONS],
+            (false, _) => &[feed::TICKETS],
+            (true, true) => &[feed::CONVERSATIONS, feed::TICKETS],
+        }
     }
 
     fn changes(&self, call: Call, feed: Feed, from: FeedStart) -> BoxFuture<'_, Result<Changes>> {
@@ -195,7 +204,9 @@ impl Helpdesk for Desk {
         request: &http::Request<Bytes>,
         _now: Timestamp,
     ) -> Result<Delivery, WebhookError> {
-        webhook::read(request, self.webhook_secret.as_ref(), &self.mapping.settings)
+        let delivery = webhook::read(request, self.webhook_secret.as_ref(), &self.mapping.settings)?;
+        self.note_version(request);
+        Ok(delivery)
     }
 
     fn probe(&self, call: Call) -> BoxFuture<'_, Result<Probe>> {

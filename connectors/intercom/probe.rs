@@ -1,12 +1,21 @@
 //! Who we are at an account, and what is missing there.
 
+use http::HeaderMap;
+
 use super::{
+    api::{VERSION, test},
     desk::Desk,
     map::{DESCRIPTION, TITLE},
     settings::RecordKind,
     wire,
 };
-use crate::contract::{Call, Disarms, Error, Probe, Problem, Result};
+use crate::{
+    client::{Answer, json::read_json},
+    contract::{Call, Disarms, Error, Probe, Problem, Result},
+};
+
+/// So many parts of a record are given at most.
+const PARTS_GIVEN: u64 = 500;
 
 /// The regions by the hosts of their APIs.
 const REGIONS: [(&str, &str); 3] =
@@ -21,8 +30,10 @@ pub fn region_of(base_url: &url::Url) -> Option<&'static str> {
 impl Desk {
     /// Signs in, and finds what is missing. Reads only.
     pub async fn look_around(&self, call: Call) -> Result<Probe> {
-        let me: wire::Me = self.ask(call, self.mapping.get("/me")?).await?;
+        let answer = self.client.send(call, self.mapping.get("/me")?).await?;
+        let me: wire::Me = read_json(&answer)?;
         let mut problems: Vec<Problem> = self.region_problem(&me).into_iter().collect();
+        problems.extend(self.version_problems(&answer));
         problems.extend(self.admin_problem(call).await?);
         if self.mapping.settings.syncs(RecordKind::Conversation) {
             problems.extend(self.conversation_problems(call).await?);
@@ -30,7 +41,7 @@ impl Desk {
         if self.mapping.settings.create == RecordKind::Ticket {
             problems.extend(self.ticket_problems(call).await?);
         }
-        problems.extend(self.hidden_problem());
+        problems.extend(self.hidden_problem(call).await?);
         Ok(Probe { identity: identity(&me), problems })
     }
 
@@ -150,18 +161,61 @@ impl Desk {
         Ok(problems)
     }
 
+    /// Answers and notifications should be of the version that is asked for. What
+    /// notifications come in is set in the Developer Hub.
+    fn version_problems(&self, answer: &Answer) -> Vec<Problem> {
+        let wanted = self.mapping.settings.api_version.name();
+        let told = version_of(&answer.headers).filter(|told| *told != wanted);
+        let answered = told.map(|told| Problem {
+            disarms: Disarms::Nothing,
+            what: format!("Intercom answers in version {told} of its API, and {wanted} was asked for"),
+            remedy: format!(
+                "look whether the workspace still has {wanted}, or set accounts.{}.settings.api_version",
+                self.mapping.account
+            ),
+        });
+        let notified = self.memory.notified_as().map(|told| Problem {
+            disarms: Disarms::Nothing,
+            what: format!("notifications come in version {told} of the API, and {wanted} is spoken here"),
+            remedy: format!("choose {wanted} for the app's webhooks in the Developer Hub"),
+        });
+        answered.into_iter().chain(notified).collect()
+    }
+
+    /// Conversations with more parts than are given, by a search that counts them.
+    /// Where that is not to be had, nothing is said of them.
+    async fn long_conversations(&self, call: Call) -> Result<u64> {
+        if !self.mapping.settings.syncs(RecordKind::Conversation) {
+            return Ok(0);
+        }
+        let tests = [test("statistics.count_conversation_parts", ">", PARTS_GIVEN)];
+        let ask = self.mapping.search("conversations", &tests, 1, None)?;
+        match self.ask::<wire::Page>(call, ask).await {
+            Ok(page) => Ok(page.total_count.count().unwrap_or_default()),
+            Err(error @ (Error::Unauthorized { .. } | Error::Throttled { .. })) => Err(error),
+            Err(_) => Ok(0),
+        }
+    }
+
     /// Intercom gives the newest 500 parts of a record.
-    fn hidden_problem(&self) -> Option<Problem> {
-        let count = self.memory.truncated();
-        (count > 0).then(|| Problem {
+    async fn hidden_problem(&self, call: Call) -> Result<Option<Problem>> {
+        let seen = u64::try_from(self.memory.truncated()).unwrap_or(u64::MAX);
+        let count = self.long_conversations(call).await?.max(seen);
+        let problem = || Problem {
             disarms: Disarms::Nothing,
             what: format!(
                 "{count} records have more than 500 parts, of which Intercom gives the newest 500: \
                  older messages that were not seen before are not mirrored"
             ),
-            remedy: "nothing can be done about it; close such conversations and begin new ones".to_owned(),
-        })
+            remedy: "a note on the mirror says so; close such conversations and begin new ones".to_owned(),
+        };
+        Ok((count > 0).then(problem))
     }
+}
+
+/// The version of the API that a message is in, if it says so.
+pub fn version_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(&VERSION)?.to_str().ok().map(str::trim).filter(|told| !told.is_empty())
 }
 
 /// What is wrong with the marker's attribute.

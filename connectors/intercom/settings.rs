@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::limits::SLICE;
 use crate::{client::Quota, contract::BadSettings};
 
-/// The smallest overlap of two passes over a feed: how long Intercom's index
-/// stays behind is not documented.
+/// The smallest overlap of two passes over a feed. How long the index of conversations
+/// stays behind is not documented; that of contacts "can take a few minutes".
 const OVERLAP_SECS_MIN: u64 = 10;
 
 /// The most rows of a search's page: the vendor's maximum.
@@ -76,7 +76,7 @@ impl Default for Settings {
             snooze_secs: 7 * 24 * 60 * 60,
             admin_id: None,
             fallback_requester_email: None,
-            overlap_secs: 60,
+            overlap_secs: 300,
             search_page_rows: 50,
             message_bytes_max: 65_536,
             attachment_bytes_max: 10 * 1024 * 1024,

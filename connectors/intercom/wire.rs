@@ -161,7 +161,7 @@ pub struct Statistics {
 #[serde(default)]
 pub struct Parts {
     /// Oldest first, at most 500.
-    #[serde(alias = "ticket_parts")]
+    #[serde(alias = "ticket_parts", deserialize_with = "null_is_empty")]
     pub conversation_parts: Vec<Part>,
     /// All there are.
     pub total_count: Loose,
@@ -277,9 +277,10 @@ pub struct Next {
 
 /// A list under `data`, `admins` or `teams`.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Listed<T> {
     /// The rows.
-    #[serde(alias = "admins", alias = "teams")]
+    #[serde(alias = "admins", alias = "teams", deserialize_with = "null_is_empty")]
     pub data: Vec<T>,
 }
 

@@ -41,6 +41,9 @@ impl Desk {
         if files.len() != intent.attachments().len() {
             return Err(cannot("a message wants all of its files at hand"));
         }
+        if files.len() > self.mapping.attachments_max() {
+            return Err(cannot("a message of this account takes fewer files"));
+        }
         match intent {
             Intent::Create(create) => self.create(call, create, author, files).await,
             Intent::Update(update) => self.update(call, update, author, files).await,
@@ -74,6 +77,7 @@ impl Desk {
         if record.is_ticket() {
             let part: wire::Part = read_json(&answer).map_err(|error| unread(&error))?;
             let id = part.id.name_id().ok_or_else(no_id)?;
+            self.memory.our_app_is(part.app_package_code.text());
             return self.set_fields_after(call, &record, update, id, None).await;
         }
         let conversation = read_json(&answer).map_err(|error| unread(&error))?;
@@ -82,6 +86,7 @@ impl Desk {
             .await
             .map_err(|error| unread(&error))?;
         let id = newest(&whole, &writing).ok_or_else(no_id)?;
+        self.memory.our_app_is(whole.apps.get(&id).cloned());
         self.set_fields_after(call, &record, update, id, Some(whole)).await
     }
 
@@ -323,17 +328,27 @@ fn newest(whole: &Whole, writing: &Writing) -> Option<RemoteId> {
     let by_us = whole.messages.comments.iter().rev().filter(|comment| is_by(whole, comment, writing));
     let best = by_us.enumerate().max_by_key(|(age, comment)| {
         let is_said = comment.body().text().map(fold_text).as_ref() == Some(&says);
-        (is_said, whole.by_app.contains(comment.id()), Reverse(*age))
+        (is_said, whole.apps.contains_key(comment.id()), Reverse(*age))
     });
     best.map(|(_, comment)| comment.id().clone())
 }
 
-/// Whether a message can be one that was written so: by the same author, through the API.
-pub fn is_ours(whole: &Whole, comment: &Comment, writing: &Writing) -> bool {
-    is_by(whole, comment, writing) && whole.by_app.contains(comment.id())
+/// Whether a message can be one that was written so: by the same author and, where
+/// parts say by which app they were made, by `ours`. Which that is, is learned from
+/// the answers to our writes; before the first of them any app may be ours. A
+/// workspace whose parts say nothing tells no app from a person.
+pub fn is_ours(whole: &Whole, comment: &Comment, writing: &Writing, ours: Option<&str>) -> bool {
+    is_by(whole, comment, writing)
+        && match (whole.apps.get(comment.id()), ours) {
+            (Some(app), Some(ours)) => app == ours,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => whole.apps.is_empty(),
+        }
 }
 
-fn is_by(whole: &Whole, comment: &Comment, writing: &Writing) -> bool {
+/// Whether a message is by the author of what was written.
+pub fn is_by(whole: &Whole, comment: &Comment, writing: &Writing) -> bool {
     comment.author().id.as_ref() == Some(&writing.author)
         && Some(comment.id()) != whole.source.as_ref()
         && comment.id().as_str() != DESCRIPTION_ID

@@ -242,6 +242,7 @@ fn read(sampled: &Sampled, reading: &Reading, body: &Json, ids: &[RemoteId]) -> 
         begins,
         status: 200,
         body: bytes::Bytes::from_static(body.as_bytes()),
+        version: None,
     };
     routes.extend(sampled.around.iter().map(fixed));
     let canned = Canned::new(routes);

@@ -23,12 +23,14 @@ pub struct Route {
     pub status: u16,
     /// The body.
     pub body: Bytes,
+    /// The `Intercom-Version` of the answer, if it has one.
+    pub version: Option<&'static str>,
 }
 
 impl Route {
     /// A 200 with JSON.
     pub fn json(begins: &'static str, body: &Json) -> Self {
-        Self { begins, status: 200, body: Bytes::from(body.to_string()) }
+        Self { begins, status: 200, body: Bytes::from(body.to_string()), version: None }
     }
 
     fn fits(&self, line: &str) -> bool {
@@ -108,9 +110,13 @@ impl Transport for Canned {
         let line = format!("{} {path}", request.method());
         let route = self.routes.iter().find(|route| route.fits(&line));
         let (status, body) = route.map_or((404, Bytes::new()), |route| (route.status, route.body.clone()));
+        let version = route.and_then(|route| route.version);
         self.asked.lock().unwrap().push(line);
         let mut answer = Response::new(body);
         *answer.status_mut() = StatusCode::from_u16(status).expect("a status");
+        if let Some(version) = version {
+            answer.headers_mut().insert("intercom-version", http::HeaderValue::from_static(version));
+        }
         Box::pin(async move { Ok(answer) })
     }
 }

@@ -76,7 +76,7 @@ pub fn listed(list: &Json) -> Vec<Sample> {
 type Came = Result<bool, Error>;
 
 fn answered(sampled: &Sampled, status: u16, body: &str) -> Vec<(&'static str, Came)> {
-    let route = Route { begins: "", status, body: Bytes::copy_from_slice(body.as_bytes()) };
+    let route = Route { begins: "", status, body: Bytes::copy_from_slice(body.as_bytes()), version: None };
     let canned = Canned::new(vec![route]);
     in_paused_time(async {
         let clock = TokioClock::starting_at(NOW);

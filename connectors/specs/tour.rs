@@ -252,11 +252,13 @@ impl Tour {
                     message: public("Past.", Mail::Silent),
                     at: Timestamp::from_secs(1_600_000_100),
                     number: 1,
+                    author: None,
                 },
                 Imported {
                     message: private("Note.", None),
                     at: Timestamp::from_secs(1_600_000_200),
                     number: 2,
+                    author: None,
                 },
             ],
         };

@@ -236,23 +236,22 @@ fn new_ticket(create: &Create, sender: Sender<'_>, dialect: Dialect<'_>) -> Resu
     Ok(write)
 }
 
-/// Makes a ticket with its past. `authors`: who wrote each message after the opening.
+/// Makes a ticket with its past. `senders`: of each message after the opening.
 /// Zendesk mails nobody and runs no trigger; it knows no idempotency key here.
 pub fn import(
     create: &Create,
     past: &Import,
     sender: Sender<'_>,
-    authors: &[RemoteId],
+    senders: &[Sender<'_>],
     dialect: Dialect<'_>,
 ) -> Result<Ask> {
     let mut write = new_ticket(create, sender, dialect)?;
     let opening = write.comment.take().unwrap_or_default();
     write.created_at = Some(past.created_at.to_rfc3339_secs());
     write.comments.push(CommentWrite { created_at: Some(past.opening_at.to_rfc3339_secs()), ..opening });
-    for (said, author) in past.messages.iter().zip(authors) {
+    for (said, sender) in past.messages.iter().zip(senders) {
         let public = matches!(said.message, Message::Public(_));
-        let sender = Sender { author: Some(author), uploads: &[] };
-        let words = comment(said.message.body(), public, sender)?;
+        let words = comment(said.message.body(), public, *sender)?;
         write.comments.push(CommentWrite { created_at: Some(said.at.to_rfc3339_secs()), ..words });
     }
     json(Method::POST, "/api/v2/imports/tickets.json", &TicketBody { ticket: write }, Kind::Write)

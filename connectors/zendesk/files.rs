@@ -1,6 +1,6 @@
 //! What a comment says, with markup and files, and sending files.
 
-use handoffd_core::{Attachment, Body, Carried, RemoteId};
+use handoffd_core::{Attachment, Body, RemoteId};
 
 use super::{
     Adapter,
@@ -117,14 +117,9 @@ fn token_of(src: &str) -> Option<&str> {
 
 impl Adapter {
     /// Uploads the files of a message, each by itself, in order.
-    pub(super) async fn upload(
-        &self,
-        call: Call,
-        wanted: &[Carried],
-        files: &[Supply],
-    ) -> Result<Vec<Uploaded>> {
-        if wanted.len() != files.len() {
-            let why = format!("the message has {} files and {} are at hand", wanted.len(), files.len());
+    pub(super) async fn upload(&self, call: Call, wanted: usize, files: &[Supply]) -> Result<Vec<Uploaded>> {
+        if wanted != files.len() {
+            let why = format!("the message has {wanted} files and {} are at hand", files.len());
             return Err(Error::Refused { why });
         }
         let mut done = Vec::with_capacity(files.len());

@@ -124,6 +124,7 @@ impl Helpdesk for Adapter {
             redacts_messages: true,
             rewrites_messages: false,
             imports_history: true,
+            history_has_comments: true,
             follows_up: true,
             deletes: true,
             lookups_max: 5,

@@ -128,7 +128,10 @@ pub fn check_custom(account: &AccountId, custom: &[CustomField]) -> Result<(), B
     let is_id = |field: &&CustomField| !super::api::is_number(&handoffd_core::RemoteId(field.native.clone()));
     match custom.iter().find(is_id) {
         Some(field) => {
-            let why = format!("{:?} is no id of a ticket field, which is a number", field.native);
+            let why = format!(
+                "{:?} is no id of a ticket field, which is a number; `handoffd provision --apply` makes a field of that name and prints its id",
+                field.native
+            );
             Err(bad(account, &format!("custom.{}", field.name.as_str()), why))
         }
         None => Ok(()),

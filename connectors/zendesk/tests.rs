@@ -186,6 +186,7 @@ fn settings() -> Settings {
 
 crate::conformance::helpdesk!(crate::conformance::Terms {
     name: "zendesk",
+    simulator: None,
     small_pages: r#"{"export_page_rows": 10}"#,
     page_rows: 10,
     lacking: r#"{"quiet_tag": "hush"}"#,

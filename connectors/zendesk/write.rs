@@ -12,7 +12,7 @@ use handoffd_core::{
 
 use super::{
     Adapter,
-    api::{self, Sender, UpdateTerms},
+    api::{self, Sender, UpdateTerms, Uploaded},
     fields::{self, Now},
     map::{self, Dialect},
     read::{Beside, RawTicket},
@@ -55,12 +55,12 @@ impl Adapter {
     }
 
     async fn create(&self, call: Call, create: &Create, from: From<'_>) -> Result<Applied> {
+        let mut uploads = self.upload(call, files_of(create), from.files).await?;
         let opening = create.ticket.opening.as_ref();
-        let wanted = opening.map_or(&[][..], |opening| &opening.attachments);
-        let uploads = self.upload(call, wanted, from.files).await?;
+        let past = uploads.split_off(opening.map_or(0, |opening| opening.attachments.len()));
         let sender = Sender { author: from.author, uploads: &uploads };
-        if let Some(past) = &create.ticket.import {
-            return self.import(call, create, past, sender).await;
+        if let Some(import) = &create.ticket.import {
+            return self.import(call, create, import, sender, past).await;
         }
         let statuses = self.memory.statuses(|statuses| statuses.clone());
         let answer = self.http.send(call, api::create(create, sender, self.dialect(&statuses))?).await?;
@@ -75,46 +75,27 @@ impl Adapter {
         create: &Create,
         past: &Import,
         sender: Sender<'_>,
+        mut uploads: Vec<Uploaded>,
     ) -> Result<Applied> {
-        let mut authors = Vec::with_capacity(past.messages.len());
+        let (mut authors, mut of_each) = (Vec::with_capacity(past.messages.len()), Vec::new());
         for said in &past.messages {
-            authors.push(self.author_of(call, create, &said.message, sender.author).await?);
+            authors.push(match &said.author {
+                Some(author) => author.clone(),
+                None => self.own_user(call).await?,
+            });
+            let rest = uploads.split_off(said.message.attachments().len().min(uploads.len()));
+            of_each.push(std::mem::replace(&mut uploads, rest));
         }
+        let senders: Vec<Sender<'_>> = authors
+            .iter()
+            .zip(&of_each)
+            .map(|(author, uploads)| Sender { author: Some(author), uploads })
+            .collect();
         let statuses = self.memory.statuses(|statuses| statuses.clone());
-        let ask = api::import(create, past, sender, &authors, self.dialect(&statuses))?;
+        let ask = api::import(create, past, sender, &senders, self.dialect(&statuses))?;
         let answer = self.http.send(call, ask).await?;
         let (raw, _) = self.written(call, &answer).await?;
         self.with_comments(call, raw, create).await.map_err(done_but)
-    }
-
-    /// Who wrote a message of the past: a customer by their address, anybody else our own user.
-    async fn author_of(
-        &self,
-        call: Call,
-        create: &Create,
-        message: &Message,
-        opener: Option<&RemoteId>,
-    ) -> Result<RemoteId> {
-        let author = match message {
-            Message::Public(message) => Some(&message.author),
-            Message::Private(message) => message.author.as_ref(),
-        };
-        match author.filter(|author| author.role == Role::Customer) {
-            Some(customer) => {
-                let requester = &create.ticket.requester;
-                let is_requester = customer.email_folded() == requester.email_folded();
-                let by_them = create
-                    .ticket
-                    .opening
-                    .as_ref()
-                    .is_some_and(|opening| opening.author.role == Role::Customer);
-                match opener.filter(|_| is_requester && by_them) {
-                    Some(opener) => Ok(opener.clone()),
-                    None => self.find_or_make(call, customer).await,
-                }
-            }
-            None => self.own_user(call).await,
-        }
     }
 
     async fn own_user(&self, call: Call) -> Result<RemoteId> {
@@ -148,7 +129,7 @@ impl Adapter {
     }
 
     async fn update(&self, call: Call, update: &Update, from: From<'_>) -> Result<Applied> {
-        let wanted = update.message.as_ref().map_or(&[][..], Message::attachments);
+        let wanted = update.message.as_ref().map_or(0, |message| message.attachments().len());
         let uploads = self.upload(call, wanted, from.files).await?;
         let sender = Sender { author: from.author, uploads: &uploads };
         let quiet = self.must_be_quiet(update, from.author);
@@ -301,6 +282,13 @@ impl Adapter {
         }
         Err(Error::Malformed { what: format!("audits: more than {AUDIT_PAGES_MAX} pages") })
     }
+}
+
+/// How many files the opening and the past have.
+fn files_of(create: &Create) -> usize {
+    let opening = create.ticket.opening.iter().map(|opening| opening.attachments.len());
+    let past = create.ticket.import.iter().flat_map(|import| &import.messages);
+    opening.chain(past.map(|said| said.message.attachments().len())).sum()
 }
 
 fn applied(raw: RawTicket, comment: Option<RemoteId>) -> Applied {

@@ -130,27 +130,32 @@ fn show(rows: &[BackfillStatus], json: bool) -> Result<(), Failure> {
 }
 
 /// What was shown last.
-struct Shown {
-    every: Duration,
+pub(super) struct Shown {
+    pub(super) every: Duration,
     terminal: bool,
     silent: bool,
     last: Option<Timestamp>,
+    /// Whose history was shown, and what was done with it.
+    stage: Option<(AccountId, BackfillPhase)>,
 }
 
 impl Shown {
-    fn new(silent: bool) -> Self {
+    pub(super) fn new(silent: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let every = if terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
-        Self { every: every.min(Duration::from_secs(1)), terminal, silent, last: None }
+        Self { every: every.min(Duration::from_secs(1)), terminal, silent, last: None, stage: None }
     }
 
     /// Shows how far it is; says whether everything is finished or parked.
-    fn show(&mut self, rows: &[BackfillStatus], now: Timestamp) -> bool {
+    pub(super) fn show(&mut self, rows: &[BackfillStatus], now: Timestamp) -> bool {
         let every = if self.terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
-        let due = self.last.is_none_or(|last| now.since(last) >= every);
+        let unfinished = || rows.iter().filter(|status| status.row.finished_at.is_none());
+        let indexing = unfinished().find(|status| status.row.phase == BackfillPhase::Index);
+        let open = indexing.or_else(|| unfinished().next());
+        let stage = open.map(|status| (status.row.account.clone(), status.row.phase));
+        let due = self.stage != stage || self.last.is_none_or(|last| now.since(last) >= every);
         if due && !self.silent {
-            self.last = Some(now);
-            let open = rows.iter().find(|status| status.row.finished_at.is_none());
+            (self.last, self.stage) = (Some(now), stage);
             if let Some(status) = open {
                 let (start, end) = if self.terminal { ("\r\x1b[K", "") } else { ("", "\n") };
                 eprint!("{start}{}{end}", line(status));
@@ -169,6 +174,7 @@ impl Shown {
 fn line(status: &BackfillStatus) -> String {
     let row = &status.row;
     let (word, done) = match row.phase {
+        BackfillPhase::Done if row.index_only => ("compared with the others: read", row.indexed),
         BackfillPhase::Index => ("reading", row.indexed),
         BackfillPhase::Tickets => ("taking in", row.looked),
         BackfillPhase::Done => ("done", row.looked),

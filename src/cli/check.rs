@@ -1,6 +1,6 @@
 //! `handoffd check`: validates, signs in, says what would be synced. Writes nothing.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use handoffd_connectors::contract::{AuthMethod, Call, Disarms, Lane, Opened, Probe};
 use handoffd_core::AccountId;
@@ -49,10 +49,12 @@ struct GroupCheck {
     fields: Vec<String>,
     routes: Vec<String>,
     private_notes: bool,
+    /// By what existing tickets are found to be one conversation.
+    joined_by: String,
     mapping: MappingCheck,
 }
 
-pub(super) async fn run(config: Config, json: bool) -> Result<(), Failure> {
+pub(super) async fn run(config: Config, file: &Path, json: bool) -> Result<(), Failure> {
     let outside = outside()?;
     let store = store_for(&config, &outside)?;
     let vault = vault(&config)?;
@@ -73,7 +75,9 @@ pub(super) async fn run(config: Config, json: bool) -> Result<(), Failure> {
     }
     let mut groups = BTreeMap::new();
     for (name, group) in &config.groups {
-        groups.insert(name.clone(), group_check(group, &opened, mapping::check(group, &opened, &catalogs)));
+        let mut checked = mapping::check(group, &opened, &catalogs);
+        checked.place(file, name);
+        groups.insert(name.clone(), group_check(group, &opened, checked));
     }
     if groups.values().all(|group: &GroupCheck| group.mapping.stable) {
         // Everything that the daemon would refuse at its start is refused here.
@@ -159,6 +163,7 @@ fn group_check(
         fields: fields.collect(),
         routes: routes.collect(),
         private_notes: group.private_notes,
+        joined_by: group.join.describe(),
         mapping,
     }
 }
@@ -202,6 +207,7 @@ fn text(report: &CheckReport) -> String {
             "  public replies both ways; private notes {}\n",
             if group.private_notes { "both ways, private" } else { "stay where they are" }
         );
+        out += &format!("  existing tickets are joined by {}\n", group.joined_by);
         out += &group.mapping.text();
     }
     out

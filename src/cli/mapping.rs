@@ -1,6 +1,6 @@
 //! What `check` and `provision` say of a link group's mapping.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use handoffd_connectors::contract::{Call, Lane, Opened};
 use handoffd_core::AccountId;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     app::{OpenAccount, Outside},
-    config::{Config, GroupConfig},
+    config::{Config, GroupConfig, place_of_key},
     mapping::{
         live::{self, Catalogs, Finding, Suggestions},
         proof,
@@ -38,6 +38,9 @@ pub(super) struct MappingCheck {
 /// A map that never comes to rest.
 #[derive(Serialize)]
 pub(super) struct FlawShown {
+    /// Where the key stands: file and line.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub place: String,
     /// The key within the group.
     pub key: String,
     /// Where a value goes.
@@ -52,6 +55,13 @@ impl MappingCheck {
         self.stable && !self.findings.iter().any(|finding| finding.kind.is_wrong())
     }
 
+    /// Says where in the file the flaws of the group `name` are.
+    pub fn place(&mut self, file: &Path, name: &str) {
+        for flaw in &mut self.flaws {
+            flaw.place = place_of_key(file, &format!("groups.{name}.{}", flaw.key));
+        }
+    }
+
     /// The lines for people.
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -60,7 +70,8 @@ impl MappingCheck {
             false => out += "  mapping: refused, it never comes to rest\n",
         }
         for flaw in &self.flaws {
-            out += &format!("  refused: {}: {}\n", flaw.key, flaw.what);
+            let place = if flaw.place.is_empty() { String::new() } else { format!("{}: ", flaw.place) };
+            out += &format!("  refused: {place}{}: {}\n", flaw.key, flaw.what);
         }
         for finding in &self.findings {
             let word = if finding.kind.is_wrong() { "missing" } else { "note" };
@@ -88,8 +99,12 @@ pub(super) fn check(
     catalogs: &Catalogs,
 ) -> MappingCheck {
     let proof = proof::prove_known(group, accounts, &live::known_values(group, catalogs));
-    let flaw =
-        |flaw: &proof::Flaw| FlawShown { key: flaw.key(), path: flaw.path.clone(), what: flaw.to_string() };
+    let flaw = |flaw: &proof::Flaw| FlawShown {
+        place: String::new(),
+        key: flaw.key(),
+        path: flaw.path.clone(),
+        what: flaw.to_string(),
+    };
     MappingCheck {
         stable: proof.flaws.is_empty(),
         values: proof.values,

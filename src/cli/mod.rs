@@ -103,11 +103,11 @@ enum Command {
     },
     /// Serve simulated vendors over HTTP on loopback, for anyone's client.
     #[command(
-        after_help = "Examples:\n  handoffd sandbox --vendors zendesk,freshdesk,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}"
+        after_help = "Examples:\n  handoffd sandbox --vendors zendesk,intercom,stripe\n  handoffd sandbox --vendors zendesk --listen 127.0.0.1:9100 --plan enterprise --faults some\n\nOnce it is ready it prints one line of JSON:\n  {\"vendors\":{\"zendesk\":{\"base_url\":\"http://127.0.0.1:…\",\"credentials\":{…}}}}"
     )]
     Sandbox {
         /// The vendors, separated by commas: zendesk, freshdesk, intercom, stripe.
-        #[arg(long, value_delimiter = ',', default_value = "zendesk,freshdesk,stripe")]
+        #[arg(long, value_delimiter = ',', default_value = "zendesk,freshdesk,intercom,stripe")]
         vendors: Vec<String>,
         /// Where the first vendor listens; the others take the ports after it. Port 0: any free ports.
         #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
@@ -286,7 +286,7 @@ enum ParkedCommand {
     },
     /// Try it again now, after what the reason names was mended.
     #[command(
-        after_help = "Examples:\n  handoffd parked retry work/t/zendesk-main/17\n  handoffd parked retry --all --account freshdesk-eu\n  handoffd parked retry write/l1f0c9a7d2b3e4f5a6b7c-4 --send-again   after looking that it is not there"
+        after_help = "Examples:\n  handoffd parked retry work/t/zendesk-main/17\n  handoffd parked retry --all --account freshdesk-eu\n  handoffd parked retry write/l1f0c9a7d2b3e4f5a6b7c-4 --send-again   after looking that it is not there\n  handoffd parked retry join/zendesk-main/17:freshdesk-eu --join freshdesk-eu/1702   the two are one conversation\n  handoffd parked retry join/zendesk-main/17:freshdesk-eu --alone   it has no ticket there: mirror it as the routes say"
     )]
     Retry {
         #[command(flatten)]
@@ -304,6 +304,13 @@ enum ParkedCommand {
         /// may get them twice. Look there first.
         #[arg(long, conflicts_with = "all")]
         send_again: bool,
+        /// For a ticket in doubt (`join/…`): it and this ticket are one conversation.
+        #[arg(long, value_name = "ACCOUNT/TICKET", conflicts_with_all = ["all", "send_again"])]
+        join: Option<String>,
+        /// For a ticket in doubt (`join/…`): none of the other account is the same conversation; it
+        /// is mirrored as the routes say.
+        #[arg(long, conflicts_with_all = ["all", "send_again", "join"])]
+        alone: bool,
     },
     /// Put it away: it stays undone.
     #[command(after_help = "Example:\n  handoffd parked drop row/zendesk-main/17")]
@@ -455,7 +462,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Sandbox { vendors, listen, seed, plan, faults } => {
             sandbox::run(vendors, listen, seed, plan, matches!(faults, FaultsArg::Some)).await
         }
-        Command::Check { config, json } => check::run(load(&config)?, json).await,
+        Command::Check { config, json } => check::run(load(&config)?, &config.config, json).await,
         Command::Provision { config, apply, json } => provision::run(load(&config)?, apply, json).await,
         Command::Sync { config, no_wait, json, once: _ } => sync::run(load(&config)?, no_wait, json).await,
         Command::Status { config, json } => status::run(load(&config)?, json).await,
@@ -480,12 +487,13 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Parked(ParkedCommand::Show { config, id, json }) => {
             parked::show(load(&config)?, &id, json).await
         }
-        Command::Parked(ParkedCommand::Retry { config, id, all: _, account, send_again }) => {
+        Command::Parked(ParkedCommand::Retry { config, id, all: _, account, send_again, join, alone }) => {
             let which = id.map_or(parked::Which::All { account }, parked::Which::One);
-            parked::order(load(&config)?, which, Order::Retry, send_again).await
+            let words = parked::Words { send_again, join, alone };
+            parked::order(load(&config)?, which, Order::Retry, words).await
         }
         Command::Parked(ParkedCommand::Drop { config, id }) => {
-            parked::order(load(&config)?, parked::Which::One(id), Order::Drop, false).await
+            parked::order(load(&config)?, parked::Which::One(id), Order::Drop, parked::Words::default()).await
         }
         Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),
         Command::Store(StoreCommand::Import { config, from, json }) => {

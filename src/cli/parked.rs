@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use handoffd_core::TicketKey;
 use serde::de::DeserializeOwned;
 
 use super::{Failure, ask, outside};
@@ -58,12 +59,16 @@ pub(super) enum Which {
     All { account: Option<String> },
 }
 
-pub(super) async fn order(
-    config: Config,
-    which: Which,
-    order: Order,
-    send_again: bool,
-) -> Result<(), Failure> {
+/// What is asked for beside trying it again.
+#[derive(Default)]
+pub(super) struct Words {
+    pub send_again: bool,
+    pub join: Option<String>,
+    pub alone: bool,
+}
+
+pub(super) async fn order(config: Config, which: Which, order: Order, words: Words) -> Result<(), Failure> {
+    let join = words.join.as_deref().map(ticket).transpose()?;
     let ids = match which {
         Which::One(id) => vec![id],
         Which::All { account } => {
@@ -75,7 +80,8 @@ pub(super) async fn order(
     };
     let mut failed = Vec::new();
     for id in &ids {
-        let asked = ParkedOrder { id: id.clone(), order, send_again };
+        let (id, join) = (id.clone(), join.clone());
+        let asked = ParkedOrder { id, order, send_again: words.send_again, join, alone: words.alone };
         match carry_out(&config, &asked).await {
             Ok(done) => println!("{done}"),
             Err(Failure::Other(error)) if ids.len() > 1 => failed.push(format!("{error:#}")),
@@ -85,6 +91,17 @@ pub(super) async fn order(
     match failed.is_empty() {
         true => Ok(()),
         false => Err(Failure::Other(anyhow::anyhow!("{}", failed.join("\n")))),
+    }
+}
+
+/// `ACCOUNT/ID`, or with a colon.
+fn ticket(text: &str) -> Result<TicketKey, Failure> {
+    let parts = text.split_once('/').or_else(|| text.split_once(':'));
+    match parts.filter(|(account, id)| !account.is_empty() && !id.is_empty()) {
+        Some((account, id)) => Ok(TicketKey::new(account, id)),
+        None => Err(Failure::Usage(format!(
+            "--join {text:?}: write ACCOUNT/TICKET, for instance freshdesk-eu/1702"
+        ))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use handoffd_core::Timestamp;
 use serde::Serialize;
 
-use super::{Failure, outside, since_of, sync};
+use super::{Failure, backfill::Shown, outside, since_of, sync};
 use crate::{
     app::{StartError, engine_parts},
     config::{Config, LogFormat},
@@ -95,9 +95,20 @@ async fn decide(
     if let Some(since) = since {
         let order = BackfillOrder { accounts: Vec::new(), since: Some(since), restart: true };
         engine.order_backfill(&order).await.map_err(|error| Failure::Other(error.into()))?;
-        if let Err(why) = engine.take_in_history().await {
-            failed.push(why);
-        }
+        let clock = engine.parts().clock.clone();
+        let mut shown = Shown::new(!say);
+        let work = engine.take_in_history();
+        tokio::pin!(work);
+        let done = loop {
+            let rows = engine.backfills().await.map_err(StartError::from)?;
+            shown.show(&rows, clock.now());
+            tokio::select! {
+                biased;
+                done = &mut work => break done,
+                () = clock.sleep_until(clock.now().plus(shown.every)) => {}
+            }
+        };
+        failed.extend(done.err());
         sync::drain(engine, say).await;
     }
     failed.extend(sync::left_over(&engine.left().await.map_err(StartError::from)?));

@@ -45,7 +45,10 @@ pub(super) async fn run(config: Config, apply: bool, json: bool) -> Result<(), F
     let outside = outside()?;
     let store = store_for(&config, &outside)?;
     let vault = vault(&config)?;
-    let accounts = open_accounts(&config, &store, vault.as_ref(), &outside)?;
+    // What is to be made has no id yet, and an account is not opened with fields that it lacks.
+    let mut bare = config.clone();
+    bare.groups.values_mut().for_each(|group| group.custom.clear());
+    let accounts = open_accounts(&bare, &store, vault.as_ref(), &outside)?;
     let (catalogs, failed) = mapping::catalogs(&config, &accounts, &outside).await;
     let mut items = markers(&config, &accounts, &outside).await;
     for (name, group) in &config.groups {

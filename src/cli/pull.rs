@@ -36,7 +36,7 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
     let (desk, names) = open(&config, &id, &outside).await?;
     let mut out = match &asked.out {
         Some(path) => Out::file(path, &id, asked.comments, asked.restart),
-        None => Ok(Out::stdout(&id, asked.comments)),
+        None => Out::stdout(&id, asked.comments),
     }
     .map_err(|error| Failure::Other(error.into()))?;
     if out.state().done {
@@ -45,7 +45,7 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
     let order = Order { account: id, since, comments: asked.comments, names };
     let began = outside.clock.now();
     let mut said = 0;
-    let progress = |so_far: &Pulled| {
+    let progress = |so_far: &Pulled, at_hand: usize| {
         for (feed, from) in so_far.begun_again.iter().skip(said) {
             eprintln!(
                 "the vendor refuses the resume point of {feed}; what changed since {from} is read again"
@@ -54,7 +54,14 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
         said = so_far.begun_again.len();
         let secs = outside.clock.now().since(began).as_secs_f64().max(0.001);
         let rate = so_far.tickets as f64 / secs;
-        eprintln!("{} tickets, {} comments, {rate:.0} tickets a second …", so_far.tickets, so_far.comments);
+        match so_far.tickets {
+            done if at_hand > 0 => eprintln!("{done} tickets, and {at_hand} of the next page …"),
+            0 if so_far.ahead > 0 => eprintln!("{} comments read ahead of their tickets …", so_far.ahead),
+            _ => eprintln!(
+                "{} tickets, {} comments, {rate:.0} tickets a second …",
+                so_far.tickets, so_far.comments
+            ),
+        }
     };
     let pulled = pull(&desk, &*outside.clock, &order, &mut out, progress).await;
     let pulled = pulled.map_err(|error| Failure::Other(error.into()))?;

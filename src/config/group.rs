@@ -9,6 +9,8 @@ use handoffd_core::{
 };
 use serde::{Deserialize, Deserializer, de};
 
+use super::JoinConfig;
+
 /// Names of one thing at several accounts: the account, and its own id there.
 pub type Places = BTreeMap<String, String>;
 
@@ -43,6 +45,9 @@ pub struct GroupConfig {
     /// What becomes of a mirror whose original is deleted.
     #[serde(default)]
     pub deletions: Deletions,
+    /// By what existing tickets are found to be one conversation.
+    #[serde(default)]
+    pub join: JoinConfig,
     /// Which new tickets are mirrored where.
     #[serde(default)]
     pub routes: Vec<RouteConfig>,

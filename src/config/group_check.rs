@@ -42,6 +42,8 @@ impl GroupCheck<'_> {
             self.member("customer_facing", account)?;
         }
         self.check_routes()?;
+        let joined = self.group.join.check(self.group);
+        joined.map_err(|(inner, why)| (format!("join.{inner}"), why))?;
         for (name, config) in &self.group.custom {
             self.check_custom(name, config)?;
         }

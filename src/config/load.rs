@@ -76,6 +76,15 @@ pub fn load_text(file: &str, text: &str, variables: &[(String, String)]) -> Resu
     Ok(config)
 }
 
+/// Where a key stands in a file, as `file:line`; the file alone when it is nowhere in it.
+pub fn place_of_key(path: &Path, key: &str) -> String {
+    let line = std::fs::read_to_string(path).ok().and_then(|text| line_of_key(&text, key));
+    match line {
+        Some(line) => format!("{}:{line}", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
 struct Source<'a> {
     file: &'a str,
     text: &'a str,

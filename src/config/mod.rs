@@ -2,6 +2,7 @@
 
 mod group;
 mod group_check;
+mod join;
 mod load;
 mod policy;
 pub mod secret_ref;
@@ -22,7 +23,8 @@ pub use group::{
     CustomConfig, FieldConfig, FilterConfig, GroupConfig, RouteConfig, StatusConfig, TransformConfig,
     ValueEntry, ValueTable,
 };
-pub use load::{ConfigError, DEFAULTS, load_file, load_text};
+pub use join::{JoinConfig, JoinKey};
+pub use load::{ConfigError, DEFAULTS, load_file, load_text, place_of_key};
 pub use secret_ref::{SecretError, SecretRef};
 pub use span::Span;
 

@@ -74,6 +74,10 @@ pub struct Imported {
     pub at: Timestamp,
     /// Its number in the link.
     pub number: u64,
+    /// Who wrote it, by their id at the receiving helpdesk; `None` for our own user. It is found
+    /// right before the write.
+    #[serde(default)]
+    pub author: Option<RemoteId>,
 }
 
 /// A change of one ticket. Only what changed is in it.
@@ -170,14 +174,16 @@ impl Intent {
         }
     }
 
-    /// The files that it carries: an update's message, a creation's opening.
-    pub fn attachments(&self) -> &[Carried] {
+    /// The files that it carries: an update's message, a creation's opening and then its past.
+    pub fn attachments(&self) -> Vec<&Carried> {
         match self {
             Self::Create(create) => {
-                create.ticket.opening.as_ref().map_or(&[], |opening| &opening.attachments)
+                let opening = create.ticket.opening.iter().flat_map(|opening| &opening.attachments);
+                let past = create.ticket.import.iter().flat_map(|import| &import.messages);
+                opening.chain(past.flat_map(|one| one.message.attachments())).collect()
             }
-            Self::Update(update) => update.message.as_ref().map_or(&[], Message::attachments),
-            Self::EditNote(_) | Self::Amend(_) | Self::Delete(_) => &[],
+            Self::Update(update) => update.message.iter().flat_map(Message::attachments).collect(),
+            Self::EditNote(_) | Self::Amend(_) | Self::Delete(_) => Vec::new(),
         }
     }
 

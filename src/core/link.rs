@@ -29,6 +29,13 @@ pub struct Link {
     pub creating: BTreeMap<AccountId, OpKey>,
     /// Accounts where a mirror could not be made, with the reason.
     pub create_parked: BTreeMap<AccountId, String>,
+    /// Accounts where it is not certain which ticket is this conversation, with all tickets of
+    /// which it is not certain which belong together.
+    #[serde(default)]
+    pub doubts: BTreeMap<AccountId, BTreeSet<TicketKey>>,
+    /// Accounts about which an admin has said which ticket is this conversation, or that none is.
+    #[serde(default)]
+    pub by_hand: BTreeSet<AccountId>,
     /// The copy that opens each mirror that is being made, by the write that makes it.
     #[serde(default)]
     pub openings: BTreeMap<OpKey, u64>,

@@ -79,6 +79,8 @@ pub fn start_link(group: GroupId, observed: &Observed, policy: &SyncPolicy) -> L
         former: Vec::new(),
         creating: BTreeMap::new(),
         create_parked: BTreeMap::new(),
+        doubts: BTreeMap::new(),
+        by_hand: BTreeSet::new(),
         openings: BTreeMap::new(),
         requester: observed.requester.clone(),
         handoff: None,

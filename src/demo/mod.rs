@@ -36,7 +36,13 @@ pub struct DemoSetup {
 /// The demo's accounts.
 pub(crate) const ZENDESK: &str = "zendesk";
 pub(crate) const FRESHDESK: &str = "freshdesk";
+pub(crate) const INTERCOM: &str = "intercom";
 pub(crate) const STRIPE: &str = "stripe";
+
+/// The helpdesks of the demo's group: the story's three, or the two of recorded conversations.
+fn helpdesks(is_story: bool) -> &'static [&'static str] {
+    if is_story { &[ZENDESK, FRESHDESK, INTERCOM] } else { &[ZENDESK, FRESHDESK] }
+}
 
 /// Plays the story, or the conversations of a file. `Err` when something was
 /// not seen to happen at the vendors.
@@ -53,12 +59,13 @@ pub async fn run(setup: DemoSetup) -> Result<()> {
         (None, Some(scratch)) => scratch.path().to_owned(),
         (None, None) => bail!("no data directory"),
     };
-    let sandbox = Arc::new(start_sandbox(&setup).await?);
-    let config = demo_config(&sandbox, data_dir)?;
+    let helpdesks = helpdesks(chats.is_none());
+    let sandbox = Arc::new(start_sandbox(&setup, helpdesks).await?);
+    let config = demo_config(&sandbox, helpdesks, data_dir)?;
     let agent_token = agent_token(&config);
     let app = App::open(config, setup.outside.clone()).await?;
     let listening = app.start().await?;
-    set_webhooks(&sandbox, &listening);
+    set_webhooks(&sandbox, helpdesks, &listening);
     let player =
         Player::new(sandbox.clone(), app.engine.clone(), setup.outside.clone(), listening, agent_token);
     let played = tokio::select! {
@@ -85,9 +92,9 @@ async fn play(player: &Player, chats: Option<Vec<load::Chat>>) -> Result<()> {
     }
 }
 
-async fn start_sandbox(setup: &DemoSetup) -> Result<Sandbox> {
+async fn start_sandbox(setup: &DemoSetup, helpdesks: &[&str]) -> Result<Sandbox> {
     let sandbox = Sandbox::start(SandboxSetup {
-        vendors: [ZENDESK, FRESHDESK, STRIPE].map(str::to_owned).to_vec(),
+        vendors: helpdesks.iter().copied().chain([STRIPE]).map(str::to_owned).collect(),
         listen: any_port(),
         seed: setup.seed,
         plan: "unlimited".to_owned(),
@@ -101,8 +108,8 @@ async fn start_sandbox(setup: &DemoSetup) -> Result<Sandbox> {
 /// The secret with which the sandbox's webhooks are signed.
 const WEBHOOK_SECRET: &str = "the-sandbox-signs-with-this";
 
-fn set_webhooks(sandbox: &Sandbox, listening: &Listening) {
-    for vendor in [ZENDESK, FRESHDESK] {
+fn set_webhooks(sandbox: &Sandbox, helpdesks: &[&str], listening: &Listening) {
+    for vendor in helpdesks {
         let url = format!("http://{}/webhooks/{vendor}", listening.public);
         sandbox.with(vendor, |sim| sim.set_webhook(&url, WEBHOOK_SECRET));
     }
@@ -110,9 +117,9 @@ fn set_webhooks(sandbox: &Sandbox, listening: &Listening) {
 
 /// A configuration as an admin would write it, with the sandbox's addresses and
 /// credentials in place of references.
-fn demo_config(sandbox: &Sandbox, data_dir: PathBuf) -> Result<Config> {
-    let mut text = TEMPLATE.to_owned();
-    for vendor in [ZENDESK, FRESHDESK, STRIPE] {
+fn demo_config(sandbox: &Sandbox, helpdesks: &[&str], data_dir: PathBuf) -> Result<Config> {
+    let mut text = template(helpdesks);
+    for vendor in helpdesks.iter().chain(&[STRIPE]) {
         let url = sandbox.base_url(vendor).context("the sandbox lacks a vendor")?;
         text = text.replace(&format!("@{vendor}@"), url);
     }
@@ -133,6 +140,7 @@ fn demo_config(sandbox: &Sandbox, data_dir: PathBuf) -> Result<Config> {
                 account.auth.client_id = credential(ZENDESK, "client_id");
                 account.auth.client_secret = Some(made(ZENDESK, "client_secret")?);
             }
+            INTERCOM => account.auth.token = Some(made(INTERCOM, "access_token")?),
             vendor => account.auth.key = Some(made(vendor, "api_key")?),
         }
         if name != STRIPE {
@@ -166,7 +174,7 @@ async fn stay(sandbox: &Sandbox, app: &App, listening: &Listening) -> Result<()>
         app.admin_token_file().display()
     );
     println!("  API           http://{}/v1/handoffs", listening.public);
-    for vendor in [ZENDESK, FRESHDESK, STRIPE] {
+    for vendor in [ZENDESK, FRESHDESK, INTERCOM, STRIPE] {
         if let Some(url) = sandbox.base_url(vendor) {
             println!("  {vendor:<13} {url}");
         }
@@ -178,6 +186,29 @@ async fn stay(sandbox: &Sandbox, app: &App, listening: &Listening) -> Result<()>
 
 /// How long the player waits until something shows at a vendor.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The configuration of a group of these helpdesks, each mirrored to every other.
+fn template(helpdesks: &[&str]) -> String {
+    let quoted: Vec<String> = helpdesks.iter().map(|name| format!("{name:?}")).collect();
+    let routes = helpdesks.iter().flat_map(|from| {
+        let others = helpdesks.iter().filter(move |to| *to != from);
+        others.map(move |to| format!("  {{ from = {from:?}, to = {to:?} }},\n"))
+    });
+    let mut text = TEMPLATE.replace("@accounts@", &quoted.join(", "));
+    text = text.replace("@routes@", &routes.collect::<String>());
+    if helpdesks.contains(&INTERCOM) {
+        text.push_str(INTERCOM_ACCOUNT);
+    }
+    text
+}
+
+const INTERCOM_ACCOUNT: &str = r#"
+[accounts.intercom]
+connector = "intercom"
+base_url = "@intercom@"
+auth = { method = "bearer", token = "env:MADE" }
+webhook_secret = "env:MADE"
+"#;
 
 const TEMPLATE: &str = r#"
 [server]
@@ -209,14 +240,12 @@ base_url = "@stripe@"
 auth = { method = "api_key", key = "env:MADE" }
 
 [groups.support]
-accounts = ["zendesk", "freshdesk"]
+accounts = [@accounts@]
 customer_facing = "zendesk"
 routes = [
-  { from = "zendesk", to = "freshdesk" },
-  { from = "freshdesk", to = "zendesk" },
-]
+@routes@]
 
 [agents.shop-assistant]
 token = "env:MADE"
-accounts = ["zendesk", "freshdesk"]
+accounts = [@accounts@]
 "#;

@@ -5,7 +5,7 @@ use handoffd_connectors::sim::{HumanAct, ShownTicket, Who};
 use handoffd_core::{Field, Priority, RemoteId, fold_text};
 use serde_json::json;
 
-use super::{FRESHDESK, ZENDESK, player::Player};
+use super::{FRESHDESK, INTERCOM, ZENDESK, player::Player};
 use crate::store::{
     Key,
     tables::{self, JOURNAL, JournalRow},
@@ -17,6 +17,7 @@ const QUESTION: &str = "Hello, I was charged twice for October. Can you look int
 const BOT_ANSWER: &str = "Hello Dana! I am the shop's assistant. Let me look at your invoices.";
 const HUMAN_ANSWER: &str =
     "Hi Dana, Mara from billing here. One of the two charges was only reserved and is dropped by Friday.";
+const NOTE: &str = "The bank confirms it: the second charge was never captured.";
 const LAST_WORDS: &str =
     "Hi Dana, Tom here. I have seen what happened and what was tried; the refund is on its way.";
 
@@ -34,14 +35,15 @@ fn seen(text: &str) {
 
 pub(super) async fn play(player: &Player) -> Result<()> {
     println!(
-        "handoffd demo: two helpdesks (Zendesk, Freshdesk), a billing system (Stripe), all simulated on this machine."
+        "handoffd demo: three helpdesks (Zendesk, Freshdesk, Intercom) and a billing system (Stripe), all simulated on \
+         this machine."
     );
     println!("handoffd itself is the real thing. Every ✓ was read from the vendors' side.");
     prepare_billing(player).await?;
-    let (zendesk, freshdesk) = customer_writes(player).await?;
-    human_answers(player, &zendesk, &freshdesk).await?;
-    both_change(player, &zendesk, &freshdesk).await?;
-    hands_over(player, &zendesk).await?;
+    let at = customer_writes(player).await?;
+    human_answers(player, &at).await?;
+    both_change(player, &at).await?;
+    hands_over(player, &at).await?;
     println!("\nThe end: every step was seen to happen at the vendors.");
     Ok(())
 }
@@ -69,7 +71,14 @@ async fn prepare_billing(player: &Player) -> Result<()> {
     Ok(())
 }
 
-async fn customer_writes(player: &Player) -> Result<(RemoteId, RemoteId)> {
+/// Where the one conversation stands.
+struct Places {
+    zendesk: RemoteId,
+    freshdesk: RemoteId,
+    intercom: RemoteId,
+}
+
+async fn customer_writes(player: &Player) -> Result<Places> {
     scene(1, "A customer writes to the AI agent in Zendesk");
     let open = HumanAct::Open {
         name: "Dana Reyes".to_owned(),
@@ -82,28 +91,48 @@ async fn customer_writes(player: &Player) -> Result<(RemoteId, RemoteId)> {
     happens(&format!("Dana: “{QUESTION}”"));
     player.say(ZENDESK, &zendesk, Who::Bot, BOT_ANSWER, true)?;
     happens(&format!("AI agent: “{BOT_ANSWER}”"));
-    let mirror = player.until("the ticket at Freshdesk, with both messages", || {
-        player.sandbox.tickets(FRESHDESK).into_iter().find(|ticket| {
-            ticket.requester == EMAIL && shows(ticket, QUESTION, true) && shows(ticket, BOT_ANSWER, true)
-        })
-    });
-    let mirror = mirror.await?;
-    ensure!(mirror.comments.len() == 2, "Freshdesk shows {} messages instead of 2", mirror.comments.len());
-    seen(&format!("Freshdesk shows the conversation as ticket {}, from {}", mirror.id, mirror.requester));
-    Ok((zendesk, mirror.id))
+    let freshdesk = mirrored(player, FRESHDESK, "Freshdesk").await?;
+    let intercom = mirrored(player, INTERCOM, "Intercom").await?;
+    Ok(Places { zendesk, freshdesk, intercom })
 }
 
-async fn human_answers(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId) -> Result<()> {
-    scene(2, "A human answers in Freshdesk");
+/// Waits for the mirror at a helpdesk, whole.
+async fn mirrored(player: &Player, vendor: &str, name: &str) -> Result<RemoteId> {
+    let is_it = |ticket: &ShownTicket| {
+        ticket.requester == EMAIL && shows(ticket, QUESTION, true) && tells(ticket, vendor, BOT_ANSWER)
+    };
+    let what = format!("the ticket at {name}, with both messages");
+    let mirror = player.until(&what, || player.sandbox.tickets(vendor).into_iter().find(is_it)).await?;
+    let messages = mirror.comments.len();
+    ensure!(messages == 2, "{name} shows {messages} messages instead of 2");
+    seen(&format!("{name} shows the conversation as {}, from {}", mirror.id, mirror.requester));
+    Ok(mirror.id)
+}
+
+async fn human_answers(player: &Player, at: &Places) -> Result<()> {
+    scene(2, "A human answers in Freshdesk, another adds a note in Intercom");
     let before = mails_about(player);
-    player.say(FRESHDESK, freshdesk, Who::Agent("Mara".to_owned()), HUMAN_ANSWER, true)?;
+    player.say(FRESHDESK, &at.freshdesk, Who::Agent("Mara".to_owned()), HUMAN_ANSWER, true)?;
     happens(&format!("Mara, in Freshdesk: “{HUMAN_ANSWER}”"));
+    shown_at(player, ZENDESK, &at.zendesk, HUMAN_ANSWER, true).await?;
+    seen("Zendesk shows Mara's answer");
     player
-        .until("the answer at Zendesk", || {
-            player.ticket(ZENDESK, zendesk).filter(|ticket| shows(ticket, HUMAN_ANSWER, true))
+        .until("the answer at Intercom", || {
+            player.ticket(INTERCOM, &at.intercom).filter(|ticket| tells(ticket, INTERCOM, HUMAN_ANSWER))
         })
         .await?;
-    seen("Zendesk shows Mara's answer");
+    seen("Intercom shows it as a note, because Intercom would mail a reply a second time");
+    player.say(INTERCOM, &at.intercom, Who::Agent("Ines".to_owned()), NOTE, false)?;
+    happens(&format!("Ines, in Intercom, for colleagues only: “{NOTE}”"));
+    for (vendor, ticket) in [(ZENDESK, &at.zendesk), (FRESHDESK, &at.freshdesk)] {
+        player
+            .until(&format!("the note at {vendor}"), || {
+                let ticket = player.ticket(vendor, ticket)?;
+                ticket.comments.into_iter().find(|one| one.text.contains(NOTE) && !one.public)
+            })
+            .await?;
+    }
+    seen("Zendesk and Freshdesk show Ines's note, privately");
     player.rest(std::time::Duration::from_millis(300)).await;
     let mails = mails_about(player) - before;
     ensure!(mails == 1, "Dana got {mails} mails with the answer instead of 1");
@@ -111,12 +140,25 @@ async fn human_answers(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId
     Ok(())
 }
 
+/// Waits until a ticket shows a message.
+async fn shown_at(
+    player: &Player,
+    vendor: &str,
+    ticket: &RemoteId,
+    text: &str,
+    public: bool,
+) -> Result<ShownTicket> {
+    let what = format!("“{text}” at {vendor}");
+    player.until(&what, || player.ticket(vendor, ticket).filter(|ticket| shows(ticket, text, public))).await
+}
+
 fn mails_about(player: &Player) -> usize {
     player.sandbox.mails().iter().filter(|(_, mail)| mail.to == EMAIL && mail.comment.is_some()).count()
 }
 
-async fn both_change(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId) -> Result<()> {
-    scene(3, "Both sides change the priority at once");
+async fn both_change(player: &Player, at: &Places) -> Result<()> {
+    let Places { zendesk, freshdesk, .. } = at;
+    scene(3, "Two helpdesks change the priority at once");
     // Vendors date changes by whole seconds: these fall into one that nothing else fell into.
     player.rest(std::time::Duration::from_millis(2_100)).await;
     let (high, urgent) = (Some(Priority::High), Some(Priority::Urgent));
@@ -135,7 +177,7 @@ async fn both_change(player: &Player, zendesk: &RemoteId, freshdesk: &RemoteId) 
                 .flatten()
         })
         .await?;
-    seen(&format!("both sides show {}", agreed.name()));
+    seen(&format!("both show {}", agreed.name()));
     seen(&format!("the journal names the conflict: {conflict}"));
     Ok(())
 }
@@ -169,7 +211,8 @@ async fn conflict_of(player: &Player, zendesk: &RemoteId) -> Result<String> {
     anyhow::bail!("the journal names no conflict about the priority")
 }
 
-async fn hands_over(player: &Player, zendesk: &RemoteId) -> Result<()> {
+async fn hands_over(player: &Player, at: &Places) -> Result<()> {
+    let zendesk = &at.zendesk;
     scene(4, "The AI agent hands over to a human");
     let transcript = json!([
         { "role": "user", "content": QUESTION },
@@ -214,9 +257,10 @@ async fn hands_over(player: &Player, zendesk: &RemoteId) -> Result<()> {
         |found: &dyn Fn(&str) -> bool| ticket.comments.iter().position(|comment| found(&comment.text));
     let (note, reply) = (position(&is_briefing), position(&|text| text == LAST_WORDS));
     ensure!(note.is_some() && note < reply, "the briefing is not before the reply");
+    shown_at(player, FRESHDESK, &at.freshdesk, LAST_WORDS, true).await?;
     player
-        .until("Tom's answer at Freshdesk", || {
-            player.sandbox.tickets(FRESHDESK).into_iter().find(|ticket| shows(ticket, LAST_WORDS, true))
+        .until("Tom's answer at Intercom", || {
+            player.ticket(INTERCOM, &at.intercom).filter(|ticket| tells(ticket, INTERCOM, LAST_WORDS))
         })
         .await?;
     let notes = |vendor: &str| {
@@ -227,14 +271,26 @@ async fn hands_over(player: &Player, zendesk: &RemoteId) -> Result<()> {
             .filter(|comment| is_briefing(&comment.text))
             .count()
     };
-    ensure!(notes(ZENDESK) == 1 && notes(FRESHDESK) == 0, "there is not exactly one briefing");
-    seen("Freshdesk shows Tom's answer too; there is exactly one briefing, and no customer can read it");
+    let briefings = [ZENDESK, FRESHDESK, INTERCOM].map(notes);
+    ensure!(briefings == [1, 0, 0], "there is not exactly one briefing: {briefings:?}");
+    seen("Freshdesk and Intercom show Tom's answer too");
+    seen("there is exactly one briefing, and no customer can read it");
     Ok(())
 }
 
 /// Whether a note is one of our briefings.
 pub(super) fn is_briefing(text: &str) -> bool {
     text.starts_with(handoffd_core::briefing::TITLE)
+}
+
+/// Whether a ticket shows an agent's public words that the customer has already. At Intercom
+/// they stand in a note, below a line that says whose they are.
+fn tells(ticket: &ShownTicket, vendor: &str, text: &str) -> bool {
+    if vendor != INTERCOM {
+        return shows(ticket, text, true);
+    }
+    let says = |shown: &str| fold_text(shown).ends_with(&fold_text(text));
+    ticket.comments.iter().any(|comment| !comment.public && says(&comment.text))
 }
 
 fn shows(ticket: &ShownTicket, text: &str, public: bool) -> bool {

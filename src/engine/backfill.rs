@@ -1,6 +1,6 @@
 //! Takes in the history of accounts: page by page, resumable at any point, in the backfill lane.
 //!
-//! First the tickets of every account but one are entered into an index of match keys, so that
+//! First the tickets of every account of the group are entered into an index of match keys, so that
 //! a conversation which two helpdesks hold already is joined and not made twice. Then each
 //! account's tickets are looked at, oldest first, as if somebody had asked for each; the resume
 //! point moves with every ticket that is done.
@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use handoffd_connectors::contract::{Error, FeedRow, FeedStart, History, Lane};
-use handoffd_core::{AccountId, CommentsSeen, Fetched, GroupId, Observed, TicketKey, Timestamp};
+use handoffd_core::{AccountId, CommentsSeen, Fetched, GroupId, Observed, RemoteId, TicketKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, Engine, Fault, Inner, parked::OrderError};
@@ -77,34 +77,73 @@ impl Engine {
         let accounts = self.backfill_accounts(&order.accounts)?;
         let mut rows = Vec::new();
         let mut writes = Vec::new();
-        for (number, account) in accounts.into_iter().enumerate() {
-            let key = Key::of(&[account.as_str()]);
-            let known = tables::read::<BackfillRow>(&*self.parts.store, BACKFILLS, &key).await?;
-            if let Some(known) = known.filter(|_| !order.restart) {
-                rows.push(known.value);
+        for account in &accounts {
+            let known = self.known_backfill(account).await?;
+            if let Some(known) = known.filter(|row| !order.restart && !row.index_only) {
+                rows.push(known);
                 continue;
             }
-            let row = BackfillRow {
-                account,
-                since: order.since.unwrap_or_default(),
-                // The first account's tickets are matched against the others' index.
-                phase: if number == 0 { BackfillPhase::Tickets } else { BackfillPhase::Index },
-                cursor: None,
-                page: None,
-                page_done: 0,
-                total: None,
-                indexed: 0,
-                looked: 0,
-                parked: 0,
-                started_at: self.now(),
-                finished_at: None,
-            };
-            writes.push(tables::put(BACKFILLS, key, &row));
+            let since = order.since.unwrap_or_default();
+            let row = self.new_backfill(account, since, false);
+            writes.push(tables::put(BACKFILLS, Key::of(&[account.as_str()]), &row));
             rows.push(row);
+        }
+        // Who has the other ticket of a conversation is known of every account of the group.
+        let begun: Vec<AccountId> = rows
+            .iter()
+            .filter(|row| row.phase == BackfillPhase::Index)
+            .map(|row| row.account.clone())
+            .collect();
+        for account in self.fellows(&begun).filter(|fellow| !accounts.contains(fellow)) {
+            let known = self.known_backfill(&account).await?;
+            if known.is_none_or(|row| row.finished_at.is_some()) {
+                let row = self.new_backfill(&account, Timestamp::default(), true);
+                writes.push(tables::put(BACKFILLS, Key::of(&[account.as_str()]), &row));
+                rows.push(row);
+            }
         }
         self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
         self.backfill_now.notify_waiters();
         Ok(rows)
+    }
+
+    async fn known_backfill(&self, account: &AccountId) -> Result<Option<BackfillRow>, ReadError> {
+        let key = Key::of(&[account.as_str()]);
+        let row = tables::read::<BackfillRow>(&*self.parts.store, BACKFILLS, &key).await?;
+        Ok(row.map(|row| row.value))
+    }
+
+    fn new_backfill(&self, account: &AccountId, since: Timestamp, index_only: bool) -> BackfillRow {
+        let group = self.parts.desks.get(account).and_then(|desk| desk.group.clone());
+        let joins = group.is_some_and(|group| {
+            let accounts = self.parts.groups.get(&group).map_or(0, |group| group.accounts.len());
+            accounts > 1 && self.join_rules(&group).joins()
+        });
+        BackfillRow {
+            account: account.clone(),
+            since,
+            phase: if joins { BackfillPhase::Index } else { BackfillPhase::Tickets },
+            index_only,
+            cursor: None,
+            page: None,
+            page_done: 0,
+            total: None,
+            indexed: 0,
+            looked: 0,
+            parked: 0,
+            started_at: self.now(),
+            finished_at: None,
+        }
+    }
+
+    /// The other helpdesk accounts of these accounts' link groups.
+    fn fellows(&self, accounts: &[AccountId]) -> impl Iterator<Item = AccountId> {
+        let group = |account: &AccountId| self.parts.desks.get(account)?.group.clone();
+        let groups: Vec<GroupId> = accounts.iter().filter_map(group).collect();
+        let desks = self.parts.desks.values();
+        desks
+            .filter(move |desk| desk.group.as_ref().is_some_and(|group| groups.contains(group)))
+            .map(|desk| desk.id.clone())
     }
 
     fn backfill_accounts(&self, asked: &[AccountId]) -> Result<Vec<AccountId>, OrderError> {
@@ -191,7 +230,22 @@ impl Engine {
                     open.push(row);
                 }
             }
-            // Every index is whole before the first ticket is matched.
+            // Every index of a group is whole before its first ticket is matched.
+            let mut ready = Vec::new();
+            for row in open {
+                let group = self.parts.desks.get(&row.account).and_then(|desk| desk.group.clone());
+                let waits = match group.filter(|_| row.phase == BackfillPhase::Tickets) {
+                    Some(group) => {
+                        let stage = self.history_stage(&group).await.map_err(|error| error.to_string())?;
+                        stage == Stage::Indexing
+                    }
+                    None => false,
+                };
+                if !waits || row.phase == BackfillPhase::Index {
+                    ready.push(row);
+                }
+            }
+            let open = ready;
             let next = open.iter().position(|row| row.phase == BackfillPhase::Index).unwrap_or(0);
             let Some(row) = open.into_iter().nth(next) else { return Ok(()) };
             let Some(desk) = self.parts.desks.get(&row.account).cloned() else {
@@ -223,8 +277,12 @@ impl Engine {
 
     /// Enters one page of tickets into the index of match keys.
     async fn index_page(&self, desk: &Desk, mut row: BackfillRow) -> Result<Option<Halt>, String> {
-        let start = row.cursor.clone().map_or(FeedStart::Since(row.since), FeedStart::After);
-        let Some(feed) = desk.helpdesk.feeds().first().copied() else { return Ok(None) };
+        // A ticket's twin may have changed long before the ticket did.
+        let start = row.cursor.clone().map_or(FeedStart::Since(Timestamp::default()), FeedStart::After);
+        let Some(feed) = desk.helpdesk.feeds().first().copied() else {
+            row.phase = BackfillPhase::Tickets;
+            return self.save_backfill(&row).await.map(|()| None);
+        };
         let page = match desk.helpdesk.changes(self.call(Lane::Backfill), feed, start).await {
             Ok(page) => page,
             Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
@@ -236,14 +294,44 @@ impl Engine {
                 seen.push(*observed);
             }
         }
+        if self.join_rules(&group).first_message
+            && let Some(error) = self.list_first_messages(desk, &mut seen).await
+        {
+            return Ok(Some(self.failed_history(desk, &mut row, &error).await?));
+        }
         row.indexed += seen.len() as u64;
         row.cursor = Some(page.next);
         if !page.more {
-            (row.phase, row.cursor) = (BackfillPhase::Tickets, None);
+            row.phase = if row.index_only { BackfillPhase::Done } else { BackfillPhase::Tickets };
+            row.cursor = None;
         }
-        self.enter_matches(&group, &seen).await?;
+        let mut cards = Vec::new();
+        for observed in &seen {
+            cards.push(self.card_of(&group, observed).await.map_err(|error| error.to_string())?);
+        }
+        self.enter_matches(&group, &cards).await?;
         self.save_backfill(&row).await?;
         Ok(None)
+    }
+
+    /// Lists the comments of tickets that came without them; answers with what went wrong.
+    async fn list_first_messages(&self, desk: &Desk, seen: &mut [Observed]) -> Option<Error> {
+        let at_once = self.parts.config.backfill_at_once.max(1);
+        let unlisted = seen.iter().enumerate().filter(|(_, one)| one.comments == CommentsSeen::NotLooked);
+        let unlisted: Vec<(usize, RemoteId)> =
+            unlisted.map(|(at, one)| (at, one.ticket.id.clone())).collect();
+        let mut listed = stream::iter(unlisted)
+            .map(|(at, id)| async move { (at, desk.helpdesk.comments(self.call(Lane::Backfill), &id).await) })
+            .buffer_unordered(at_once);
+        while let Some((at, one)) = listed.next().await {
+            match one {
+                Ok(comments) => seen[at].comments = CommentsSeen::All(comments),
+                // Without its messages it is found by what else is known of it.
+                Err(Error::Gone | Error::Malformed { .. } | Error::Refused { .. }) => {}
+                Err(error) => return Some(error),
+            }
+        }
+        None
     }
 
     /// Looks at the tickets of one page; the next page is read meanwhile.
@@ -330,7 +418,7 @@ impl Engine {
         let wake = Wake::Ticket { ticket: ticket.clone(), cause: BACKFILL.to_owned() };
         for _ in 0..self.parts.config.rounds_max {
             match self.looked(&wake).await {
-                Ok(None) => return Ok(false),
+                Ok(None) => return self.is_in_doubt(&ticket).await.map_err(|error| error.to_string()),
                 Ok(Some((link, at))) => {
                     let job = Wake::Link { link: link.clone() }.job(link.as_str(), at);
                     self.stored(Commit { jobs: vec![job], ..Commit::default() }).await?;
@@ -461,23 +549,39 @@ impl Engine {
         self.stored(Commit { writes: vec![write], ..Commit::default() }).await
     }
 
-    async fn stored(&self, commit: Commit) -> Result<(), String> {
+    pub(super) async fn stored(&self, commit: Commit) -> Result<(), String> {
         self.parts.store.commit(commit).await.map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
 impl Inner {
-    /// The groups whose histories are being entered into the index: nothing new is mirrored there
-    /// until it is known which conversations the other side holds already.
-    pub(super) async fn is_indexing(&self, group: &GroupId) -> Result<bool, ReadError> {
+    /// How far the histories of a group are taken in.
+    pub(super) async fn history_stage(&self, group: &GroupId) -> Result<Stage, ReadError> {
         let all = Key(Vec::new());
         let rows = tables::read_all::<BackfillRow>(&*self.parts.store, BACKFILLS, &all, usize::MAX).await?;
         let group_of =
             |account: &AccountId| self.parts.desks.get(account).and_then(|desk| desk.group.clone());
-        Ok(rows.iter().any(|(_, row)| {
-            row.value.phase == BackfillPhase::Index && group_of(&row.value.account).as_ref() == Some(group)
+        let open = rows
+            .iter()
+            .map(|(_, row)| &row.value)
+            .filter(|row| row.finished_at.is_none() && group_of(&row.account).as_ref() == Some(group));
+        Ok(open.fold(Stage::Over, |stage, row| match (stage, row.phase) {
+            (Stage::Indexing, _) | (_, BackfillPhase::Index) => Stage::Indexing,
+            _ => Stage::Matching,
         }))
     }
+}
+
+/// How far the histories of a group are taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing is being taken in.
+    Over,
+    /// They are being entered into the index: nothing new is mirrored until it is known which
+    /// conversations the other side holds already.
+    Indexing,
+    /// The index is whole: tickets are joined.
+    Matching,
 }
 
 /// The paces of this run, by account.

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::PoisonError};
 use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
-    intent::{Applied, Intent, Outcome, Update},
+    intent::{Applied, Create, Intent, NewTicket, Outcome, Update},
     link::{Link, Place},
     retry::{self, Failure, Next, RetryRules, UnsureRules},
 };
@@ -55,8 +55,8 @@ impl Inner {
         };
         let call = self.call(lane);
         let intent = self.fetch_back(row.intent.clone()).await?;
-        let author = match self.author_at(desk, call, &intent).await? {
-            Ok(author) => author,
+        let (intent, author) = match self.authors_at(desk, call, link, intent).await? {
+            Ok(known) => known,
             Err(error) => return Ok(self.after_error(desk, row, harmless(error), false).await),
         };
         // A write whose answer could not be stored was sent all the same.
@@ -274,14 +274,46 @@ impl Inner {
         }
     }
 
-    /// The id, at this helpdesk, of the customer who wrote the message.
-    async fn author_at(
+    /// Who wrote the message, by their id at this helpdesk; those of a past stand in the write.
+    async fn authors_at(
         &self,
         desk: &Desk,
         call: Call,
-        intent: &Intent,
+        link: &Link,
+        mut intent: Intent,
+    ) -> Result<Result<(Intent, Option<RemoteId>), Error>, Fault> {
+        let policy = self.policy(&link.group);
+        let at_origin = |number: Option<u64>, person: &Person| {
+            let Origin::Comment(origin) = &link.copies.get(&number?)?.origin else { return None };
+            policy.as_ref()?.author_at(&origin.ticket.account, person, &desk.id)
+        };
+        if let Intent::Create(Create { ticket: NewTicket { import: Some(import), .. }, .. }) = &mut intent {
+            for said in &mut import.messages {
+                let Some(person) = writer_of(&said.message) else { continue };
+                said.author = match person.role {
+                    Role::Customer => match self.customer_at(desk, call, person).await? {
+                        Ok(id) => id,
+                        Err(error) => return Ok(Err(error)),
+                    },
+                    Role::Agent => at_origin(Some(said.number), person),
+                };
+            }
+        }
+        let Some(person) = who_speaks(desk, &intent) else { return Ok(Ok((intent, None))) };
+        let author = match person.role {
+            Role::Customer => self.customer_at(desk, call, person).await?,
+            Role::Agent => Ok(at_origin(number_of(link, &intent), person)),
+        };
+        Ok(author.map(|author| (intent, author)))
+    }
+
+    /// The id of a customer at this helpdesk.
+    async fn customer_at(
+        &self,
+        desk: &Desk,
+        call: Call,
+        author: &Person,
     ) -> Result<Result<Option<RemoteId>, Error>, Fault> {
-        let Some(author) = customer_who_speaks(desk, intent) else { return Ok(Ok(None)) };
         let Some(email) = author.email_folded() else { return Ok(Ok(None)) };
         if let Some(id) = tables::person_at(&*self.parts.store, &desk.id, &email).await? {
             return Ok(Ok(Some(id)));
@@ -317,18 +349,22 @@ fn repeatable(intent: &Intent) -> bool {
     }
 }
 
-/// The customer whose words a write carries, where the helpdesk wants their id.
-fn customer_who_speaks<'a>(desk: &Desk, intent: &'a Intent) -> Option<&'a Person> {
+/// Whose words a write carries, where the helpdesk wants their id.
+fn who_speaks<'a>(desk: &Desk, intent: &'a Intent) -> Option<&'a Person> {
     match intent {
-        Intent::Create(create) if desk.capabilities.creates_as_author => create
-            .ticket
-            .opening
-            .as_ref()
-            .map(|opening| &opening.author)
-            .filter(|author| author.role == Role::Customer),
-        Intent::Update(update) => update.message.as_ref().and_then(customer_of),
+        Intent::Create(create) if desk.capabilities.creates_as_author => {
+            create.ticket.opening.as_ref().map(|opening| &opening.author)
+        }
+        Intent::Update(update) => update.message.as_ref().and_then(writer_of),
         Intent::Create(_) | Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => None,
     }
+}
+
+/// The number of the message that a write carries; of a creation the opening's.
+fn number_of(link: &Link, intent: &Intent) -> Option<u64> {
+    let carries = |place: &Place| matches!(place, Place::Sending(key) if key == intent.key());
+    let copies = || link.copies.iter().find(|(_, copy)| copy.places.values().any(carries));
+    link.openings.get(intent.key()).copied().or_else(|| copies().map(|(number, _)| *number))
 }
 
 /// Whether a look for the write cannot overlook it: a ticket that we make, and a
@@ -342,12 +378,11 @@ fn marked(intent: &Intent) -> bool {
     }
 }
 
-fn customer_of(message: &Message) -> Option<&Person> {
+fn writer_of(message: &Message) -> Option<&Person> {
     match message {
         Message::Public(message) => Some(&message.author),
         Message::Private(message) => message.author.as_ref(),
     }
-    .filter(|author| author.role == Role::Customer)
 }
 
 /// The comments on the written ticket that are accounted for.

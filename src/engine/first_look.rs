@@ -35,7 +35,13 @@ impl Engine {
         };
         let known = tables::read_link(&*self.parts.store, &look.link).await?;
         match (view, known) {
-            (Fetched::Shown(observed), Some(_)) => {
+            (Fetched::Shown(observed), Some(row)) => {
+                if self.decided_anew(look, &row, &observed).await? {
+                    return Err(Fault::Later {
+                        at: self.now(),
+                        why: "what it belongs to was decided".to_owned(),
+                    });
+                }
                 look.observed.insert(ticket.clone(), *observed);
                 Ok(true)
             }

@@ -3,27 +3,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use handoffd_connectors::contract::Error;
 use handoffd_core::{
-    AccountId, Fetched, GroupId, LinkId, Observed, RemoteId, TicketKey,
-    join::{self, FoldRefused, Partner},
+    AccountId, CommentsSeen, Fetched, GroupId, LinkId, Observed, RemoteId, TicketKey,
+    join::{self, Card, FoldRefused, Known, Partner, Tie},
     link::Link,
     policy::SyncPolicy,
     reconcile,
-    unpark::{Cause, causes},
+    unpark::causes,
 };
 
-use super::{Engine, Fault, reconciler::Look};
+use super::{
+    Engine, Fault,
+    backfill::Stage,
+    doubts::{no_doubt, undecided},
+    reconciler::Look,
+};
 use crate::store::{
     Commit, CommitError, Key, Write,
     tables::{self, COPIES, LINKS, LinkRow, PARKED, ParkedRow, Row, Wake},
 };
 
-/// The most tickets of one account that are read to find the one that is the same conversation.
-const READ_MAX: usize = 20;
-
-/// What the reason of a doubt says.
-const AMBIGUOUS: &str = "may each be the same conversation";
+/// The most tickets of one account of an earlier doubt that are read again.
+const DOUBTFUL_MAX: usize = 50;
 
 impl Engine {
     /// What a ticket that is no side of a link belongs to already: the link of the closed ticket
@@ -53,108 +54,179 @@ impl Engine {
     ) -> Result<Option<Link>, Fault> {
         let mut link = reconcile::start_link(policy.group.clone(), observed, policy);
         let rules = self.join_rules(&policy.group);
-        for (account, tickets) in self.candidates(&policy.group, observed).await? {
-            let views = self.read_candidates(look, &account, &tickets).await?;
-            match join::find_partner(observed, views.values(), &rules) {
+        for (account, partner) in self.partners(look, &link, policy, observed).await? {
+            match partner {
                 Partner::None => {}
                 Partner::One(ticket, why) => {
                     tracing::info!(ticket = %observed.ticket, with = %ticket, ?why, "Two tickets are one conversation and are joined.");
                     if let Some(id) = tables::link_of(&*self.parts.store, &ticket).await? {
-                        if !self.is_taken(&id, &observed.ticket).await? {
-                            self.join_into(&id, observed, policy).await?;
-                            return Ok(None);
-                        }
-                        self.doubt(&mut link, observed, account, &[ticket]).await?;
-                        continue;
+                        self.join_into(&id, observed, policy).await?;
+                        return Ok(None);
                     }
+                    let view = self.partner_view(look, policy, observed, &ticket).await?;
                     link = join::join(&link, &ticket, policy, &rules);
-                    look.observed.extend(views.into_iter().filter(|(one, _)| *one == ticket));
+                    look.observed.insert(ticket, view);
                 }
-                Partner::Ambiguous(tickets, _) => {
-                    self.doubt(&mut link, observed, account, &tickets).await?;
+                Partner::Ambiguous(tickets) => {
+                    let park = self.doubt(&mut link, &observed.ticket, account, &tickets);
+                    self.stored(Commit { writes: vec![park], ..Commit::default() })
+                        .await
+                        .map_err(|why| Fault::Store { why })?;
                 }
             }
         }
         Ok(Some(link))
     }
 
-    /// Whether a link has a ticket of this one's account already, or is in doubt about several.
-    async fn is_taken(&self, id: &LinkId, ticket: &TicketKey) -> Result<bool, Fault> {
-        let Some(row) = tables::read_link(&*self.parts.store, id).await? else { return Ok(false) };
-        let has_side = row.link.sides.keys().any(|side| side.account == ticket.account && side != ticket);
-        let reason = row.link.create_parked.get(&ticket.account);
-        Ok(has_side || reason.is_some_and(|reason| reason.contains(AMBIGUOUS)))
-    }
-
-    /// Neither joins nor mirrors: an admin sees which tickets are in doubt. They find this one
-    /// as well when their turn comes, so that they are not mirrored beside it.
-    async fn doubt(
+    /// The same for a ticket that has a link already and no ticket at an account: it was started
+    /// while nobody knew yet what the other helpdesks hold, or was in doubt. `true`: the link changed.
+    pub(super) async fn decided_anew(
         &self,
-        link: &mut Link,
+        look: &mut Look,
+        row: &LinkRow,
         observed: &Observed,
-        account: AccountId,
-        tickets: &[TicketKey],
-    ) -> Result<(), Fault> {
-        let names: Vec<String> = tickets.iter().map(TicketKey::to_string).collect();
-        let reason = format!(
-            "{} {AMBIGUOUS} as {}; merge what is one at its helpdesk, or retry to have a ticket of its own made at {account}",
-            names.join(", "),
-            observed.ticket
-        );
-        tracing::warn!(ticket = %observed.ticket, reason, "It is not certain which ticket is the same conversation.");
-        let row = ParkedRow {
-            kind: "write".to_owned(),
-            name: format!("{}-{account}", link.id),
-            account: account.clone(),
-            link: Some(link.id.clone()),
-            reason: reason.clone(),
-            since: self.now(),
-            causes: Some(BTreeSet::from([Cause::Create(account.clone())])),
-        };
-        let writes = vec![tables::put(PARKED, tables::parked_key(&row), &row)];
-        self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
-        self.parts.metrics.parked("write");
-        self.enter_matches(&link.group, std::slice::from_ref(observed))
-            .await
-            .map_err(|why| Fault::Store { why })?;
-        link.create_parked.insert(account, reason);
-        Ok(())
-    }
-
-    /// The tickets that may be the same conversation, by account.
-    async fn candidates(
-        &self,
-        group: &GroupId,
-        observed: &Observed,
-    ) -> Result<BTreeMap<AccountId, BTreeSet<RemoteId>>, Fault> {
-        let mut by_account: BTreeMap<AccountId, BTreeSet<RemoteId>> = BTreeMap::new();
-        for ticket in self.match_candidates(group, observed).await? {
-            let ids = by_account.entry(ticket.account).or_default();
-            if ids.len() < READ_MAX {
-                ids.insert(ticket.id);
+    ) -> Result<bool, Fault> {
+        let Some(policy) = self.policy(&row.link.group) else { return Ok(false) };
+        let mut link = row.link.clone();
+        let mut writes = Vec::new();
+        for (account, partner) in self.partners(look, &link, &policy, observed).await? {
+            match partner {
+                Partner::None => {
+                    link.doubts.remove(&account);
+                    writes.push(no_doubt(&observed.ticket, &account));
+                }
+                Partner::One(ticket, why) => {
+                    tracing::info!(ticket = %observed.ticket, with = %ticket, ?why, "Two tickets are one conversation and are joined.");
+                    self.unite(look, row, &observed.ticket, &ticket, false).await?;
+                    return Ok(true);
+                }
+                Partner::Ambiguous(tickets) => {
+                    writes.push(self.doubt(&mut link, &observed.ticket, account, &tickets));
+                }
             }
         }
-        Ok(by_account)
+        if link == row.link {
+            return Ok(false);
+        }
+        self.store_link(look, Some(row), &link, writes, Vec::new()).await?;
+        Ok(true)
     }
 
-    async fn read_candidates(
+    /// Which tickets of the accounts about which nothing is decided are the same conversation.
+    async fn partners(
+        &self,
+        look: &mut Look,
+        link: &Link,
+        policy: &SyncPolicy,
+        observed: &Observed,
+    ) -> Result<Vec<(AccountId, Partner)>, Fault> {
+        let group = &policy.group;
+        let rules = self.join_rules(group);
+        let stage = self.history_stage(group).await?;
+        look.partners_known = true;
+        let mut found = Vec::new();
+        let open: Vec<AccountId> = undecided(link, policy).cloned().collect();
+        if open.is_empty() || stage == Stage::Indexing || !rules.joins() {
+            return Ok(found);
+        }
+        let card = self.card_of(group, observed).await?;
+        if stage == Stage::Matching {
+            let entered = self.enter_matches(group, std::slice::from_ref(&card)).await;
+            entered.map_err(|why| Fault::Store { why })?;
+        }
+        for account in open {
+            let known = match (stage, link.doubts.get(&account)) {
+                (Stage::Matching, _) => self.known_from_index(group, card.clone(), &account).await?,
+                (_, Some(doubtful)) => self.known_anew(look, group, &card, &account, doubtful).await?,
+                (_, None) => continue,
+            };
+            let partner = join::partner(&observed.ticket, &account, &known, &rules);
+            found.push((account, partner));
+        }
+        Ok(found)
+    }
+
+    /// What the tickets of an earlier doubt show now.
+    async fn known_anew(
+        &self,
+        look: &Look,
+        group: &GroupId,
+        card: &Card,
+        at: &AccountId,
+        doubtful: &BTreeSet<TicketKey>,
+    ) -> Result<BTreeMap<TicketKey, Known>, Fault> {
+        let own = Known { card: card.clone(), tie: Tie::Free };
+        let mut known = BTreeMap::from([(card.ticket.clone(), own)]);
+        for account in [at, &card.ticket.account] {
+            let others = doubtful.iter().filter(|one| one.account == *account && **one != card.ticket);
+            let ids: Vec<RemoteId> = others.take(DOUBTFUL_MAX).map(|one| one.id.clone()).collect();
+            let other = if account == at { &card.ticket.account } else { at };
+            for view in self.read_views(look, account, &ids).await? {
+                let tie = self.tie(&view.ticket, other).await?;
+                let card = self.card_of(group, &view).await?;
+                known.insert(view.ticket, Known { card, tie });
+            }
+        }
+        Ok(known)
+    }
+
+    pub(super) async fn read_views(
         &self,
         look: &Look,
         account: &AccountId,
-        tickets: &BTreeSet<RemoteId>,
-    ) -> Result<BTreeMap<TicketKey, Observed>, Fault> {
-        let Some(desk) = self.parts.desks.get(account) else { return Ok(BTreeMap::new()) };
-        let ids: Vec<RemoteId> = tickets.iter().cloned().collect();
-        let fetched: Result<Vec<Fetched>, Error> = desk.helpdesk.fetch_many(self.call(look.lane), &ids).await;
-        let fetched = match fetched {
+        ids: &[RemoteId],
+    ) -> Result<Vec<Observed>, Fault> {
+        let Some(desk) = self.parts.desks.get(account).filter(|_| !ids.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let fetched = match desk.helpdesk.fetch_many(self.call(look.lane), ids).await {
             Ok(fetched) => fetched,
             Err(error) => return Err(self.put_off(account, &error).await),
         };
-        let shown = fetched.into_iter().filter_map(|one| match one {
-            Fetched::Shown(observed) => Some((observed.ticket.clone(), *observed)),
-            Fetched::Gone(_) | Fetched::MovedTo { .. } => None,
-        });
-        Ok(shown.collect())
+        let mut views = Vec::new();
+        for one in fetched {
+            let Fetched::Shown(mut view) = one else { continue };
+            if self.join_rules_of(account).is_some_and(|rules| rules.first_message)
+                && view.comments == CommentsSeen::NotLooked
+            {
+                match desk.helpdesk.comments(self.call(look.lane), &view.ticket.id).await {
+                    Ok(comments) => view.comments = CommentsSeen::All(comments),
+                    Err(error) => return Err(self.put_off(account, &error).await),
+                }
+            }
+            views.push(*view);
+        }
+        Ok(views)
+    }
+
+    fn join_rules_of(&self, account: &AccountId) -> Option<join::JoinRules> {
+        let group = self.parts.desks.get(account)?.group.as_ref()?;
+        Some(self.join_rules(group))
+    }
+
+    /// What the partner shows. It may have changed since it was entered into the index: then it is
+    /// entered anew and decided again.
+    async fn partner_view(
+        &self,
+        look: &Look,
+        policy: &SyncPolicy,
+        observed: &Observed,
+        ticket: &TicketKey,
+    ) -> Result<Observed, Fault> {
+        let again = |why: &str| Fault::Later { at: self.now(), why: format!("{ticket} {why}") };
+        let store = |why: String| Fault::Store { why };
+        let views = self.read_views(look, &ticket.account, std::slice::from_ref(&ticket.id)).await?;
+        let Some(view) = views.into_iter().next() else {
+            self.leave_matches(&policy.group, ticket).await.map_err(store)?;
+            return Err(again("is not there any more"));
+        };
+        let (mine, theirs) =
+            (self.card_of(&policy.group, observed).await?, self.card_of(&policy.group, &view).await?);
+        if join::fits(&mine, &theirs, &self.join_rules(&policy.group)).is_none() {
+            self.enter_matches(&policy.group, &[theirs]).await.map_err(store)?;
+            return Err(again("has changed meanwhile"));
+        }
+        Ok(view)
     }
 
     /// Takes a ticket into a link that has the other ticket already.
@@ -164,6 +236,93 @@ impl Engine {
         let rules = self.join_rules(&policy.group);
         let joined = join::join(&row.link, &observed.ticket, policy, &rules);
         self.store_link(&Look::at(id.clone(), "found"), Some(&row), &joined, Vec::new(), Vec::new()).await
+    }
+
+    /// Makes the link of one ticket and another ticket, with the link that it may have, one.
+    pub(super) async fn unite(
+        &self,
+        look: &Look,
+        row: &LinkRow,
+        own: &TicketKey,
+        with: &TicketKey,
+        by_hand: bool,
+    ) -> Result<(), Fault> {
+        let Some(policy) = self.policy(&row.link.group) else { return Ok(()) };
+        let rules = self.join_rules(&row.link.group);
+        let settle = |link: &mut Link| {
+            for (account, other) in [(&with.account, &own.account), (&own.account, &with.account)] {
+                link.create_parked.remove(account);
+                link.doubts.remove(account);
+                if by_hand {
+                    link.by_hand.insert(other.clone());
+                }
+            }
+        };
+        let writes = vec![no_doubt(own, &with.account), no_doubt(with, &own.account)];
+        let Some(other) = tables::link_of(&*self.parts.store, with).await? else {
+            let mut joined = join::join(&row.link, with, &policy, &rules);
+            settle(&mut joined);
+            return self.store_link(look, Some(row), &joined, writes, Vec::new()).await;
+        };
+        let Some(_taken) = self.try_take(&other) else {
+            // Two that wait for each other do not wait equally long.
+            let wait = self.parts.config.retry_first.0 * if row.link.id > other { 3 } else { 1 };
+            return Err(Fault::Later { at: self.now().plus(wait), why: format!("{other} is in hand") });
+        };
+        let Some(other) = tables::read_link(&*self.parts.store, &other).await? else {
+            return Err(Fault::Later { at: self.now(), why: "a link went meanwhile".to_owned() });
+        };
+        let folded = join::fold(&row.link, &other.link, &policy, rules.comments_apart_ms);
+        let mut folded = folded.map_err(|refused| self.not_folded(refused, own, with))?;
+        settle(&mut folded);
+        self.store_folded(row, &other, &folded, writes).await
+    }
+
+    fn not_folded(&self, refused: FoldRefused, from: &TicketKey, to: &TicketKey) -> Fault {
+        match refused {
+            FoldRefused::Busy | FoldRefused::Handoff => Fault::Later {
+                at: self.now().plus(self.parts.config.retry_first.0 * 8),
+                why: refused.to_string(),
+            },
+            refused => Fault::Park { why: format!("{from} and {to} are one conversation: {refused}") },
+        }
+    }
+
+    /// Stores a link that another one was folded into, which is forgotten.
+    async fn store_folded(
+        &self,
+        row: &LinkRow,
+        other: &LinkRow,
+        folded: &Link,
+        writes: Vec<Write>,
+    ) -> Result<(), Fault> {
+        let gone = &other.link;
+        let mut commit = Commit {
+            writes: tables::link_writes(Some(&row.link), folded),
+            guards: vec![
+                tables::link_guard(&row.link.id, Some(row.rev)),
+                tables::link_guard(&gone.id, Some(other.rev)),
+            ],
+            ..Commit::default()
+        };
+        commit.writes.extend(writes);
+        // Its comments go afterwards: there may be more of them than one commit takes.
+        commit.writes.push(Write::Delete(LINKS, Key::of(&[gone.id.as_str()])));
+        commit.jobs.push(Wake::Link { link: gone.id.clone() }.job(gone.id.as_str(), self.now()));
+        commit.writes.extend(self.rehomed(&gone.id, folded).await?);
+        for ticket in gone.sides.keys().chain(&gone.former) {
+            commit.writes.push(tables::put(tables::TICKETS, tables::ticket_key(ticket), &folded.id));
+        }
+        for chunk in tables::in_chunks(commit, self.parts.store.caps().ops_max) {
+            match self.parts.store.commit(chunk).await {
+                Ok(_) => {}
+                Err(CommitError::Conflict { .. } | CommitError::Indeterminate { .. }) => {
+                    return Err(Fault::Later { at: self.now(), why: "a link changed meanwhile".to_owned() });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// A ticket of `row` was merged into `to`. Where that belongs to another link, the two are one.
@@ -189,37 +348,9 @@ impl Engine {
             why: format!("the link group {} is not configured any more", row.link.group),
         })?;
         let apart = self.join_rules(&row.link.group).comments_apart_ms;
-        let folded = join::fold(&survivor.link, &moved, &policy, apart).map_err(|refused| match refused {
-            FoldRefused::Busy | FoldRefused::Handoff => Fault::Later {
-                at: self.now().plus(self.parts.config.retry_first.0 * 8),
-                why: refused.to_string(),
-            },
-            refused => Fault::Park { why: format!("{from} was merged into {to}: {refused}") },
-        })?;
-        let mut commit = Commit {
-            writes: tables::link_writes(Some(&survivor.link), &folded),
-            guards: vec![
-                tables::link_guard(&survivor.link.id, Some(survivor.rev)),
-                tables::link_guard(&row.link.id, Some(row.rev)),
-            ],
-            ..Commit::default()
-        };
-        // Its comments go afterwards: there may be more of them than one commit takes.
-        commit.writes.push(Write::Delete(LINKS, Key::of(&[row.link.id.as_str()])));
-        commit.jobs.push(Wake::Link { link: row.link.id.clone() }.job(row.link.id.as_str(), self.now()));
-        commit.writes.extend(self.rehomed(&row.link.id, &folded).await?);
-        for ticket in row.link.sides.keys().chain(&row.link.former) {
-            commit.writes.push(tables::put(tables::TICKETS, tables::ticket_key(ticket), &folded.id));
-        }
-        for chunk in tables::in_chunks(commit, self.parts.store.caps().ops_max) {
-            match self.parts.store.commit(chunk).await {
-                Ok(_) => {}
-                Err(CommitError::Conflict { .. } | CommitError::Indeterminate { .. }) => {
-                    return Err(Fault::Later { at: self.now(), why: "a link changed meanwhile".to_owned() });
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let folded = join::fold(&survivor.link, &moved, &policy, apart);
+        let folded = folded.map_err(|refused| self.not_folded(refused, from, to))?;
+        self.store_folded(&survivor, row, &folded, Vec::new()).await?;
         tracing::info!(from = %from, to = %to, link = %folded.id, "Two conversations were merged at their vendor and are one.");
         Err(Fault::Later { at: self.now(), why: "its conversation goes on in another link".to_owned() })
     }

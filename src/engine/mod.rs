@@ -8,6 +8,7 @@
 mod accounts;
 pub mod backfill;
 mod bodies;
+mod doubts;
 pub mod dry;
 mod enricher;
 mod executor;
@@ -21,7 +22,7 @@ mod poller;
 mod queue;
 mod reconciler;
 mod resync;
-mod spool;
+pub(crate) mod spool;
 mod standing;
 mod transfer;
 mod views;

@@ -1,12 +1,14 @@
 //! What waits for an admin: listing it, trying it again, putting it away.
 
+use std::collections::BTreeSet;
+
 use handoffd_core::{
     LinkId, TicketKey,
     unpark::{MAY_BE_THERE, Unparked, causes, unpark},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Fault, backfill::BACKFILL, reconciler::Look};
+use super::{Engine, Fault, backfill::BACKFILL, doubts::JOIN, reconciler::Look};
 use crate::store::{
     Commit, CommitError, Key, ReadError, Write,
     tables::{self, BACKFILLS, BackfillPhase, BackfillRow, JOURNAL, JournalRow, PARKED, ParkedRow, Wake},
@@ -23,6 +25,9 @@ pub struct ParkedThing {
     /// What was stored.
     #[serde(flatten)]
     pub row: ParkedRow,
+    /// Of a ticket in doubt: the tickets of the account that may be the same conversation.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub candidates: BTreeSet<TicketKey>,
     /// What to do.
     pub remedy: String,
 }
@@ -50,6 +55,12 @@ pub struct ParkedOrder {
     /// Send messages again that may be at the vendor already.
     #[serde(default)]
     pub send_again: bool,
+    /// Of a ticket in doubt: this ticket of the other account is the same conversation.
+    #[serde(default)]
+    pub join: Option<TicketKey>,
+    /// Of a ticket in doubt: none of the other account is, and its routes apply.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// What to do with a parked thing.
@@ -77,6 +88,14 @@ pub enum OrderError {
         left = .1
     )]
     MayBeThere(String, usize),
+    /// Only doubts are decided by hand.
+    #[error(
+        "{0}: --join and --alone are for tickets that are parked as {JOIN}/…, because it is not certain which are one conversation"
+    )]
+    NoDoubt(String),
+    /// The two cannot be joined.
+    #[error("{0} cannot be joined with {1}: {2}")]
+    CannotJoin(String, String, String),
     /// It is being worked on; try again.
     #[error("{0} is being worked on; try again in a moment")]
     Busy(String),
@@ -102,7 +121,11 @@ impl Engine {
     pub async fn parked(&self) -> Result<Vec<ParkedThing>, ReadError> {
         let rows =
             tables::read_all::<ParkedRow>(&*self.parts.store, PARKED, &Key::of(&[]), usize::MAX).await?;
-        Ok(rows.into_iter().map(|(_, row)| thing(row.value)).collect())
+        let mut things = Vec::new();
+        for (_, row) in rows {
+            things.push(self.thing(row.value).await?);
+        }
+        Ok(things)
     }
 
     /// One parked thing with its conversation's journal.
@@ -120,7 +143,17 @@ impl Engine {
             let skip = rows.len().saturating_sub(JOURNAL_SHOWN);
             journal = rows.into_iter().skip(skip).map(|(_, row)| row.value).collect();
         }
-        Ok(ParkedDetail { thing: thing(row), tickets, journal })
+        Ok(ParkedDetail { thing: self.thing(row).await?, tickets, journal })
+    }
+
+    async fn thing(&self, row: ParkedRow) -> Result<ParkedThing, ReadError> {
+        let link = match row.link.as_ref().filter(|_| row.kind == JOIN) {
+            Some(link) => tables::read_link(&*self.parts.store, link).await?,
+            None => None,
+        };
+        let doubts = link.and_then(|stored| stored.link.doubts.get(&row.account).cloned());
+        let at = |ticket: &TicketKey| ticket.account == row.account;
+        Ok(thing(row.clone(), doubts.unwrap_or_default().into_iter().filter(at).collect()))
     }
 
     /// Carries out an admin's order; answers with what was done, in words.
@@ -136,6 +169,8 @@ impl Engine {
                 tracing::info!(id = order.id, "A parked thing was put away by an admin.");
                 Ok(format!("{} is put away; {}", order.id, after_drop(&row.kind)))
             }
+            Order::Retry if row.kind == JOIN => self.retry_doubt(&row, order).await,
+            Order::Retry if order.join.is_some() || order.alone => Err(OrderError::NoDoubt(order.id.clone())),
             Order::Retry => {
                 let done = self.retry_parked(&row, away, order).await?;
                 tracing::info!(id = order.id, "A parked thing is tried again at an admin's word.");
@@ -250,19 +285,20 @@ fn ticket_of(row: &ParkedRow) -> Option<TicketKey> {
     let name = match row.kind.as_str() {
         "work" => row.name.strip_prefix("t/")?,
         "row" => &row.name,
+        JOIN => return super::doubts::ticket_of(row),
         _ => return None,
     };
     TicketKey::try_from(name.to_owned()).ok()
 }
 
-fn thing(row: ParkedRow) -> ParkedThing {
+fn thing(row: ParkedRow, candidates: BTreeSet<TicketKey>) -> ParkedThing {
     let id = format!("{}/{}", row.kind, row.name);
-    let remedy = remedy(&id, &row);
-    ParkedThing { id, row, remedy }
+    let remedy = remedy(&id, &row, &candidates);
+    ParkedThing { id, row, candidates, remedy }
 }
 
 /// What an admin is to do.
-fn remedy(id: &str, row: &ParkedRow) -> String {
+fn remedy(id: &str, row: &ParkedRow, candidates: &BTreeSet<TicketKey>) -> String {
     let account = &row.account;
     let retry = format!("`handoffd parked retry {id}`");
     match row.kind.as_str() {
@@ -272,6 +308,14 @@ fn remedy(id: &str, row: &ParkedRow) -> String {
         "write" => format!(
             "Mend at {account} what the reason names, then {retry}. A change of the ticket at {account} tries it again as well."
         ),
+        JOIN => {
+            let names: Vec<String> = candidates.iter().map(TicketKey::to_string).collect();
+            let example = names.first().cloned().unwrap_or_else(|| format!("{account}/ID"));
+            format!(
+                "Look at them. To join it with one of {}: `handoffd parked retry {id} --join {example}`. If it has none there: `handoffd parked retry {id} --alone`, and its routes apply to it. After tickets were merged or changed at their helpdesk {retry} decides again.",
+                if names.is_empty() { account.to_string() } else { names.join(", ") }
+            )
+        }
         "row" => format!(
             "The ticket is read again when it changes or with {retry}. If {account} keeps showing it so, please report the reason's words: they name the place in the vendor's answer, never its text."
         ),
@@ -294,6 +338,7 @@ mod tests {
             ("write", "l1-4", "refused: too long"),
             ("row", "desk/7", "status: a number"),
             ("work", "t/desk/7", "an internal invariant is broken"),
+            ("join", "desk/7:other", "it is not certain"),
         ] {
             let row = ParkedRow {
                 kind: kind.to_owned(),
@@ -304,7 +349,7 @@ mod tests {
                 since: Timestamp(0),
                 causes: None,
             };
-            let thing = thing(row);
+            let thing = thing(row, BTreeSet::new());
             assert!(thing.remedy.contains(&format!("handoffd parked retry {kind}/{name}")), "{thing:?}");
             let asks = thing.remedy.contains("--send-again");
             assert_eq!(asks, reason.contains("not answered"), "only what may be there is asked about");

@@ -37,6 +37,8 @@ pub(super) struct Look {
     /// Tickets that changed under our hands.
     pub(super) refetch: BTreeSet<TicketKey>,
     pub(super) reads: BTreeMap<TicketKey, u32>,
+    /// Whether it was looked for tickets of other accounts that are the same conversation.
+    pub(super) partners_known: bool,
     /// Writes that were taken back in this look: the vendor shows something else each time.
     setbacks: u32,
     /// When to look again by itself.
@@ -54,6 +56,7 @@ impl Look {
             unreachable: BTreeMap::new(),
             refetch: BTreeSet::new(),
             reads: BTreeMap::new(),
+            partners_known: false,
             setbacks: 0,
             again_at: None,
             lane: match cause {
@@ -361,9 +364,8 @@ impl Engine {
         };
         let Some(mut policy) = self.policy(&link.group) else { return Err(no_group(&link)) };
         policy.importing = look.cause == BACKFILL;
-        if self.is_indexing(&link.group).await? {
-            policy.routes.clear();
-        }
+        self.hold_mirrors(look, &link, &mut policy).await?;
+        self.settle_unequal(&link, &mut policy);
         let plan = loop {
             for account in look.unreachable.keys() {
                 if let Some(account) = policy.accounts.get_mut(account) {

@@ -14,7 +14,7 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// A directory of files, one a ticket. What is in it may be lost without harm.
 #[derive(Clone, Debug)]
-pub(super) struct Spool {
+pub(crate) struct Spool {
     dir: PathBuf,
 }
 

@@ -192,25 +192,31 @@ pub(super) fn without(intent: &Intent, file: &Carried, why: &str) -> Intent {
     let line = handoffd_core::not_copied(&file.attachment.name, why);
     match &mut intent {
         Intent::Create(create) => {
-            if let Some(opening) = &mut create.ticket.opening {
+            if let Some(opening) = create.ticket.opening.as_mut().filter(|one| one.attachments.contains(file))
+            {
                 opening.attachments.retain(|one| one != file);
                 opening.text.body_mut().append_line(&line);
             }
+            let past = create.ticket.import.iter_mut().flat_map(|import| &mut import.messages);
+            past.for_each(|one| leave_out(&mut one.message, file, &line));
         }
-        Intent::Update(update) => match &mut update.message {
-            Some(Message::Public(message)) => {
-                message.attachments.retain(|one| one != file);
-                message.text.body_mut().append_line(&line);
-            }
-            Some(Message::Private(message)) => {
-                message.attachments.retain(|one| one != file);
-                message.text.body_mut().append_line(&line);
-            }
-            None => {}
-        },
+        Intent::Update(update) => {
+            update.message.iter_mut().for_each(|message| leave_out(message, file, &line));
+        }
         Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => {}
     }
     intent
+}
+
+fn leave_out(message: &mut Message, file: &Carried, line: &str) {
+    let attachments = match message {
+        Message::Public(message) => &mut message.attachments,
+        Message::Private(message) => &mut message.attachments,
+    };
+    if attachments.contains(file) {
+        attachments.retain(|one| one != file);
+        message.body_mut().append_line(line);
+    }
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -146,7 +146,10 @@ fn refuse_browser(headers: &HeaderMap) -> Option<Response> {
 fn order_failed(error: &OrderError) -> Response {
     let status = match error {
         OrderError::NotThere(_) | OrderError::NoSuchAccount(_) => StatusCode::NOT_FOUND,
-        OrderError::MayBeThere(..) | OrderError::Busy(_) => StatusCode::CONFLICT,
+        OrderError::MayBeThere(..)
+        | OrderError::Busy(_)
+        | OrderError::NoDoubt(_)
+        | OrderError::CannotJoin(..) => StatusCode::CONFLICT,
         OrderError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     reply::error(status, &error.to_string())

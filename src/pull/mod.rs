@@ -2,12 +2,21 @@
 //!
 //! A page of a feed is read, the comments of its tickets are listed side by side, the lines are
 //! written in the page's order, and only then the resume point moves. Memory holds one page. A
-//! ticket whose comments cannot be read is one line that says so; the others go on.
+//! ticket whose comments cannot be read is one line that says so; the others go on. Where a vendor
+//! gives the comments of its whole history in bulk they come first, and wait in files.
 
 mod line;
 mod out;
+mod recent;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use handoffd_connectors::{
@@ -15,6 +24,8 @@ use handoffd_connectors::{
     contract::{Call, Changes, Error, Feed, FeedRow, FeedStart, Helpdesk, Lane},
 };
 use handoffd_core::{AccountId, CommentsSeen, RemoteId, Timestamp};
+
+use crate::engine::spool::Spool;
 
 pub use line::{Line, Names};
 pub use out::{Out, OutError, State};
@@ -28,6 +39,8 @@ const CALL: Duration = Duration::from_secs(300);
 const REST: Duration = Duration::from_secs(2);
 /// How often in a row a call may fail for a passing reason.
 const TRIES: u32 = 8;
+/// How often it is told how far a page is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// How many tickets' comments are listed side by side.
 const AT_ONCE: usize = 8;
 /// How far before the moment up to which all was pulled a feed begins whose cursor is refused.
@@ -48,6 +61,8 @@ pub struct Order {
 /// What was pulled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Pulled {
+    /// Comments that came in bulk, ahead of their tickets.
+    pub ahead: u64,
     /// Lines of tickets.
     pub tickets: u64,
     /// Comments on them.
@@ -78,40 +93,87 @@ pub enum PullError {
     Out(#[from] OutError),
 }
 
-/// Pulls until the vendor has no more. `progress` is told after each page.
+/// Pulls until the vendor has no more. `progress` is told after each page, and now and then how many
+/// tickets of the next page are at hand.
 pub async fn pull(
     desk: &Arc<dyn Helpdesk>,
     clock: &dyn Clock,
     order: &Order,
     out: &mut Out,
-    mut progress: impl FnMut(&Pulled),
+    mut progress: impl FnMut(&Pulled, usize),
 ) -> Result<Pulled, PullError> {
-    let puller = Puller { desk, clock, order };
+    let puller = Puller { desk, clock, order, spool: out.spool() };
     let mut pulled = Pulled::default();
     for feed in desk.feeds() {
+        let mut from = puller.source(*feed, out);
         loop {
-            let Some((start, page)) = puller.page(*feed, out, &mut pulled).await? else { break };
+            let page = match from {
+                Source::Changes => puller.page(*feed, out, &mut pulled).await?,
+                Source::History => match puller.past(out, &mut pulled).await? {
+                    Some(page) => Some(page),
+                    None => {
+                        from = Source::Changes;
+                        continue;
+                    }
+                },
+            };
+            let Some((start, page)) = page else { break };
             let (next, more, complete) = (page.next.clone(), page.more, page.complete_until);
-            let written = puller.lines(*feed, start, page, pulled.comments > 0).await?;
+            let at_hand = AtomicUsize::new(0);
+            let written = {
+                let asked = Asked { from, feed: *feed, start, listed: pulled.comments > 0 };
+                let lines = puller.lines(asked, page, &at_hand);
+                tokio::pin!(lines);
+                loop {
+                    tokio::select! {
+                        biased;
+                        done = &mut lines => break done?,
+                        () = clock.sleep_until(clock.now().plus(TOLD_EVERY)) => {
+                            progress(&pulled, at_hand.load(Ordering::Relaxed));
+                        }
+                    }
+                }
+            };
             pulled.pages += 1;
-            for line in &written {
-                line.count(&mut pulled);
-            }
-            out.write(feed.0, &written, next, complete)?;
-            progress(&pulled);
+            let feed = if from == Source::History { HISTORY } else { feed.0 };
+            out.write(feed, &written, next, complete, |line| line.count(&mut pulled))?;
+            progress(&pulled, 0);
             if !more {
                 break;
             }
         }
     }
+    puller.spool.clear();
     out.finish()?;
     Ok(pulled)
+}
+
+/// The name under which the resume point in the history is kept.
+const HISTORY: &str = "history";
+
+/// Where tickets are read from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The feed of changes; comments are listed ticket by ticket.
+    Changes,
+    /// The history, comments in bulk.
+    History,
+}
+
+/// Where a page came from.
+struct Asked {
+    from: Source,
+    feed: Feed,
+    start: FeedStart,
+    /// Whether the comments of any ticket could be listed before.
+    listed: bool,
 }
 
 struct Puller<'a> {
     desk: &'a Arc<dyn Helpdesk>,
     clock: &'a dyn Clock,
     order: &'a Order,
+    spool: Spool,
 }
 
 impl Puller<'_> {
@@ -124,6 +186,49 @@ impl Puller<'_> {
             Some(cursor) => FeedStart::After(cursor),
             None => FeedStart::Since(self.order.since.unwrap_or_default()),
         }
+    }
+
+    /// A pull that began with the feed goes on with it.
+    fn source(&self, feed: Feed, out: &Out) -> Source {
+        let is_first = self.desk.feeds().first() == Some(&feed);
+        let bulk = self.order.comments && self.desk.capabilities().history_has_comments;
+        match is_first && bulk && out.cursor(feed.0).is_none() {
+            true => Source::History,
+            false => Source::Changes,
+        }
+    }
+
+    /// The next page of the history and where it began, its comments put aside; `None` where it
+    /// may not be read. One whose resume point is refused begins again, once.
+    async fn past(&self, out: &Out, pulled: &mut Pulled) -> Result<Option<(FeedStart, Changes)>, PullError> {
+        let known = out.cursor(HISTORY);
+        let is_new = known.is_none();
+        if is_new {
+            self.spool.clear();
+        }
+        let since = FeedStart::Since(self.order.since.unwrap_or_default());
+        let mut start = known.map_or(since, FeedStart::After);
+        let page = loop {
+            match self.patiently(|| self.desk.history(self.call(), start.clone())).await {
+                Ok(page) => break page,
+                Err(Error::Forbidden { .. } | Error::Refused { .. }) if is_new => return Ok(None),
+                Err(Error::CursorRefused { .. }) if matches!(start, FeedStart::After(_)) => {
+                    self.spool.clear();
+                    start = self.again(out, HISTORY, pulled);
+                }
+                Err(error) => return Err(self.failed(error)),
+            }
+        };
+        pulled.ahead += page.comments.len() as u64;
+        self.spool.add(&page.comments).map_err(|why| out.spool_failed(why))?;
+        // The vendor's time of the newest change so far: those that are left are newer.
+        let changed = |row: &FeedRow| match row {
+            FeedRow::Changed(observed) => Some(Timestamp(observed.version.0)),
+            _ => None,
+        };
+        let complete_until = page.rows.iter().filter_map(changed).max();
+        let (rows, next, more) = (page.rows, page.next, page.more);
+        Ok(Some((start, Changes { rows, next, more, complete_until })))
     }
 
     /// The next page and where it began; `None` where the plan has no such feed. A feed whose
@@ -141,9 +246,7 @@ impl Puller<'_> {
                 // A feed beside the first tells of deletions or ratings, which not every plan has.
                 Err(Error::Forbidden { .. }) if self.desk.feeds().first() != Some(&feed) => return Ok(None),
                 Err(Error::CursorRefused { .. }) if matches!(start, FeedStart::After(_)) => {
-                    let from = self.again_from(out, feed);
-                    pulled.begun_again.insert(feed.0.to_owned(), from);
-                    start = FeedStart::Since(from);
+                    start = self.again(out, feed.0, pulled);
                 }
                 Err(error) => return Err(self.failed(error)),
             }
@@ -151,21 +254,25 @@ impl Puller<'_> {
     }
 
     /// A little before the moment up to which all of a feed was pulled.
-    fn again_from(&self, out: &Out, feed: Feed) -> Timestamp {
+    fn again(&self, out: &Out, feed: &str, pulled: &mut Pulled) -> FeedStart {
         let since = self.order.since.unwrap_or_default();
-        out.complete_until(feed.0).map_or(since, |complete| complete.minus(LOOK_BACK).max(since))
+        let from = out.complete_until(feed).map_or(since, |complete| complete.minus(LOOK_BACK).max(since));
+        pulled.begun_again.insert(feed.to_owned(), from);
+        FeedStart::Since(from)
     }
 
     async fn lines(
         &self,
-        feed: Feed,
-        start: FeedStart,
+        asked: Asked,
         page: Changes,
-        may_list: bool,
+        at_hand: &AtomicUsize,
     ) -> Result<Vec<Line>, PullError> {
         let lines = stream::iter(page.rows).map(|row| self.line(row)).buffered(AT_ONCE);
+        let lines = lines.inspect(|_| {
+            at_hand.fetch_add(1, Ordering::Relaxed);
+        });
         let lines: Vec<Result<Line, (RemoteId, Error)>> = lines.collect().await;
-        let listed = lines.iter().flatten().any(Line::has_comments) || may_list;
+        let listed = lines.iter().flatten().any(Line::has_comments) || asked.listed;
         let failed: Vec<&Error> =
             lines.iter().filter_map(|line| line.as_ref().err()).map(|(_, error)| error).collect();
         if let Some(error) = failed.iter().find(|error| !is_of_the_ticket(error)) {
@@ -178,12 +285,23 @@ impl Puller<'_> {
         }
         // A helpdesk that is down is no fault of its tickets.
         if failed.iter().any(|error| passes(error)) {
-            let there = self.patiently(|| self.desk.changes(self.call(), feed, start.clone())).await;
-            there.map_err(|error| self.failed(error))?;
+            self.is_there(&asked).await.map_err(|error| self.failed(error))?;
         }
         let unreadable =
             |(id, error): (RemoteId, Error)| Line::unreadable(&self.order.account, Some(&id), &why(&error));
         Ok(lines.into_iter().map(|line| line.unwrap_or_else(unreadable)).collect())
+    }
+
+    /// Reads a page once more, to see whether the helpdesk answers at all.
+    async fn is_there(&self, asked: &Asked) -> Result<(), Error> {
+        let start = || asked.start.clone();
+        match asked.from {
+            Source::Changes => {
+                let page = self.patiently(|| self.desk.changes(self.call(), asked.feed, start())).await;
+                page.map(|_| ())
+            }
+            Source::History => self.patiently(|| self.desk.history(self.call(), start())).await.map(|_| ()),
+        }
     }
 
     async fn line(&self, row: FeedRow) -> Result<Line, (RemoteId, Error)> {
@@ -193,6 +311,10 @@ impl Puller<'_> {
             && observed.comments == CommentsSeen::NotLooked
         {
             let ticket = observed.ticket.id.clone();
+            if let Some(comments) = self.spool.take(&ticket, observed.comment_count) {
+                observed.comments = CommentsSeen::All(comments);
+                return Ok(Line::of(row, &self.order.account, &self.order.names, true));
+            }
             match self.patiently(|| self.desk.comments(self.call(), &ticket)).await {
                 Ok(comments) => observed.comments = CommentsSeen::All(comments),
                 Err(Error::Gone) => return Ok(Line::gone(&observed.ticket)),

@@ -11,7 +11,8 @@ use handoffd_connectors::contract::Cursor;
 use handoffd_core::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Line;
+use super::{Line, recent::Recent};
+use crate::engine::spool::Spool;
 
 /// The resume point of a pull into a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,17 +57,43 @@ pub enum OutError {
 pub struct Out {
     to: To,
     state: State,
+    recent: Recent,
 }
 
 enum To {
-    Stdout(BufWriter<io::Stdout>),
+    Stdout(BufWriter<io::Stdout>, tempfile::TempDir),
     File { file: BufWriter<File>, path: PathBuf, state_path: PathBuf },
 }
 
 impl Out {
     /// Standard output: nothing to go on from.
-    pub fn stdout(account: &AccountId, comments: bool) -> Self {
-        Self { to: To::Stdout(BufWriter::new(io::stdout())), state: fresh(account, comments) }
+    pub fn stdout(account: &AccountId, comments: bool) -> Result<Self, OutError> {
+        let dir = tempfile::tempdir().map_err(|why| OutError::File { path: std::env::temp_dir(), why })?;
+        Ok(Self {
+            to: To::Stdout(BufWriter::new(io::stdout()), dir),
+            state: fresh(account, comments),
+            recent: Recent::default(),
+        })
+    }
+
+    /// Where comments wait for their tickets: beside the file, in `<file>.comments`.
+    pub(super) fn spool(&self) -> Spool {
+        Spool::at(self.spool_dir())
+    }
+
+    fn spool_dir(&self) -> PathBuf {
+        match &self.to {
+            To::Stdout(_, dir) => dir.path().join("comments"),
+            To::File { path, .. } => {
+                let mut dir = path.as_os_str().to_owned();
+                dir.push(".comments");
+                PathBuf::from(dir)
+            }
+        }
+    }
+
+    pub(super) fn spool_failed(&self, why: io::Error) -> OutError {
+        OutError::File { path: self.spool_dir(), why }
     }
 
     /// A file, with its resume point in `<file>.state`. What was written after the last resume
@@ -101,8 +128,9 @@ impl Out {
         file.set_len(state.bytes)
             .and_then(|()| file.seek(io::SeekFrom::End(0)).map(|_| ()))
             .map_err(|why| failed(path, why))?;
+        let recent = Recent::of_file(path, state.bytes).map_err(|why| failed(path, why))?;
         let to = To::File { file: BufWriter::new(file), path: path.to_owned(), state_path };
-        Ok(Self { to, state })
+        Ok(Self { to, state, recent })
     }
 
     /// Where a feed goes on; `None` at its beginning.
@@ -120,21 +148,27 @@ impl Out {
         &self.state
     }
 
-    /// Writes a page's lines, then moves the resume point.
+    /// Writes a page's lines, then moves the resume point. `count` is told of each line that
+    /// says something new.
     pub fn write(
         &mut self,
         feed: &str,
         lines: &[Line],
         next: Cursor,
         complete_until: Option<Timestamp>,
+        mut count: impl FnMut(&Line),
     ) -> Result<(), OutError> {
         let mut bytes = Vec::new();
         for line in lines {
-            serde_json::to_writer(&mut bytes, line).map_err(|why| self.failed(why.into()))?;
-            bytes.push(b'\n');
+            let written = serde_json::to_vec(line).map_err(|why| self.failed(why.into()))?;
+            if self.recent.is_new(&written) {
+                bytes.extend(written);
+                bytes.push(b'\n');
+                count(line);
+            }
         }
         let written = match &mut self.to {
-            To::Stdout(out) => out.write_all(&bytes).and_then(|()| out.flush()),
+            To::Stdout(out, _) => out.write_all(&bytes).and_then(|()| out.flush()),
             To::File { file, .. } => {
                 file.write_all(&bytes).and_then(|()| file.flush()).and_then(|()| file.get_ref().sync_data())
             }
@@ -143,7 +177,8 @@ impl Out {
         self.state.bytes += bytes.len() as u64;
         self.state.cursors.insert(feed.to_owned(), next);
         if let Some(until) = complete_until {
-            self.state.complete.insert(feed.to_owned(), until);
+            let known = self.state.complete.entry(feed.to_owned()).or_insert(until);
+            *known = until.max(*known);
         }
         self.state.done = false;
         self.save()
@@ -168,7 +203,7 @@ impl Out {
 
     fn failed(&self, why: io::Error) -> OutError {
         let path = match &self.to {
-            To::Stdout(_) => PathBuf::from("standard output"),
+            To::Stdout(..) => PathBuf::from("standard output"),
             To::File { path, .. } => path.clone(),
         };
         OutError::File { path, why }

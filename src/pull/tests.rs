@@ -107,7 +107,7 @@ impl Bench {
 
     async fn pull(&self, path: &Path) -> Result<Pulled, PullError> {
         let mut out = Out::file(path, &self.account, true, false)?;
-        pull(&self.desk, &self.clock, &self.order(true), &mut out, |_| {}).await
+        pull(&self.desk, &self.clock, &self.order(true), &mut out, |_, _| {}).await
     }
 }
 
@@ -201,6 +201,28 @@ async fn a_pull_that_was_cut_goes_on_and_a_whole_one_adds_what_changed() {
         let last = |id: &RemoteId| lines.iter().rfind(|line| line["id"] == id.as_str()).expect("it is told");
         assert_eq!(last(&first)["comments"].as_array().map(Vec::len), Some(3), "{name}");
         assert_eq!(last(&second)["subject"], "Second", "{name}");
+    }
+}
+
+/// A feed reads its newest part again, for whoever came while it was read.
+#[tokio::test(start_paused = true)]
+async fn what_a_feed_tells_twice_is_written_once() {
+    for name in helpdesks() {
+        let Some(bench) = Bench::open(name) else { continue };
+        for at in 0..120 {
+            bench.ticket(&format!("Ticket {at}"), 0);
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("out.ndjson");
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(70))).await;
+        for _ in 0..3 {
+            bench.pull(&path).await.expect("it is pulled");
+        }
+        let mut ids: Vec<String> = lines(&path).iter().map(|line| line["id"].to_string()).collect();
+        assert_eq!(ids.len(), 120, "{name}");
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 120, "{name}");
     }
 }
 
@@ -306,11 +328,44 @@ async fn without_comments_no_ticket_costs_a_request() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut out =
             Out::file(&dir.path().join("out"), &bench.account, false, false).expect("the file can be made");
-        let pulled = pull(&bench.desk, &bench.clock, &bench.order(false), &mut out, |_| {}).await;
+        let pulled = pull(&bench.desk, &bench.clock, &bench.order(false), &mut out, |_, _| {}).await;
         assert_eq!(pulled.expect("it is pulled").tickets, 20, "{name}");
         let requests = bench.world.requests()[&bench.account] - before;
         assert!(requests < 10, "{name}: {requests} requests for 20 tickets");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn comments_in_bulk_cost_no_request_each_and_survive_a_cut() {
+    let bench = Bench::open("zendesk").expect("a helpdesk");
+    let mut expected = 0;
+    for at in 0..60 {
+        bench.ticket(&format!("Ticket {at}"), at % 4);
+        expected += 1 + at as u64 % 4;
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(2))).await;
+    }
+    bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(120))).await;
+    let before = bench.world.requests()[&bench.account];
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("out.ndjson");
+    let pulled = bench.pull(&path).await.expect("it is pulled");
+    assert_eq!((pulled.tickets, pulled.comments, pulled.ahead), (60, expected, expected));
+    let requests = bench.world.requests()[&bench.account] - before;
+    assert!(requests < 12, "{requests} requests for 60 tickets");
+    assert!(!dir.path().join("out.ndjson.comments").exists(), "nothing is left behind");
+    let whole = lines(&path);
+
+    // Cut after the comments, and those that waited lost: they are listed by request.
+    let cut = dir.path().join("cut.ndjson");
+    let mut out = Out::file(&cut, &bench.account, true, false).expect("a new file");
+    let start = FeedStart::Since(Timestamp::default());
+    let call = Call { lane: Lane::Backfill, deadline: bench.clock.now().plus(CALL) };
+    let page = bench.desk.history(call, start).await.expect("a page of comments");
+    out.write(HISTORY, &[], page.next, None, |_| {}).expect("written");
+    drop(out);
+    let pulled = bench.pull(&cut).await.expect("it goes on");
+    assert_eq!((pulled.tickets, pulled.comments), (60, expected));
+    assert_eq!(lines(&cut), whole);
 }
 
 #[test]
@@ -319,7 +374,8 @@ fn a_file_that_belongs_to_something_else_is_left_alone() {
     let path = dir.path().join("out.ndjson");
     let (mine, other) = (AccountId::new("mine"), AccountId::new("other"));
     let mut out = Out::file(&path, &mine, true, false).expect("a new file");
-    out.write("tickets", &[], handoffd_connectors::contract::Cursor("c".to_owned()), None).expect("written");
+    let cursor = handoffd_connectors::contract::Cursor("c".to_owned());
+    out.write("tickets", &[], cursor, None, |_| {}).expect("written");
     for (account, comments) in [(&other, true), (&mine, false)] {
         let refused = Out::file(&path, account, comments, false).err().expect("it is refused");
         assert!(refused.to_string().contains("--restart"), "{refused}");

@@ -10,7 +10,10 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -151,7 +154,7 @@ pub struct Blobs {
 
 #[derive(Clone)]
 enum Place {
-    Memory(Arc<Mutex<BTreeMap<BlobHash, (Bytes, Timestamp)>>>),
+    Memory(Arc<Mutex<BTreeMap<BlobHash, (Bytes, Timestamp)>>>, u64),
     /// The lock keeps a sweep from removing a file that is put again meanwhile.
     Dir(Arc<PathBuf>, Arc<Mutex<()>>),
 }
@@ -162,7 +165,8 @@ const SCRATCH: &str = "transfers";
 impl Blobs {
     /// In memory, for simulation.
     pub fn memory() -> Self {
-        Self { place: Place::Memory(Arc::default()) }
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        Self { place: Place::Memory(Arc::default(), MADE.fetch_add(1, Ordering::Relaxed)) }
     }
 
     /// Files in a directory of their own, which is made if need be.
@@ -184,7 +188,7 @@ impl Blobs {
             return Err(BlobError::TooLarge { bytes: bytes.len(), limit: BLOB_BYTES_MAX });
         }
         match &self.place {
-            Place::Memory(blobs) => {
+            Place::Memory(blobs, _) => {
                 let hash = BlobHash::of(&bytes);
                 locked(blobs).insert(hash.clone(), (bytes, now));
                 Ok(hash)
@@ -203,7 +207,9 @@ impl Blobs {
     /// Where files are that may be lost without harm.
     pub fn scratch_dir(&self) -> PathBuf {
         match &self.place {
-            Place::Memory(_) => std::env::temp_dir().join(format!("handoffd-{}", std::process::id())),
+            Place::Memory(_, number) => {
+                std::env::temp_dir().join(format!("handoffd-{}-{number}", std::process::id()))
+            }
             Place::Dir(path, _) => path.with_file_name(SCRATCH),
         }
     }
@@ -211,7 +217,7 @@ impl Blobs {
     /// A place for a file on its way. What a killed process leaves there goes at the next start.
     pub fn scratch(&self) -> Result<Scratch, BlobError> {
         match &self.place {
-            Place::Memory(_) => Ok(Scratch::Memory(Vec::new())),
+            Place::Memory(..) => Ok(Scratch::Memory(Vec::new())),
             Place::Dir(path, _) => {
                 let dir = path.with_file_name(SCRATCH);
                 fs::create_dir_all(&dir)?;
@@ -223,7 +229,7 @@ impl Blobs {
     /// The bytes of this hash, checked.
     pub async fn get(&self, hash: &BlobHash) -> Result<Bytes, BlobError> {
         match &self.place {
-            Place::Memory(blobs) => {
+            Place::Memory(blobs, _) => {
                 let found = locked(blobs).get(hash).map(|(bytes, _)| bytes.clone());
                 found.ok_or_else(|| BlobError::Missing(hash.clone()))
             }
@@ -238,7 +244,7 @@ impl Blobs {
     /// an interrupted put left. Says how many were removed.
     pub async fn sweep(&self, keep: BTreeSet<BlobHash>, older_than: Timestamp) -> Result<u64, BlobError> {
         match &self.place {
-            Place::Memory(blobs) => {
+            Place::Memory(blobs, _) => {
                 let mut blobs = locked(blobs);
                 let before = blobs.len();
                 blobs.retain(|hash, (_, put_at)| keep.contains(hash) || *put_at >= older_than);

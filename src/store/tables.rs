@@ -112,6 +112,9 @@ pub struct BackfillRow {
     pub since: Timestamp,
     /// What is being done.
     pub phase: BackfillPhase,
+    /// Only its index is wanted, because tickets of other accounts are matched with it.
+    #[serde(default)]
+    pub index_only: bool,
     /// Where the phase goes on; `None` at its beginning.
     pub cursor: Option<Cursor>,
     /// Where the page begins whose tickets are being looked at, and how many of them were.

@@ -21,7 +21,7 @@ async fn the_demo_stays_up_until_it_is_interrupted() {
     let line = demo.wait_for_line(|line| line.contains("/status  ("));
     let address = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
     assert_eq!(got(client().get(&address)).await.status, 401);
-    for vendor in ["zendesk", "freshdesk", "stripe"] {
+    for vendor in ["zendesk", "freshdesk", "intercom", "stripe"] {
         let line =
             demo.wait_for_line(|line| line.trim_start().starts_with(vendor) && line.contains("http://"));
         let base_url = line.split_whitespace().last().unwrap().to_owned();

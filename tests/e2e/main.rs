@@ -7,11 +7,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod check;
+mod commands;
 mod demo;
 mod handoffs;
+mod history;
 mod kill;
 mod latency;
 mod process;
+mod pull;
 mod rest;
 mod run;
 mod sandbox;

@@ -75,6 +75,7 @@ impl Vendor {
                 basic(&user, &word(&credentials, "api_token"))
             }
             "freshdesk" => basic(&word(&credentials, "api_key"), "X"),
+            "intercom" => format!("Bearer {}", word(&credentials, "access_token")),
             _ => format!("Bearer {}", word(&credentials, "api_key")),
         };
         Self { base_url: word(vendor, "base_url"), credentials, auth, client: client() }

@@ -14,6 +14,7 @@ async fn the_sandbox_serves_vendors_to_any_client() {
     ways_to_sign_in(&sandbox).await;
     zendesk_round_trip(&sandbox).await;
     freshdesk_round_trip(&sandbox).await;
+    intercom_round_trip(&sandbox).await;
     let made = sandbox.stripe.send("GET", "/v1/customers?limit=1", None).await;
     assert_eq!((made.status, &made.json["object"]), (200, &json!("list")));
 
@@ -38,7 +39,7 @@ async fn ways_to_sign_in(sandbox: &Sandbox) {
     let granted = got(request).await;
     assert_eq!(granted.status, 200, "{granted:?}");
     let granted = word(&granted.json, "access_token");
-    let (freshdesk, stripe) = (&sandbox.freshdesk, &sandbox.stripe);
+    let (freshdesk, intercom, stripe) = (&sandbox.freshdesk, &sandbox.intercom, &sandbox.stripe);
     let key = freshdesk.credential("api_key");
     let me = "/api/v2/users/me.json";
     let rows = [
@@ -49,6 +50,8 @@ async fn ways_to_sign_in(sandbox: &Sandbox) {
         (zendesk, "/api/v2/tickets.json", basic("handoffd@example.com/token", "none"), 401),
         (freshdesk, "/api/v2/agents/me", basic(&key, "X"), 200),
         (freshdesk, "/api/v2/agents/me", basic("none", "X"), 401),
+        (intercom, "/me", format!("Bearer {}", intercom.credential("access_token")), 200),
+        (intercom, "/me", "Bearer none".to_owned(), 401),
         (stripe, "/v1/customers", format!("Bearer {}", stripe.credential("api_key")), 200),
         (stripe, "/v1/customers", "Bearer none".to_owned(), 401),
     ];
@@ -120,6 +123,38 @@ async fn freshdesk_round_trip(sandbox: &Sandbox) {
     }
     paged.sort();
     assert_eq!(paged, opened);
+}
+
+async fn intercom_round_trip(sandbox: &Sandbox) {
+    let desk = &sandbox.intercom;
+    let me = desk.get("/me").await["id"].clone();
+    let contact = json!({ "role": "user", "email": "eve@example.org", "name": "Eve" });
+    let contact = word(&desk.write("POST", "/contacts", contact).await, "id");
+    let begun = json!({ "from": { "type": "user", "id": contact }, "body": "Where is it?" });
+    let id = word(&desk.write("POST", "/conversations", begun).await, "conversation_id");
+    for (kind, text) in [("comment", "<p>On its way.</p>"), ("note", "<p>She called.</p>")] {
+        let said = json!({ "message_type": kind, "type": "admin", "admin_id": me, "body": text });
+        desk.write("POST", &format!("/conversations/{id}/reply"), said).await;
+    }
+    let close = json!({ "message_type": "close", "type": "admin", "admin_id": me });
+    desk.write("POST", &format!("/conversations/{id}/parts"), close).await;
+    let shown = desk.get(&format!("/conversations/{id}?display_as=plaintext")).await;
+    assert_eq!((&shown["state"], &shown["source"]["body"]), (&json!("closed"), &json!("Where is it?")));
+    let parts = shown["conversation_parts"]["conversation_parts"].as_array().unwrap();
+    let said: Vec<_> = parts.iter().map(|part| (&part["part_type"], &part["body"])).collect();
+    let expected = [
+        (&json!("comment"), &json!("On its way.")),
+        (&json!("note"), &json!("She called.")),
+        (&json!("close"), &json!(null)),
+    ];
+    assert_eq!(said, expected);
+    let ticket = json!({ "ticket_type_id": "53", "contacts": [{ "id": contact }],
+        "ticket_attributes": { "_default_title_": "Kettle", "_default_description_": "It leaks" } });
+    let ticket = desk.write("POST", "/tickets", ticket).await;
+    assert_eq!(
+        (&ticket["type"], &ticket["ticket_state"]["category"]),
+        (&json!("ticket"), &json!("submitted"))
+    );
 }
 
 #[test]

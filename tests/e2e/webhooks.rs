@@ -3,12 +3,13 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha1::Sha1;
 use sha2::Sha256;
 
 use crate::{
     process::Process,
     rest::{Got, got},
-    world::World,
+    world::{World, eventually},
 };
 
 const SIGNED_AT: &str = "2026-01-01T00:00:00Z";
@@ -76,4 +77,65 @@ async fn only_a_signed_webhook_is_stored_and_only_once() {
     assert!(repeated.is_some_and(|line| line.ends_with(" 2")), "{metrics}");
     let (tables, _) = stored(&world, daemon);
     assert_eq!(rows(&tables, "deliveries"), 2, "{tables}");
+}
+
+/// A vendor that takes connections and never answers. They are counted.
+async fn mute() -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, count) = (format!("http://{}", listener.local_addr().unwrap()), std::sync::Arc::default());
+    let counted: std::sync::Arc<std::sync::atomic::AtomicUsize> = std::sync::Arc::clone(&count);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+            counted.store(held.len(), std::sync::atomic::Ordering::SeqCst);
+        }
+    });
+    (url, count)
+}
+
+const INTERCOM: &str = r#"
+[accounts.ic]
+connector = "intercom"
+base_url = "@mute@"
+auth = { method = "bearer", token = "env:IC_TOKEN" }
+webhook_secret = "env:IC_SIGNS"
+"#;
+
+/// The answer waits for our own disk alone: Intercom wants it within half a second.
+#[tokio::test]
+async fn a_notification_is_answered_while_its_vendor_answers_nothing() {
+    let mut world = World::new(17).await;
+    let (url, calls) = mute().await;
+    world.config = world
+        .config
+        .replace("accounts = [\"zd\", \"fd\"]\ncustomer", "accounts = [\"zd\", \"fd\", \"ic\"]\ncustomer");
+    world.config.push_str(&INTERCOM.replace("@mute@", &url));
+    world.set("IC_TOKEN", "the-token-of-the-app");
+    world.set("IC_SIGNS", "the-client-secret-of-the-app");
+    let daemon = world.start().await;
+    // By now Intercom was asked something, and every answer is still due.
+    let asked = || calls.load(std::sync::atomic::Ordering::SeqCst);
+    eventually("a call", || async { (asked() > 0).then_some(()) }).await;
+    let hook = world.public("/webhooks/ic");
+    assert_eq!(got(world.client().head(&hook)).await.status, 200);
+    let notify = |id: &str| {
+        let body = json!({ "type": "notification_event", "id": id, "topic": "conversation.user.replied",
+            "data": { "item": { "type": "conversation", "id": "2154" } } });
+        let body = body.to_string();
+        let mut mac = Hmac::<Sha1>::new_from_slice(b"the-client-secret-of-the-app").unwrap();
+        mac.update(body.as_bytes());
+        let signature = format!("sha1={}", hex::encode(mac.finalize().into_bytes()));
+        world.client().post(&hook).header("x-hub-signature", signature).body(body)
+    };
+    for id in ["notif_1", "notif_2", "notif_2"] {
+        assert_eq!(got(notify(id)).await.status, 200);
+    }
+    let forged = notify("notif_3").header("x-hub-signature", "sha1=00");
+    assert_eq!(got(forged.body("{}")).await.status, 401);
+    let daemon = daemon.kill();
+    assert!(!daemon.stderr.contains("the-client-secret-of-the-app"));
+    let report = world.command(&["store", "verify", "--json"]).with_code(0);
+    let report: Value = serde_json::from_str(&report.stdout).unwrap();
+    assert_eq!((rows(&report["tables"], "deliveries"), report["jobs"].as_u64()), (2, Some(1)), "{report}");
 }

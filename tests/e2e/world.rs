@@ -27,6 +27,8 @@ pub struct Sandbox {
     pub zendesk: Vendor,
     /// Freshdesk.
     pub freshdesk: Vendor,
+    /// Intercom.
+    pub intercom: Vendor,
     /// Stripe.
     pub stripe: Vendor,
     /// What it printed.
@@ -34,16 +36,16 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts the three vendors.
+    /// Starts the vendors that it has by default.
     pub fn start(seed: u64) -> Self {
         let seed = seed.to_string();
-        let args = ["sandbox", "--vendors", "zendesk,freshdesk,stripe", "--seed", &seed];
+        let args = ["sandbox", "--seed", &seed];
         let mut process = Process::start(&args, &[]);
         let line = process.wait_for_line(|line| line.starts_with('{'));
         let announced: Value = serde_json::from_str(&line).expect("the line is JSON");
-        let [zendesk, freshdesk, stripe] =
-            ["zendesk", "freshdesk", "stripe"].map(|name| Vendor::new(name, &announced));
-        Self { process, zendesk, freshdesk, stripe, announced }
+        let [zendesk, freshdesk, intercom, stripe] =
+            ["zendesk", "freshdesk", "intercom", "stripe"].map(|name| Vendor::new(name, &announced));
+        Self { process, zendesk, freshdesk, intercom, stripe, announced }
     }
 
     /// Ends it by SIGTERM.
@@ -137,6 +139,15 @@ impl World {
     /// Makes another Zendesk send its events to an account of this daemon; answers with the signing secret.
     pub async fn webhook_of(&self, zendesk: &Vendor, account: &str) -> String {
         zendesk_webhook(zendesk, self.public_port, account).await
+    }
+
+    /// Tells the daemon that the vendors' limits are as high as the sandbox's are.
+    pub fn unlimited(&mut self) {
+        let of_zendesk = "webhook_secret = \"env:ZD_SIGNS\"";
+        self.config = self
+            .config
+            .replace(of_zendesk, &format!("{of_zendesk}\nsettings = {{ plan = \"high_volume\" }}"))
+            .replace("settings = { statuses", "settings = { plan = \"unlimited\", statuses");
     }
 
     /// Changes a variable of the daemon's environment.

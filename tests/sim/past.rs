@@ -1,6 +1,13 @@
 //! Helpdesks with a history, and an engine over them without listeners.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use handoffd::{
     app::{self, Outside},
@@ -12,13 +19,35 @@ use handoffd_connectors::{
     client::{
         Clock,
         clock::{SeededJitter, TokioClock},
+        transport::{Outgoing, Transport, TransportError},
     },
     connector,
     sim::{HumanAct, MailSent, ShownTicket, SimSetup, Who, faults::Faults, world::World},
 };
 use handoffd_core::{AccountId, RemoteId};
+use http::Response;
 
 use crate::world::{CUSTOMERS, DESKS, FRESHDESK, Mortal, START, STRIPE, ZENDESK, configure};
+
+/// Counts what was used of each vendor's quota, as its answers say.
+#[derive(Clone)]
+struct Metered {
+    inner: Arc<dyn Transport>,
+    units: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+impl Transport for Metered {
+    fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        Box::pin(async move {
+            let host = outgoing.request.uri().host().unwrap_or_default().to_owned();
+            let answer = self.inner.send(outgoing).await?;
+            let told = answer.headers().get("x-ratelimit-used-currentrequest");
+            let told = told.map(|told| told.to_str().expect("ASCII").parse().expect("a number"));
+            *self.units.lock().expect("no panic").entry(host).or_default() += told.unwrap_or(1);
+            Ok(answer)
+        })
+    }
+}
 
 /// Helpdesks in virtual time, and what the daemon stored.
 pub struct Past {
@@ -28,6 +57,7 @@ pub struct Past {
     pub store: Arc<MemStore>,
     blobs: Blobs,
     runs: u64,
+    units: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl Past {
@@ -48,22 +78,29 @@ impl Past {
             group.routes.retain(|route| route.from.as_str() == from);
         }
         let store = Arc::new(MemStore::new(clock.clone()));
-        Self { clock, world, config, store, blobs: Blobs::memory(), runs: 0 }
+        Self { clock, world, config, store, blobs: Blobs::memory(), runs: 0, units: Arc::default() }
     }
 
     /// A new engine over what is stored; the one before is dead.
     pub async fn engine(&mut self, dry: Option<Arc<DryRun>>) -> Engine {
         self.runs += 1;
         self.store = Arc::new(MemStore::open(self.store.snapshot(), self.clock.clone()));
+        let metered = Metered { inner: self.world.transport(), units: self.units.clone() };
         let outside = Outside {
             clock: self.clock.clone(),
             jitter: Arc::new(SeededJitter::new(self.runs)),
-            transport: Arc::new(Mortal { inner: self.world.transport(), store: self.store.clone() }),
+            transport: Arc::new(Mortal { inner: Arc::new(metered), store: self.store.clone() }),
         };
         let parts = app::engine_parts(&self.config, self.store.clone(), self.blobs.clone(), &outside).await;
         let mut parts = parts.expect("a good configuration");
         (parts.run, parts.dry) = (format!("run-{}", self.runs), dry);
         Engine::new(parts)
+    }
+
+    /// How many units of its quota a helpdesk was asked for; a request that does not say counts as one.
+    pub fn units_used(&self, desk: &str) -> u64 {
+        let units = self.units.lock().expect("no panic");
+        units.iter().filter(|(host, _)| host.starts_with(desk)).map(|(_, units)| units).sum()
     }
 
     pub async fn sleep(&self, time: Duration) {

@@ -32,9 +32,12 @@ fn wait(secs: i64, on: &[&str]) -> Verdict {
 fn each_lane_leaves_room_for_the_more_urgent_ones() {
     let rows = [
         (400, Lane::Handoff, 400),
-        (400, Lane::Live, 380),
-        (400, Lane::Refresh, 360),
-        (400, Lane::Backfill, 340),
+        (400, Lane::Live, 392),
+        (400, Lane::Refresh, 390),
+        (400, Lane::Backfill, 388),
+        (200, Lane::Live, 194),
+        (200, Lane::Backfill, 192),
+        (10_000, Lane::Backfill, 9_700),
         (60, Lane::Live, 54),
         (10, Lane::Backfill, 7),
         (9, Lane::Backfill, 9),
@@ -49,16 +52,12 @@ fn each_lane_leaves_room_for_the_more_urgent_ones() {
 }
 
 #[test]
-fn what_is_kept_back_melts_down_to_one_handoff_as_the_window_ends() {
-    let mut ledger = Ledger::new(quota(200));
-    let (backfill, handoff) = (draw(Lane::Backfill, &[]), draw(Lane::Handoff, &[]));
-    assert_eq!(burst(&mut ledger, &backfill, at(0)), 170);
-    let Verdict::WaitUntil(until, _) = ledger.decide(&backfill, at(0)) else { panic!("goes on") };
-    assert!(until > at(0) && until <= at(3), "{until:?}");
-    assert_eq!(burst(&mut ledger, &backfill, at(30)), 12);
-    assert_eq!(burst(&mut ledger, &backfill, at(59)), 12);
-    assert_eq!(ledger.decide(&backfill, at(59)), wait(60, &[ACCOUNT]));
-    assert_eq!(burst(&mut ledger, &handoff, at(59)), HANDOFF_REQUESTS);
+fn a_backfill_alone_has_95_percent_of_a_window_and_a_handoff_always_has_its_requests() {
+    for count in 160..5_000 {
+        let backfill = kept_back(Lane::Backfill, count);
+        assert!(backfill * 100 <= count * 5, "{backfill} of {count}");
+        assert!(kept_back(Lane::Live, count) >= HANDOFF_REQUESTS, "{count}");
+    }
 }
 
 #[test]
@@ -92,13 +91,53 @@ fn headers_win_over_counting() {
     let mut ledger = Ledger::new(quota(100));
     let handoff = draw(Lane::Handoff, &[]);
     assert_eq!(ledger.decide(&handoff, at(0)), Verdict::Go);
+    let first = ledger.booked(&handoff);
     assert_eq!(ledger.decide(&handoff, at(0)), Verdict::Go);
     ledger.finish(&handoff);
     // One of ours is still in flight and may not be counted by the vendor yet.
-    ledger.observe(&[told(ACCOUNT, Some(100), 3, Some(at(20)))], at(1));
+    ledger.observe(&[told(ACCOUNT, Some(100), 3, Some(at(20)))], &first, at(1));
     assert_eq!(burst(&mut ledger, &handoff, at(2)), 2);
     assert_eq!(ledger.decide(&handoff, at(2)), wait(20, &[ACCOUNT]));
     assert_eq!(ledger.decide(&handoff, at(20)), Verdict::Go);
+}
+
+#[test]
+fn an_answer_that_was_overtaken_gives_nothing_back() {
+    let mut ledger = Ledger::new(quota(20));
+    let handoff = draw(Lane::Handoff, &[]);
+    let tell = |ledger: &mut Ledger, remaining, booked: &Booked| {
+        ledger.finish(&handoff);
+        ledger.observe(&[told(ACCOUNT, Some(20), remaining, Some(at(60)))], booked, at(1));
+        ledger.account.left
+    };
+    let book = |ledger: &mut Ledger| {
+        assert_eq!(ledger.decide(&handoff, at(0)), Verdict::Go);
+        ledger.booked(&handoff)
+    };
+    // Counted in the order of booking, answered in the other.
+    let (first, second) = (book(&mut ledger), book(&mut ledger));
+    assert_eq!(tell(&mut ledger, 18, &second), 18);
+    assert_eq!(tell(&mut ledger, 19, &first), 18);
+    // Counted in the other order.
+    let (third, fourth) = (book(&mut ledger), book(&mut ledger));
+    tell(&mut ledger, 16, &third);
+    assert_eq!(tell(&mut ledger, 17, &fourth), 16);
+}
+
+#[test]
+fn requests_on_their_way_are_not_counted_twice_and_others_use_is_seen() {
+    let mut ledger = Ledger::new(quota(100));
+    let handoff = draw(Lane::Handoff, &[]);
+    assert_eq!(burst(&mut ledger, &handoff, at(0)), 100);
+    ledger.refund(&Draw { cost: 50, ..handoff.clone() });
+    let booked = ledger.booked(&handoff);
+    ledger.finish(&handoff);
+    // 49 are on their way, and all 50 were counted.
+    ledger.observe(&[told(ACCOUNT, None, 50, Some(at(60)))], &booked, at(1));
+    assert_eq!(ledger.account.left, 50);
+    ledger.finish(&handoff);
+    ledger.observe(&[told(ACCOUNT, None, 30, Some(at(60)))], &booked, at(1));
+    assert_eq!(ledger.account.left, 30);
 }
 
 #[test]
@@ -107,9 +146,9 @@ fn another_total_makes_another_window_and_another_pace() {
     let handoff = draw(Lane::Handoff, &[]);
     assert_eq!(ledger.decide(&handoff, at(0)), Verdict::Go);
     ledger.finish(&handoff);
-    ledger.observe(&[told(ACCOUNT, Some(700), 699, Some(at(60)))], at(0));
-    assert_eq!(burst(&mut ledger, &draw(Lane::Live, &[]), at(1)), 664);
-    assert_eq!(burst(&mut ledger, &handoff, at(1)), 35);
+    ledger.observe(&[told(ACCOUNT, Some(700), 699, Some(at(60)))], &Booked::default(), at(0));
+    assert_eq!(burst(&mut ledger, &draw(Lane::Live, &[]), at(1)), 685);
+    assert_eq!(burst(&mut ledger, &handoff, at(1)), 14);
 }
 
 #[test]
@@ -119,7 +158,7 @@ fn a_remaining_without_a_reset_counts_from_the_window_that_we_saw_begin() {
     let tell = |ledger: &mut Ledger, remaining, now| {
         assert_eq!(ledger.decide(&handoff, now), Verdict::Go, "{remaining}");
         ledger.finish(&handoff);
-        ledger.observe(&[told(ACCOUNT, Some(200), remaining, None)], now);
+        ledger.observe(&[told(ACCOUNT, Some(200), remaining, None)], &Booked::default(), now);
     };
     tell(&mut ledger, 50, at(0));
     tell(&mut ledger, 1, at(10));
@@ -257,7 +296,7 @@ fn a_pace_that_refuses_one_bucket_takes_nothing_from_another() {
 #[test]
 fn a_rebuilt_pace_knows_what_is_spent() {
     let mut ledger = Ledger::new(quota(10));
-    ledger.observe(&[told(ACCOUNT, Some(100), 10, Some(at(1)))], at(0));
+    ledger.observe(&[told(ACCOUNT, Some(100), 10, Some(at(1)))], &Booked::default(), at(0));
     let live = draw(Lane::Live, &[]);
     assert_eq!(burst(&mut ledger, &live, at(0)), 4);
     let after = burst(&mut ledger, &live, at(1));
@@ -269,6 +308,6 @@ fn headers_about_a_window_that_is_over_tell_nothing() {
     let mut ledger = Ledger::new(quota(100));
     let handoff = draw(Lane::Handoff, &[]);
     assert_eq!(burst(&mut ledger, &handoff, at(0)), 100);
-    ledger.observe(&[told(ACCOUNT, Some(100), 70, Some(at(10)))], at(10));
+    ledger.observe(&[told(ACCOUNT, Some(100), 70, Some(at(10)))], &Booked::default(), at(10));
     assert_eq!(ledger.decide(&handoff, at(11)), wait(60, &[ACCOUNT]));
 }

@@ -71,13 +71,13 @@ async fn waiting_requests_are_served_by_lane_and_then_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_handoff_goes_at_once_past_any_backlog() {
     let (limiter, clock) = limiter(100);
-    spend(&limiter, Lane::Backfill, 82).await;
+    spend(&limiter, Lane::Backfill, 92).await;
     let mut backlog: Vec<Admitted> =
         (0..500).map(|_| ask(&limiter, call(Lane::Backfill, 6_000), draw(Lane::Backfill))).collect();
     for waits in &mut backlog {
         assert!(poll!(waits).is_pending());
     }
-    spend(&limiter, Lane::Handoff, 18).await;
+    spend(&limiter, Lane::Handoff, 8).await;
     assert_eq!(clock.now(), START);
 }
 
@@ -116,7 +116,7 @@ async fn a_granted_turn_that_nobody_takes_goes_to_the_next() {
     assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
     // Unsent: its unit goes to the first, who leaves before looking.
     drop(permit);
-    assert!(limiter.desk().waiting.values().next().is_some_and(|waiting| waiting.granted));
+    assert!(limiter.desk().waiting.values().next().is_some_and(|waiting| waiting.granted.is_some()));
     drop(first);
     assert!(second.now_or_never().is_some_and(|granted| granted.is_ok()));
     assert_eq!(clock.now(), START);
@@ -187,7 +187,7 @@ impl Window {
 #[tokio::test(start_paused = true)]
 async fn many_callers_of_every_lane_stay_within_the_window_and_all_end() {
     use rand::{Rng as _, SeedableRng as _};
-    for seed in 0..20 {
+    for seed in 0..100 {
         let (limiter, clock) = limiter(Window::COUNT);
         let vendor = Arc::new(Mutex::new(Window::default()));
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);

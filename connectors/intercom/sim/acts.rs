@@ -9,7 +9,7 @@ use super::{
     catalog::TITLE,
     change::{Draft, Opening},
     custom, html,
-    tickets::Edit,
+    tickets::{self, Edit},
     world::{Author, State, Thread, World},
 };
 use crate::sim::{HumanAct, Who};
@@ -39,7 +39,7 @@ pub(super) fn act(world: &mut World, act: HumanAct, now: i64) -> Result<String, 
         }
         other => return more(world, other, now),
     };
-    Ok(id.to_string())
+    Ok(world.named(id).0)
 }
 
 /// What people do with files, fields, states and verdicts.
@@ -82,7 +82,7 @@ fn more(world: &mut World, act: HumanAct, now: i64) -> Result<String, String> {
         }
         _ => return Err("nobody can do this here".to_owned()),
     };
-    Ok(id.to_string())
+    Ok(world.named(id).0)
 }
 
 fn is_ticket(thread: &Thread) -> Result<(), String> {
@@ -119,6 +119,10 @@ fn open(
     now: i64,
 ) -> i64 {
     let contact = world.contact_for(email, Some(name), "user", now);
+    let (admin, team) = (to_bot.then_some(world.bot), if to_bot { world.ai_agents } else { world.support });
+    if world.options.opens_tickets {
+        return tickets::submit(world, contact, (subject, text), (admin, Some(team)), now);
+    }
     let opening = Opening {
         is_conversation: true,
         kind: "email",
@@ -128,8 +132,8 @@ fn open(
         author: Author::Contact(contact.clone()),
         contacts: vec![contact],
         files: Vec::new(),
-        admin: to_bot.then_some(world.bot),
-        team: Some(if to_bot { world.ai_agents } else { world.support }),
+        admin,
+        team: Some(team),
         card: None,
         created_at: now,
     };
@@ -139,8 +143,9 @@ fn open(
 }
 
 fn find<'a>(world: &'a World, ticket: &RemoteId) -> Result<&'a Thread, String> {
-    let id = ticket.as_str().parse::<i64>().map_err(|_| format!("no conversation {ticket}"))?;
-    world.live(id).ok_or_else(|| format!("no conversation {ticket}"))
+    let none = || format!("no conversation {ticket}");
+    let id = ticket.as_str().trim_start_matches('t').parse::<i64>().map_err(|_| none())?;
+    world.live(id).filter(|_| world.named(id) == *ticket).ok_or_else(none)
 }
 
 /// The human who changes things when nobody is named.

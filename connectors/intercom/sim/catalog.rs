@@ -15,6 +15,9 @@ pub(super) const DESCRIPTION: &str = "_default_description_";
 /// The attribute that keeps the marker, of conversations and of tickets.
 pub(super) const MARKER: &str = "handoff_key";
 
+/// The type of the tickets that customers submit.
+pub(super) const SUPPORT_REQUEST: i64 = 53;
+
 /// An attribute of conversations or contacts.
 #[derive(Clone, Debug)]
 pub(super) struct DataAttribute {
@@ -164,7 +167,7 @@ pub(super) fn attributes(options: &Options, ids: &mut Ids, now: i64) -> Vec<Data
 /// One type of each category.
 pub(super) fn ticket_types(options: &Options, ids: &mut Ids, now: i64) -> BTreeMap<i64, TicketType> {
     let kinds = [
-        (53, "Support request", Category::Customer),
+        (SUPPORT_REQUEST, "Support request", Category::Customer),
         (54, "Back-office task", Category::BackOffice),
         (55, "Tracker", Category::Tracker),
     ];

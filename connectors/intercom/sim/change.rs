@@ -170,11 +170,12 @@ impl World {
     /// Mails every customer of a thread.
     pub fn mail(&mut self, id: i64, part: Option<i64>, now: i64) {
         let contacts = self.threads.get(&id).map(|thread| thread.head.contacts.clone()).unwrap_or_default();
+        let ticket = self.named(id);
         for contact in contacts {
             let Some(contact) = self.contacts.get_mut(&contact) else { continue };
             contact.last_contacted_at = Some(now);
             let Some(to) = contact.email.clone() else { continue };
-            let (ticket, comment) = (RemoteId::from(id), part.map(RemoteId::from));
+            let (ticket, comment) = (ticket.clone(), part.map(RemoteId::from));
             self.mails.push(MailSent { to, ticket, comment, at: Timestamp::from_secs(now) });
         }
     }
@@ -281,8 +282,12 @@ impl World {
             part.tags.push(tag);
             part.id
         });
+        let is_conversation = thread.is_conversation;
         self.touch(id, now);
-        self.notify(id, "conversation_part.tag.created", part, now);
+        // There is no such topic of tickets.
+        if is_conversation {
+            self.notify(id, "conversation_part.tag.created", part, now);
+        }
     }
 
     /// Takes a tag off. There is no topic for that.

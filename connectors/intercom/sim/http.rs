@@ -14,6 +14,7 @@ pub(super) enum Version {
     /// The app's default.
     #[default]
     V2_14,
+    V2_15,
 }
 
 impl Version {
@@ -25,6 +26,7 @@ impl Version {
             "2.12" => Ok(Self::V2_12),
             "2.13" => Ok(Self::V2_13),
             "2.14" => Ok(Self::V2_14),
+            "2.15" => Ok(Self::V2_15),
             _ => Err(Answer::error(
                 400,
                 "intercom_version_invalid",
@@ -40,6 +42,7 @@ impl Version {
             Self::V2_12 => "2.12",
             Self::V2_13 => "2.13",
             Self::V2_14 => "2.14",
+            Self::V2_15 => "2.15",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Intercom in memory: conversations and tickets of its REST API 2.14 (2.11 to
-//! 2.13 where they differ).
+//! 2.13 and 2.15 where they differ).
 //!
 //! How a person sees it, which is what [`VendorSim::tickets`] shows:
 //!
@@ -96,6 +96,10 @@ pub struct Options {
     pub subscribed: bool,
     /// Every how many notifications one is sent twice; 0 for never.
     pub double_every: u64,
+    /// Whether customers submit tickets where they would begin conversations.
+    pub opens_tickets: bool,
+    /// The version of the API that is suggested to clients.
+    pub suggests: &'static str,
 }
 
 impl Default for Options {
@@ -108,6 +112,8 @@ impl Default for Options {
             marker_attributes: true,
             subscribed: true,
             double_every: 0,
+            opens_tickets: false,
+            suggests: "2.14",
         }
     }
 }
@@ -288,7 +294,16 @@ impl VendorSim for IntercomSim {
     }
 
     fn suggested_settings(&self) -> serde_json::Value {
-        json!({"plan": self.plan, "admin_id": self.world.me})
+        let mut settings = json!({"plan": self.plan, "admin_id": self.world.me});
+        if self.world.options.suggests != Version::default().name() {
+            settings["api_version"] = json!(self.world.options.suggests);
+        }
+        if self.world.options.opens_tickets {
+            settings["records"] = json!(["ticket"]);
+            settings["create"] = json!("ticket");
+            settings["ticket_type_id"] = json!(catalog::SUPPORT_REQUEST);
+        }
+        settings
     }
 
     fn bot_marks(&self) -> (Vec<RemoteId>, Vec<RemoteId>) {

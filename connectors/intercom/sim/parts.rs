@@ -6,7 +6,7 @@ use super::{
     change::Draft,
     conversations::{found, whole},
     files, html,
-    http::{Answer, Call, id_of},
+    http::{Answer, Call, Version, id_of},
     world::{Author, Detail, State, World},
 };
 
@@ -83,7 +83,11 @@ pub(super) fn reply(world: &mut World, call: &Call) -> Result<Answer, Answer> {
         "last" => last_of(world, call)?,
         _ => found(world, call)?.id,
     };
-    let draft = reply_draft(world, call)?;
+    // Before 2.15 nothing is known of it here, and what is not known is not heard.
+    let silent = call.version >= Version::V2_15
+        && call.text("type")? == Some("admin")
+        && call.flag("skip_notifications")? == Some(true);
+    let draft = Draft { silent, ..reply_draft(world, call)? };
     post(world, id, draft, call.now)?;
     whole(world, id, call)
 }

@@ -16,6 +16,10 @@ pub(super) fn contact_json(world: &World, contact: &Contact) -> Value {
         json!({"type": "list", "data": [], "url": format!("/contacts/{id}/{what}"), "total_count": 0,
             "has_more": false})
     };
+    let mut tags = attached("tags");
+    tags["total_count"] = json!(contact.tags.len());
+    let named = |tag: &i64| json!({"type": "tag", "id": tag.to_string(), "url": format!("/tags/{tag}")});
+    tags["data"] = contact.tags.iter().map(named).collect();
     let mut shown = json!({
         "type": "contact", "id": id, "workspace_id": world.app, "external_id": contact.external_id,
         "role": contact.role, "email": contact.email, "phone": contact.phone, "name": contact.name,
@@ -25,7 +29,7 @@ pub(super) fn contact_json(world: &World, contact: &Contact) -> Value {
         "updated_at": contact.updated_at, "last_replied_at": contact.last_replied_at,
         "last_contacted_at": contact.last_contacted_at, "custom_attributes": contact.custom,
         "location": {"type": "location", "country": null, "region": null, "city": null},
-        "tags": attached("tags"), "notes": attached("notes"), "companies": attached("companies"),
+        "tags": tags, "notes": attached("notes"), "companies": attached("companies"),
         "opted_out_subscription_types": attached("subscriptions"),
         "opted_in_subscription_types": attached("subscriptions"),
     });
@@ -203,6 +207,48 @@ pub(super) fn update(world: &mut World, call: &Call) -> Result<Answer, Answer> {
         }
     }
     view_of(world, &id)
+}
+
+/// `GET /contacts/{id}/tags`.
+pub(super) fn tags(world: &mut World, call: &Call) -> Result<Answer, Answer> {
+    let contact = world.live_contact(call.at(0)).ok_or_else(Answer::no_contact)?;
+    let tags: Vec<Value> = contact.tags.iter().map(|tag| world.tag_json(*tag)).collect();
+    Ok(Answer::ok(json!({"type": "list", "data": tags})))
+}
+
+/// `POST /contacts/{id}/tags`.
+pub(super) fn tag(world: &mut World, call: &Call) -> Result<Answer, Answer> {
+    let tag = call.needed_id("id")?;
+    let known = world.tags.contains_key(&tag);
+    let contact = world.contacts.get_mut(call.at(0)).filter(|one| !one.archived);
+    let contact = contact.ok_or_else(Answer::no_contact)?;
+    if !known {
+        return Err(Answer::not_found());
+    }
+    if !contact.tags.contains(&tag) {
+        contact.tags.push(tag);
+    }
+    Ok(Answer::ok(world.tag_json(tag)))
+}
+
+/// `DELETE /contacts/{id}/tags/{id}`.
+pub(super) fn untag(world: &mut World, call: &Call) -> Result<Answer, Answer> {
+    let tag = call.number_at(1);
+    let contact = world.contacts.get_mut(call.at(0)).filter(|one| !one.archived);
+    let contact = contact.ok_or_else(Answer::no_contact)?;
+    let before = contact.tags.len();
+    contact.tags.retain(|one| *one != tag);
+    if contact.tags.len() == before {
+        return Err(Answer::not_found());
+    }
+    Ok(Answer::ok(world.tag_json(tag)))
+}
+
+/// What a contact may have and nobody has in this world: companies, segments, subscriptions, notes.
+pub(super) fn nothing(world: &mut World, call: &Call) -> Result<Answer, Answer> {
+    world.live_contact(call.at(0)).ok_or_else(Answer::no_contact)?;
+    let pages = json!({"type": "pages", "page": 1, "next": null, "per_page": 50, "total_pages": 0});
+    Ok(Answer::ok(json!({"type": "list", "data": [], "total_count": 0, "pages": pages})))
 }
 
 /// `DELETE /contacts/{id}`: for ever. Its conversations keep naming it.

@@ -66,6 +66,12 @@ const ROUTES: &[Entry] = &[
     ("contacts/merge", &[("POST", people::merge)]),
     ("contacts/find_by_external_id/{id}", &[("GET", people::by_external)]),
     ("contacts/{id}", &[("GET", people::view), ("PUT", people::update), ("DELETE", people::delete)]),
+    ("contacts/{id}/tags", &[("GET", people::tags), ("POST", people::tag)]),
+    ("contacts/{id}/tags/{id}", &[("DELETE", people::untag)]),
+    ("contacts/{id}/companies", &[("GET", people::nothing)]),
+    ("contacts/{id}/segments", &[("GET", people::nothing)]),
+    ("contacts/{id}/subscriptions", &[("GET", people::nothing)]),
+    ("contacts/{id}/notes", &[("GET", people::nothing)]),
     ("contacts/{id}/archive", &[("POST", people::archive)]),
     ("contacts/{id}/unarchive", &[("POST", people::unarchive)]),
 ];

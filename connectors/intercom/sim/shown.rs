@@ -27,7 +27,7 @@ pub(super) fn shown(world: &World, thread: &Thread) -> ShownTicket {
     ccs.sort();
     let priority = if head.priority { Priority::High } else { Priority::Normal };
     ShownTicket {
-        id: RemoteId::from(thread.id),
+        id: world.named(thread.id),
         subject: world.subject(thread),
         status: status(world, card, head),
         priority: thread.is_conversation.then_some(priority),

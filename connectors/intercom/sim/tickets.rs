@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    catalog::{Category, TITLE},
+    catalog::{Category, DESCRIPTION, SUPPORT_REQUEST, TITLE},
     change::{Draft, Opening},
     conversations::style,
     http::{Answer, Call, Version, id_of},
@@ -150,6 +150,29 @@ fn make(world: &mut World, wish: Wish, now: i64) -> i64 {
         world.mail(id, None, now);
     }
     id
+}
+
+/// A customer submits a ticket with this title and description.
+pub(super) fn submit(
+    world: &mut World,
+    contact: String,
+    (title, description): (&str, &str),
+    (admin, team): (Option<i64>, Option<i64>),
+    now: i64,
+) -> i64 {
+    let attributes =
+        BTreeMap::from([(TITLE.to_owned(), json!(title)), (DESCRIPTION.to_owned(), json!(description))]);
+    let wish = Wish {
+        type_id: SUPPORT_REQUEST,
+        contact: ("id", contact),
+        attributes,
+        admin,
+        team,
+        link: None,
+        created_at: now,
+        silent: false,
+    };
+    make(world, wish, now)
 }
 
 /// A new ticket begins with this part.

@@ -101,6 +101,9 @@ pub(super) fn delete_tag(world: &mut World, call: &Call) -> Result<Answer, Answe
     for thread in tagged {
         world.untag(thread, id, call.now);
     }
+    for contact in world.contacts.values_mut() {
+        contact.tags.retain(|tag| *tag != id);
+    }
     Ok(Answer::ok(json!({"id": id.to_string(), "object": "tag", "deleted": true})))
 }
 

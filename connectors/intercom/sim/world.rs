@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use handoffd_core::Timestamp;
+use handoffd_core::{RemoteId, Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -45,6 +45,7 @@ pub(super) struct Contact {
     pub name: Option<String>,
     pub phone: Option<String>,
     pub custom: BTreeMap<String, Value>,
+    pub tags: Vec<i64>,
     pub archived: bool,
     pub unsubscribed: bool,
     pub created_at: i64,
@@ -384,6 +385,13 @@ impl World {
     /// The team of this id.
     pub fn team(&self, id: i64) -> Option<&Team> {
         self.teams.iter().find(|team| team.id == id)
+    }
+
+    /// The id by which everybody else knows a thread: tickets have those of conversations with a
+    /// `t` before them, because one number may be both.
+    pub fn named(&self, id: i64) -> RemoteId {
+        let is_ticket = self.threads.get(&id).is_some_and(|thread| !thread.is_conversation);
+        RemoteId::new(if is_ticket { format!("t{id}") } else { id.to_string() })
     }
 
     /// A contact that is not archived.

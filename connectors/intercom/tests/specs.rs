@@ -54,7 +54,7 @@ const WITH_TICKETS: &str = r#"{"records": ["ticket"], "create": "ticket", "ticke
 fn heard() -> Vec<Check> {
     let conversations = Check { name: "tour", run: || Box::pin(whole("intercom")) };
     let tickets = Check { name: "tour of tickets", run: || Box::pin(on_made("intercom", WITH_TICKETS)) };
-    every().into_iter().chain([conversations, tickets]).collect()
+    every().into_iter().chain(super::tickets::every()).chain([conversations, tickets]).collect()
 }
 
 #[test]
@@ -343,7 +343,7 @@ const TICKETS: Sampled = Sampled {
             name: "a page of a search",
             of: |sample| sample.with("tickets"),
             answers: "POST /tickets/search",
-            by: By::Feed(1),
+            by: By::Feed(0),
             rows: Some("/tickets"),
             needs: &["id", "updated_at"],
         },

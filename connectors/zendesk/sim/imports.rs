@@ -82,8 +82,10 @@ impl Sim {
                 comment.entry("body").or_insert(value);
             }
             let at = moment(&comment, "created_at")?.unwrap_or(call.now.as_secs());
+            let files = self.uploaded(comment.get("uploads"), call.now.as_secs());
             let note = self.note(Some(&Value::Object(comment)))?;
-            notes.push((note.ok_or_else(|| Reply::invalid("comment", "Comment: cannot be blank"))?, at));
+            let note = note.ok_or_else(|| Reply::invalid("comment", "Comment: cannot be blank"))?;
+            notes.push((Note { files, ..note }, at));
         }
         Ok(notes)
     }

@@ -96,6 +96,7 @@ fn the_example_shows_every_option() {
         &[&zendesk, &freshdesk, &stripe],
         &[&["accounts", "zendesk-main", "bots"]],
         &[&group],
+        &[&["groups", "support", "join"]],
         &[&["groups", "support", "routes/0"]],
         &[&["groups", "support", "routes/0", "when"]],
         &[&field("status"), &field("priority"), &field("type"), &field("subject")],

@@ -94,6 +94,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     ("fields.subject = { transfrom = {} }", "fields.subject.transfrom", "did you mean `transform`?"),
     ("deletions = \"both\"", "deletions", "unknown variant"),
+    ("join = { keys = [\"subject\"] }", "join.keys[0]", "unknown variant"),
+    ("join = { window = \"0s\" }", "join.window", "longer than nothing"),
+    ("join = { unequal = \"x\" }", "join.unequal", "write rules, newest, or the account"),
+    ("join = { reference = \"order\" }", "join.reference", "no custom field of this group"),
+    ("join = { windw = \"1h\" }", "join.windw", "did you mean `window`?"),
     (
         "routes = [{ from = \"zd\", to = \"fd\", when = { statsu = [] } }]",
         "routes[0].when.statsu",
@@ -199,6 +204,27 @@ fn fields_are_on_as_told() {
         fields("custom.plan = { kind = \"text\", at = { zd = \"1\" } }", false),
         "subject status priority tags custom:plan"
     );
+}
+
+#[test]
+fn what_joins_tickets_is_as_told() {
+    let rules = |more: &str| {
+        let text = format!(
+            "{TWO}custom.order = {{ kind = \"text\", at = {{ zd = \"1\", fd = \"cf_o\" }} }}\n{more}\n"
+        );
+        let config = load_text("c.toml", &text, &[]).unwrap_or_else(|error| panic!("{error}"));
+        config.groups["main"].join.rules()
+    };
+    let default = handoffd_core::join::JoinRules::default();
+    assert_eq!(rules(""), default);
+    assert!(default.joins() && !rules("join = { keys = [] }").joins());
+    let told = rules(
+        "join = { keys = [\"first_message\"], reference = \"order\", window = \"2h\", messages_apart = \"5m\", unequal = \"fd\" }",
+    );
+    assert_eq!((told.requester_and_subject, told.first_message), (false, true));
+    assert_eq!((told.window_ms, told.comments_apart_ms), (7_200_000, 300_000));
+    assert_eq!(told.reference.map(|field| field.to_string()), Some("custom:order".to_owned()));
+    assert_eq!(told.unequal.map(|rule| rule.describe()), Some("fd wins".to_owned()));
 }
 
 #[test]

@@ -21,6 +21,8 @@ use crate::{
 
 /// The most messages that a ticket is made with; the others follow one by one.
 pub const IMPORTED_MAX: usize = 400;
+/// The most files that a ticket is made with: all of them are at hand at once.
+pub const IMPORTED_FILES_MAX: usize = 50;
 
 /// Why a message is not written to a ticket that is closed.
 const CLOSED: &str = "the ticket is closed for good, and this helpdesk makes no follow-ups";
@@ -150,18 +152,18 @@ impl Planner<'_> {
         let link = &self.plan.link;
         let created_at = views.get(&mirror.of).map(|view| view.created_at).unwrap_or_default();
         let opening_at = first.and_then(|number| link.copies.get(number)).map_or(created_at, |copy| copy.at);
-        let mut messages = Vec::new();
+        let (mut messages, mut files) = (Vec::new(), 0);
         for number in rest.iter().take(IMPORTED_MAX) {
             let Some(copy) = link.copies.get(number) else { continue };
             match comments::source(link, views, copy) {
-                // A creation carries the opening's files alone: from the first message with files
-                // on, the rest follows in writes of its own.
-                Source::Text(original) if !original.comment.attachments().is_empty() => break,
-                Source::Text(original) => messages.push(Imported {
-                    message: silent(form::message(copy, original, &mirror.at, self.ground.policy)),
-                    at: copy.at,
-                    number: *number,
-                }),
+                Source::Text(original) => {
+                    let message = silent(form::message(copy, original, &mirror.at, self.ground.policy));
+                    files += message.attachments().len();
+                    if files > IMPORTED_FILES_MAX {
+                        break;
+                    }
+                    messages.push(Imported { message, at: copy.at, number: *number, author: None });
+                }
                 Source::Lost => break,
                 Source::Look(ticket) => {
                     self.plan.look_at_comments.insert(ticket);

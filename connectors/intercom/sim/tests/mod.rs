@@ -178,6 +178,11 @@ impl Desk {
         self.sim.human(HumanAct::Say { ticket: ticket.clone(), who, text: text.to_owned(), public }, now)
     }
 
+    /// A ticket as people know it: by its id with a `t` before it.
+    fn submitted(&mut self, title: &str) -> RemoteId {
+        RemoteId::new(format!("t{}", self.ticket(title)))
+    }
+
     fn shown(&self, id: &str) -> ShownTicket {
         self.sim.tickets().into_iter().find(|ticket| ticket.id.as_str() == id).unwrap()
     }

@@ -96,3 +96,26 @@ fn archived_and_deleted_contacts_are_not_written_for() {
     assert_eq!(desk.delete(&format!("contacts/{id}"), json!({})).body["deleted"], true);
     assert_eq!(desk.get(&format!("contacts/{id}")).status, 404);
 }
+
+#[test]
+fn contacts_are_tagged_and_have_nothing_else_attached() {
+    let mut desk = Desk::new();
+    let id = desk.contact("ada@example.com");
+    let tag = desk.post("tags", json!({"name": "vip"})).body["id"].clone();
+    let path = format!("contacts/{id}/tags");
+    assert_eq!(desk.post(&path, json!({"id": "1"})).status, 404);
+    for _ in 0..2 {
+        assert_eq!(desk.post(&path, json!({"id": tag})).body["name"], "vip");
+    }
+    assert_eq!(desk.get(&path).ids(), [tag.as_str().unwrap()]);
+    assert_eq!(desk.get(&format!("contacts/{id}")).body["tags"]["total_count"], 1);
+    let off = format!("{path}/{}", tag.as_str().unwrap());
+    assert_eq!(desk.delete(&off, json!({})).body["name"], "vip");
+    assert_eq!(desk.delete(&off, json!({})).status, 404);
+    desk.post(&path, json!({"id": tag}));
+    desk.delete(&format!("tags/{}", tag.as_str().unwrap()), json!({}));
+    for list in ["tags", "companies", "segments", "subscriptions", "notes"] {
+        assert_eq!(desk.get(&format!("contacts/{id}/{list}")).body["data"], json!([]), "{list}");
+    }
+    assert_eq!(desk.get("contacts/1/tags").status, 404);
+}

@@ -203,7 +203,7 @@ fn any_request_is_answered() {
 fn any_act_is_done_or_refused() {
     let mut rng = ChaCha8Rng::seed_from_u64(13);
     let mut desk = Desk::prompt();
-    let ids = [desk.opened(true), RemoteId::from(desk.ticket("x").as_str()), RemoteId::from("x")];
+    let ids = [desk.opened(true), desk.submitted("x"), RemoteId::from("x")];
     let (mut done, mut refused) = (0, 0);
     for _ in 0..2_000 {
         let ticket = ids.choose(&mut rng).unwrap().clone();

@@ -226,7 +226,7 @@ fn tickets_are_tagged_and_deleted() {
     let (me, tag) = (desk.me(), desk.post("tags", json!({"name": "Leak"})).body["id"].clone());
     let put = desk.post(&format!("tickets/{id}/tags"), json!({"id": tag, "admin_id": me}));
     assert_eq!(put.body["name"], "Leak");
-    assert_eq!(desk.shown(&id).tags, ["Leak"]);
+    assert_eq!(desk.shown(&format!("t{id}")).tags, ["Leak"]);
     let path = format!("tickets/{id}/tags/{}", tag.as_str().unwrap());
     assert_eq!(desk.delete(&path, json!({"admin_id": me})).status, 200);
     assert_eq!(desk.delete(&format!("tickets/{id}"), json!({})).body["deleted"], true);

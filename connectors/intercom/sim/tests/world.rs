@@ -92,7 +92,7 @@ fn people_change_fields() {
 #[test]
 fn people_work_on_tickets_too() {
     let mut desk = Desk::new();
-    let id = RemoteId::from(desk.ticket("Kettle").as_str());
+    let id = desk.submitted("Kettle");
     let shown = desk.shown(id.as_str());
     assert_eq!((shown.subject.as_str(), shown.status, shown.priority), ("Kettle", Status::New, None));
     assert_eq!((shown.comments[0].id.as_str(), shown.comments[0].text.as_str()), ("description", "Help"));
@@ -177,7 +177,7 @@ fn people_write_with_markup_and_files() {
 #[test]
 fn people_make_and_fill_in_attributes() {
     let mut desk = Desk::new();
-    let (id, ticket) = (desk.opened(false), RemoteId::from(desk.ticket("x").as_str()));
+    let (id, ticket) = (desk.opened(false), desk.submitted("x"));
     let now = desk.at();
     let kinds = [
         ("Note", FieldKind::Text, vec![], Typed::Text("x".to_owned()), "x"),
@@ -202,7 +202,10 @@ fn people_make_and_fill_in_attributes() {
     }
     let read = desk.get(&format!("conversations/{id}"));
     assert_eq!(read.body["custom_attributes"]["Bought"], 1_795_132_800);
-    assert_eq!(desk.get(&format!("tickets/{ticket}")).body["ticket_attributes"]["Colour"], "Blue");
+    assert_eq!(
+        desk.get(&format!("tickets/{}", &ticket.as_str()[1..])).body["ticket_attributes"]["Colour"],
+        "Blue"
+    );
     let wrong = Some(Typed::Choice("Green".to_owned()));
     let wrong = HumanAct::SetCustom { ticket: id.clone(), native: "Colour".to_owned(), value: wrong };
     assert!(desk.sim.human(wrong, now).is_err());
@@ -214,7 +217,7 @@ fn people_make_and_fill_in_attributes() {
 #[test]
 fn states_can_be_made_for_tickets_only() {
     let mut desk = Desk::new();
-    let (id, ticket) = (desk.opened(false), RemoteId::from(desk.ticket("x").as_str()));
+    let (id, ticket) = (desk.opened(false), desk.submitted("x"));
     let now = desk.at();
     let make = HumanAct::MakeStatus { label: "With supplier".to_owned(), status: Status::Pending };
     let state = desk.sim.human(make, now).unwrap().to_string();
@@ -224,7 +227,7 @@ fn states_can_be_made_for_tickets_only() {
     let shown = desk.shown(ticket.as_str());
     assert_eq!((shown.status, shown.status_detail.as_deref()), (Status::Pending, Some(state.as_str())));
     assert_eq!(shown.kind.as_deref(), Some("Support request"));
-    let read = desk.get(&format!("tickets/{ticket}"));
+    let read = desk.get(&format!("tickets/{}", &ticket.as_str()[1..]));
     assert_eq!(read.body["ticket_state"]["internal_label"], "With supplier");
     assert!(desk.sim.human(set(&id), now).is_err());
     let held = HumanAct::MakeStatus { label: "x".to_owned(), status: Status::OnHold };

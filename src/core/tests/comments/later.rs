@@ -426,17 +426,35 @@ fn a_mirror_is_made_with_its_past() {
             ],
         ),
         (
-            "files travel with messages of their own",
+            "every message has its files",
             "route importing imports files",
             &[
-                ("see a: 1 one, 2 two, 3 doc +x.pdf:10, 4 four", "create b with one then says two"),
-                ("settle b -> here 7 8", "created b/1"),
-                ("see a: 1 one, 2 two, 3 doc +x.pdf:10, 4 four", "b says doc +x.pdf; b says four"),
+                (
+                    "see a: 1 one, 2 two, 3 doc +x.pdf:10, 4 four",
+                    "create b with one then says two then says doc +x.pdf then says four",
+                ),
+                ("settle b -> here 7 8 9 10", "created b/1"),
+                ("see a: 1 one, 2 two, 3 doc +x.pdf:10, 4 four", ""),
             ],
         ),
         ("not for what is new", "route imports", &[("see a: 1 one, 2 two", "create b with one")]),
     ];
     rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+/// All files of a creation are at hand at once.
+#[test]
+fn a_past_with_many_files_is_cut() {
+    let mut story = Story::new("route importing imports files");
+    let many: Vec<_> = (1..=60).map(|number| format!("{number} m{number} +f{number}.pdf:10")).collect();
+    let found = story.step(&format!("see a: {}", many.join(", ")));
+    // The opening's file counts by itself.
+    assert_eq!(found.matches(" then ").count(), 50, "{found}");
+    assert!(found.contains("m51 +f51.pdf") && !found.contains("m52"), "{found}");
+    let ids: Vec<String> = (1..=51).map(|id| id.to_string()).collect();
+    story.step(&format!("settle b -> here {}", ids.join(" ")));
+    let found = story.step(&format!("see a: {}", many.join(", ")));
+    assert!(found.contains("b says m52 +f52.pdf") && !found.contains("m51 "), "{found}");
 }
 
 #[test]
