@@ -7,7 +7,7 @@ use handoffd_connectors::contract::{Attempted, Call, Disarms, Error, Lane};
 use handoffd_core::{
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
     intent::{Applied, Create, Intent, NewTicket, Outcome, Update},
-    link::{Link, Place},
+    link::{Link, Origin, Place},
     retry::{self, Failure, Next, RetryRules, UnsureRules},
 };
 

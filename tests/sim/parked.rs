@@ -107,7 +107,7 @@ fn touch(past: &Past, mirror: &TicketKey) {
 }
 
 fn retry(id: &str) -> ParkedOrder {
-    ParkedOrder { id: id.to_owned(), order: Order::Retry, send_again: false }
+    ParkedOrder { id: id.to_owned(), order: Order::Retry, send_again: false, join: None, alone: false }
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_backfill_that_is_put_away_is_over() {
             let writes = vec![tables::put(PARKED, parked_key(&row), &row)];
             past.store.commit(Commit { writes, ..Commit::default() }).await.expect("stored");
             let id = format!("backfill/{account}");
-            let order = ParkedOrder { id, order: Order::Drop, send_again: false };
+            let order = ParkedOrder { id, order: Order::Drop, send_again: false, join: None, alone: false };
             let said = engine.parked_order(&order).await.expect("an order");
             assert!(said.contains("stays undone"), "{said}");
         }
