@@ -250,8 +250,22 @@ pub trait Connector: Send + Sync {
     fn auth(&self) -> AuthSpec;
     /// Opens an account. Sends nothing.
     fn open(&self, setup: AccountSetup, http: ClientParts) -> Result<Opened, BadSettings>;
+    /// The field of a ticket in which an account keeps our marker; `None` where the vendor has
+    /// another place for it.
+    fn marker_field(&self) -> Option<MarkerField> {
+        None
+    }
     /// The vendor's simulator, for the sandbox and the tests.
     fn simulator(&self, setup: crate::sim::SimSetup) -> Box<dyn VendorSim>;
+}
+
+/// The field of a ticket that holds our marker. It is text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkerField {
+    /// The key in the account's settings that names it.
+    pub setting: &'static str,
+    /// Its name when the settings do not say.
+    pub default: &'static str,
 }
 
 /// What an account can be used for.

@@ -361,6 +361,7 @@ mod tests {
             link: None,
             reason: "<script>alert('x')</script>".to_owned(),
             since: Timestamp(0),
+            causes: None,
         };
         let report = StatusReport {
             at: Timestamp(0),

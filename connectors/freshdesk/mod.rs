@@ -43,8 +43,8 @@ use crate::{
     client::{Client, ClientParts, Quota},
     contract::{
         AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Catalog, Changes, Connector,
-        Delivery, Error, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Sink, Supply,
-        WebhookError,
+        Delivery, Error, Feed, FeedStart, Helpdesk, History, MarkerField, Opened, Probe, Provision, Result,
+        Sink, Supply, WebhookError,
     },
     sim::{SimSetup, VendorSim},
 };
@@ -87,6 +87,10 @@ impl Connector for Freshdesk {
 
     fn open(&self, setup: AccountSetup, http: ClientParts) -> Result<Opened, BadSettings> {
         Ok(Opened::Helpdesk(Arc::new(open(setup, http)?)))
+    }
+
+    fn marker_field(&self) -> Option<MarkerField> {
+        Some(MarkerField { setting: "marker_field", default: settings::MARKER_FIELD })
     }
 
     fn simulator(&self, setup: SimSetup) -> Box<dyn VendorSim> {

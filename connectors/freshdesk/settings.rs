@@ -18,6 +18,9 @@ const OVERLAP_SECS_MIN: u64 = 60;
 /// The most that an account can say it takes: nobody takes more.
 const ATTACHMENTS_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
+/// The custom field that holds our marker, unless the settings name another.
+pub const MARKER_FIELD: &str = "cf_handoff_key";
+
 /// The `settings` table of a Freshdesk account.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -61,7 +64,7 @@ impl Default for Settings {
         Self {
             plan: Plan::Growth,
             requests_per_hour: None,
-            marker_field: "cf_handoff_key".to_owned(),
+            marker_field: MARKER_FIELD.to_owned(),
             default_priority: Priority::Low,
             source: 2,
             statuses: BTreeMap::new(),

@@ -50,8 +50,8 @@ use crate::{
     client::{Client, ClientParts, Quota},
     contract::{
         AccountSetup, Attempted, AuthSpec, BadSettings, Call, Capabilities, Catalog, Changes, Connector,
-        Delivery, Feed, FeedStart, Helpdesk, History, Opened, Probe, Provision, Result, Sink, Supply,
-        WebhookError,
+        Delivery, Feed, FeedStart, Helpdesk, History, MarkerField, Opened, Probe, Provision, Result, Sink,
+        Supply, WebhookError,
     },
     sim::{SimSetup, VendorSim},
 };
@@ -82,6 +82,10 @@ impl Connector for Intercom {
 
     fn open(&self, setup: AccountSetup, http: ClientParts) -> Result<Opened, BadSettings> {
         Ok(Opened::Helpdesk(Arc::new(open(setup, http)?)))
+    }
+
+    fn marker_field(&self) -> Option<MarkerField> {
+        Some(MarkerField { setting: "marker_attribute", default: settings::MARKER_FIELD })
     }
 
     fn simulator(&self, setup: SimSetup) -> Box<dyn VendorSim> {

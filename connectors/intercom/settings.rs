@@ -15,6 +15,9 @@ const OVERLAP_SECS_MIN: u64 = 10;
 /// The most rows of a search's page: the vendor's maximum.
 const PAGE_ROWS_MAX: u32 = 150;
 
+/// The attribute that holds our marker, unless the settings name another.
+pub const MARKER_FIELD: &str = "handoff_key";
+
 /// The `settings` table of an Intercom account.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,7 +70,7 @@ impl Default for Settings {
             ticket_categories: vec![Category::Customer],
             create: RecordKind::Conversation,
             ticket_type_id: None,
-            marker_attribute: "handoff_key".to_owned(),
+            marker_attribute: MARKER_FIELD.to_owned(),
             priority_attribute: None,
             silent_replies: SilentReplies::Note,
             snooze_secs: 7 * 24 * 60 * 60,

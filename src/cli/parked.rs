@@ -100,7 +100,7 @@ fn ticket(text: &str) -> Result<TicketKey, Failure> {
     match parts.filter(|(account, id)| !account.is_empty() && !id.is_empty()) {
         Some((account, id)) => Ok(TicketKey::new(account, id)),
         None => Err(Failure::Usage(format!(
-            "--join {text:?}: write ACCOUNT/TICKET, for instance freshdesk-eu/1702"
+            "--join {text:?}: write ACCOUNT/TICKET, for instance desk-eu/1702"
         ))),
     }
 }

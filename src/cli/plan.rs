@@ -75,7 +75,7 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
     }
     match (report.failed.is_empty(), report.would_write) {
         (false, _) => {
-            Err(Failure::Other(anyhow::anyhow!("not everything was read: {}", report.failed.join("; "))))
+            Err(Failure::Other(anyhow::anyhow!("not everything was looked at: {}", report.failed.join("; "))))
         }
         (true, true) => Err(Failure::WouldWrite),
         (true, false) => Ok(()),
@@ -111,6 +111,7 @@ async fn decide(
         failed.extend(done.err());
         sync::drain(engine, say).await;
     }
+    failed.extend(sync::left_over(&engine.left().await.map_err(StartError::from)?));
     let stands = crate::status::collect(engine).await.map_err(StartError::from)?;
     let conversations = engine.conversations().await.map_err(StartError::from)?;
     if let Some(dry) = &engine.parts().dry {
@@ -179,10 +180,31 @@ fn text(report: &PlanReport) -> String {
     if planned.parked > 0 {
         out += &format!("{} things would be parked\n", planned.parked);
     }
-    out += if planned.would_write() {
-        "nothing was written; `handoffd run` would write this\n"
-    } else {
-        "nothing would be written\n"
+    out += match (planned.would_write(), report.failed.is_empty()) {
+        (true, true) => "nothing was written; `handoffd run` would write this\n",
+        (true, false) => {
+            "nothing was written; `handoffd run` would write this, and there is more to look at\n"
+        }
+        (false, true) => "nothing would be written\n",
+        (false, false) => "nothing was written, and there is more to look at\n",
     };
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_to_write_is_said_only_when_all_was_looked_at() {
+        let report = |failed: Vec<String>| {
+            text(&PlanReport { would_write: false, planned: Planned::default(), failed })
+        };
+        assert!(report(Vec::new()).contains("nothing would be written"));
+        let cut_short = report(vec!["1 looks are put off".to_owned()]);
+        assert!(
+            !cut_short.contains("would be written") && cut_short.contains("more to look at"),
+            "{cut_short}"
+        );
+    }
 }

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use handoffd_connectors::contract::{Call, Lane, Opened, Provision};
+use handoffd_connectors::{
+    connector,
+    contract::{Call, Lane, MarkerField, Opened, Provision},
+};
 use handoffd_core::{AccountId, FieldKind};
 use serde::Serialize;
 
@@ -104,16 +107,11 @@ async fn markers(
     items
 }
 
-/// Where connectors keep the name of the field that holds our marker, and what it is when
-/// the settings do not say. The others have a place of their own for it.
-const MARKERS: [(&str, &str, &str); 2] =
-    [("freshdesk", "marker_field", "cf_handoff_key"), ("intercom", "marker_attribute", "handoff_key")];
-
 /// The settings' key for the field that holds our marker, and the field's name.
 fn marker_field(account: &AccountConfig) -> Option<(&'static str, String)> {
-    let (_, key, default) = MARKERS.into_iter().find(|(connector, _, _)| *connector == account.connector)?;
-    let set = account.settings.get(key).and_then(toml::Value::as_str);
-    Some((key, set.unwrap_or(default).to_owned()))
+    let MarkerField { setting, default } = connector(&account.connector)?.marker_field()?;
+    let set = account.settings.get(setting).and_then(toml::Value::as_str);
+    Some((setting, set.unwrap_or(default).to_owned()))
 }
 
 async fn make(item: &mut Item, accounts: &BTreeMap<AccountId, OpenAccount>, outside: &Outside) {

@@ -44,7 +44,14 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
     }
     let order = Order { account: id, since, comments: asked.comments, names };
     let began = outside.clock.now();
+    let mut said = 0;
     let progress = |so_far: &Pulled, at_hand: usize| {
+        for (feed, from) in so_far.begun_again.iter().skip(said) {
+            eprintln!(
+                "the vendor refuses the resume point of {feed}; what changed since {from} is read again"
+            );
+        }
+        said = so_far.begun_again.len();
         let secs = outside.clock.now().since(began).as_secs_f64().max(0.001);
         let rate = so_far.tickets as f64 / secs;
         match so_far.tickets {
@@ -66,7 +73,12 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
             pulled.tickets, pulled.comments, pulled.gone, pulled.unreadable, pulled.pages
         );
     }
-    Ok(())
+    match pulled.unreadable {
+        0 => Ok(()),
+        count => Err(Failure::Other(anyhow::anyhow!(
+            "not everything was read: {count} lines of the type `unreadable` say what and why"
+        ))),
+    }
 }
 
 /// Opens the account with all of its custom fields.

@@ -10,7 +10,7 @@ use super::{Failure, outside};
 use crate::{
     app::App,
     config::{Config, LogFormat},
-    engine::{Desk, Engine},
+    engine::{Desk, Engine, JobLeft},
     status, telemetry,
 };
 
@@ -27,7 +27,22 @@ pub(super) struct SyncReport {
     unsettled: Vec<status::UnsettledWrite>,
     briefings_on_their_way: usize,
     parked: usize,
+    left: Vec<JobLeft>,
     pub(super) failed: Vec<String>,
+}
+
+/// The most conversations that are named as left over.
+const NAMED_MAX: usize = 10;
+
+/// What is to be said of work that is left; `None` when none is.
+pub(super) fn left_over(left: &[JobLeft]) -> Option<String> {
+    let first = left.first()?;
+    let mut names: Vec<&str> = left.iter().take(NAMED_MAX).map(|job| job.what.as_str()).collect();
+    if left.len() > NAMED_MAX {
+        names.push("others");
+    }
+    let (count, due, names) = (left.len(), first.due, names.join(", "));
+    Some(format!("{count} looks are put off, the first until {due}: {names}"))
 }
 
 pub(super) async fn run(config: Config, no_wait: bool, json: bool) -> Result<(), Failure> {
@@ -41,16 +56,19 @@ pub(super) async fn run(config: Config, no_wait: bool, json: bool) -> Result<(),
     match json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => println!(
-            "{} rows taken in; {} writes still on their way, {} things parked",
+            "{} rows taken in; {} writes still on their way, {} looks put off, {} things parked",
             report.rows,
             report.unsettled.len(),
+            report.left.len(),
             report.parked
         ),
     }
-    if report.failed.is_empty() && report.unsettled.is_empty() && report.briefings_on_their_way == 0 {
+    let at_rest = report.unsettled.is_empty() && report.briefings_on_their_way == 0 && report.left.is_empty();
+    if report.failed.is_empty() && at_rest {
         return Ok(());
     }
     let mut why = report.failed;
+    why.extend(left_over(&report.left));
     if report.briefings_on_their_way > 0 {
         why.push(format!("{} briefings are on their way", report.briefings_on_their_way));
     }
@@ -77,6 +95,7 @@ pub(super) async fn once(
         unsettled: Vec::new(),
         briefings_on_their_way: 0,
         parked: 0,
+        left: Vec::new(),
         failed: Vec::new(),
     };
     let desks: Vec<Arc<Desk>> = engine.parts().desks.values().cloned().collect();
@@ -93,6 +112,7 @@ pub(super) async fn once(
     let stands = status::collect(engine).await?;
     report.unsettled = stands.unsettled;
     report.parked = stands.parked.len();
+    report.left = engine.left().await?;
     report.briefings_on_their_way = stands.handoffs.iter().filter(|handoff| handoff.on_its_way).count();
     Ok(report)
 }
@@ -164,5 +184,24 @@ pub(super) async fn drain(engine: &Engine, say: bool) {
             last_said = now;
         }
         engine.parts().clock.sleep_until(now.plus(TICK)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_over_is_named() {
+        assert_eq!(left_over(&[]), None);
+        let job = |number: usize| JobLeft {
+            due: Timestamp::from_secs(1_000 + number as i64),
+            what: format!("zendesk/{number}"),
+        };
+        let left: Vec<JobLeft> = (0..12).map(job).collect();
+        let few = left_over(&left[..2]).expect("words");
+        assert!(few.starts_with("2 looks") && few.ends_with("zendesk/0, zendesk/1"), "{few}");
+        let many = left_over(&left).expect("words");
+        assert!(many.starts_with("12 looks") && many.ends_with("zendesk/9, others"), "{many}");
     }
 }

@@ -120,7 +120,7 @@ fn check_account(name: &str, account: &AccountConfig) -> Result<(), Wrong> {
         return Err((format!("{key}.base_url"), "is an address that begins with https://".to_owned()));
     }
     if !matches!(account.base_url.path(), "" | "/") {
-        let why = "is the origin alone, without a path, for instance https://acme.zendesk.com";
+        let why = "is the origin alone, without a path, for instance https://acme.example";
         return Err((format!("{key}.base_url"), why.to_owned()));
     }
     let methods = connector.auth().methods;

@@ -12,7 +12,7 @@ use crate::model::{
 /// one of its values. A value that is not known fits nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// It bears at least one of these tags.
+    /// It bears at least one of these tags, by whichever word: see [`Field::OwnTags`].
     pub tags_any: BTreeSet<String>,
     /// It bears none of these tags.
     pub tags_none: BTreeSet<String>,
@@ -63,9 +63,8 @@ impl Filter {
     }
 
     fn takes_tags(&self, ticket: Candidate<'_>) -> bool {
-        let none = BTreeSet::new();
-        let tags = ticket.fields.get(&Field::Tags).and_then(Value::as_tags).unwrap_or(&none);
-        (self.tags_any.is_empty() || !self.tags_any.is_disjoint(tags)) && self.tags_none.is_disjoint(tags)
+        let bears = |tag: &String| bears(ticket.fields, tag);
+        (self.tags_any.is_empty() || self.tags_any.iter().any(bears)) && !self.tags_none.iter().any(bears)
     }
 
     fn takes_subject(&self, fields: &Fields) -> bool {
@@ -75,6 +74,13 @@ impl Filter {
             _ => false,
         }
     }
+}
+
+/// Whether a ticket bears a tag: by the link group's word, by its account's own, or as one
+/// that its account keeps to itself.
+pub(crate) fn bears(fields: &Fields, tag: &str) -> bool {
+    let holds = |field| fields.get(&field).and_then(Value::as_tags).is_some_and(|tags| tags.contains(tag));
+    holds(Field::Tags) || holds(Field::OwnTags)
 }
 
 fn one_of(wanted: &BTreeSet<String>, shown: impl FnOnce() -> Vec<String>) -> bool {
@@ -187,6 +193,20 @@ mod tests {
         ];
         assert!(asks.iter().all(|filter| !filter.takes(nothing)));
         assert!(Filter { tags_none: words(&["vip"]), ..Filter::default() }.takes(nothing));
+    }
+
+    #[test]
+    fn tags_that_do_not_travel_are_seen() {
+        let fields = Fields::from([
+            (Field::Tags, Value::Tags(words(&["vip"]))),
+            (Field::OwnTags, Value::Tags(words(&["internal"]))),
+        ]);
+        let shown = Candidate { fields: &fields, requester: None, created_at: None };
+        for tag in ["internal", "vip"] {
+            assert!(!Filter { tags_none: words(&[tag]), ..Filter::default() }.takes(shown), "{tag}");
+            assert!(Filter { tags_any: words(&[tag]), ..Filter::default() }.takes(shown), "{tag}");
+        }
+        assert!(Filter { tags_none: words(&["spam"]), ..Filter::default() }.takes(shown));
     }
 
     #[test]

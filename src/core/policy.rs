@@ -32,6 +32,9 @@ pub struct SyncPolicy {
     /// Whether this is a look at the past: mirrors are made with their history,
     /// and nobody is mailed about any of it.
     pub importing: bool,
+    /// Whether one plan holds everything, however much that is: for a plan that is
+    /// counted and not carried out.
+    pub at_once: bool,
 }
 
 /// Agents by name, with their ids by account.

@@ -25,6 +25,8 @@ use crate::{
     },
     policy::{Normalize, SyncPolicy},
 };
+pub use mirrors::{Follower, followers};
+
 pub use crate::{
     decision::{Decision, DropReason, Who},
     settle::{Settled, settle},
@@ -424,7 +426,7 @@ impl<'a> Planner<'a> {
         message: Option<(u64, Message)>,
         if_version: Option<Version>,
     ) {
-        if self.updates >= UPDATES_MAX {
+        if self.updates >= UPDATES_MAX && !self.ground.policy.at_once {
             self.requeue();
             return;
         }

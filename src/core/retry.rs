@@ -127,6 +127,32 @@ pub fn decide(
     }
 }
 
+/// What a look is worth for a write of another run, which may or may not have been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnsureRules {
+    /// How long the vendor may still have the write in hand.
+    pub settle: Duration,
+    /// The wait between looks in which the vendor comes to show what is there.
+    pub lookup_wait: Duration,
+    /// After how many looks the vendor would have shown it.
+    pub lookups_max: u32,
+}
+
+/// What to do about a write that may have been sent and that `lookups` looks in `time`, the
+/// last one included, did not find. A new ticket is found by search alone, which may be minutes
+/// behind: it is made again only after all the looks that its vendor wants. `None`: send it.
+pub fn look_again(lookups: u32, time: Duration, creates: bool, rules: &UnsureRules) -> Option<Duration> {
+    let (least, wait, rest) = match creates {
+        true => {
+            let wait = rules.settle.max(rules.lookup_wait);
+            (rules.lookups_max.max(2), wait, rules.lookup_wait.saturating_mul(rules.lookups_max))
+        }
+        false => (2, rules.settle, rules.settle),
+    };
+    let is_sure = lookups >= least && time >= rest.max(rules.settle);
+    (!is_sure).then_some(wait)
+}
+
 /// `first` doubled `times` times, at most `most`.
 fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(times.min(31))).min(most)
@@ -193,6 +219,30 @@ mod tests {
         let past = Failure::Throttled { retry_at: Timestamp::from_secs(10) };
         let Next::At { when, .. } = next(past, 1, 0) else { panic!("not retried") };
         assert!(when > NOW);
+    }
+
+    #[test]
+    fn what_another_run_may_have_sent_is_looked_for_long_enough() {
+        let secs = Duration::from_secs;
+        let slow = UnsureRules { settle: secs(20), lookup_wait: secs(60), lookups_max: 5 };
+        let quick = UnsureRules { settle: secs(20), lookup_wait: secs(10), lookups_max: 3 };
+        let rows = [
+            ("a message, first look", 1, 0, false, slow, Some(20)),
+            ("a message, too soon", 2, 19, false, slow, Some(20)),
+            ("a message, rested", 2, 20, false, slow, None),
+            ("a ticket, rested, where search is slow", 2, 60, true, slow, Some(60)),
+            ("a ticket, one look short", 4, 400, true, slow, Some(60)),
+            ("a ticket, too soon", 5, 240, true, slow, Some(60)),
+            ("a ticket, all looks", 5, 300, true, slow, None),
+            ("a ticket, the longer wait counts", 2, 40, true, quick, Some(20)),
+            ("a ticket, where search is quick", 3, 40, true, quick, None),
+        ];
+        for (name, lookups, time, creates, rules, expected) in rows {
+            let wait = look_again(lookups, secs(time), creates, &rules);
+            assert_eq!(wait, expected.map(secs), "{name}");
+        }
+        let once = UnsureRules { settle: secs(0), lookup_wait: secs(0), lookups_max: 0 };
+        assert_eq!(look_again(1, secs(9), true, &once), Some(secs(0)), "one look is never enough");
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Which tickets are mirrored where.
 
-use std::collections::BTreeSet;
-
 use crate::{
-    filter::Candidate,
+    filter::{Candidate, bears},
     link::{Link, Standing},
     merge::Views,
     model::{
         ids::{AccountId, TicketKey},
-        ticket::{Field, Fields, Value},
+        ticket::{Field, Fields},
     },
     policy::{Route, SyncPolicy},
 };
@@ -45,11 +43,9 @@ pub(crate) fn due_mirrors(link: &Link, views: &Views<'_>, policy: &SyncPolicy) -
 }
 
 fn applies(route: &Route, ticket: &TicketKey, shown: Candidate<'_>) -> bool {
-    let none = BTreeSet::new();
-    let tags = shown.fields.get(&Field::Tags).and_then(Value::as_tags).unwrap_or(&none);
     route.from == ticket.account
         && route.to != ticket.account
-        && route.with_tags.is_subset(tags)
+        && route.with_tags.iter().all(|tag| bears(shown.fields, tag))
         && route.when.takes(shown)
 }
 

@@ -532,6 +532,7 @@ impl Engine {
             link: None,
             reason: why.to_owned(),
             since: self.now(),
+            causes: None,
         };
         let write = tables::put(PARKED, tables::parked_key(&row), &row);
         self.stored(Commit { writes: vec![write], ..Commit::default() }).await
@@ -548,6 +549,7 @@ impl Engine {
             link: None,
             reason: why.to_owned(),
             since: self.now(),
+            causes: None,
         };
         tables::put(PARKED, tables::parked_key(&row), &row)
     }

@@ -74,6 +74,7 @@ impl Engine {
             link: Some(link.id.clone()),
             reason: reason.clone(),
             since: self.now(),
+            causes: None,
         };
         link.create_parked.insert(at.clone(), reason);
         link.doubts.insert(at, all.clone());

@@ -6,11 +6,21 @@ use std::{
 };
 
 use handoffd_core::{
-    AccountId, Fields, Mail, Message,
+    AccountId, Fields, Mail, Message, Timestamp,
     intent::{Amendment, Intent},
-    reconcile::Decision,
+    link::Link,
+    reconcile::{self, Decision, Follower},
 };
 use serde::Serialize;
+
+use super::{Fault, Inner, reconciler::Look};
+use crate::store::{
+    Commit, Key,
+    tables::{self, INTENTS, IntentRow, JournalRow, LinkRow, Row},
+};
+
+/// When a write is due that was counted: never.
+const COUNTED: Timestamp = Timestamp(i64::MAX);
 
 /// The most samples of one kind.
 const SAMPLES_MAX: usize = 5;
@@ -74,8 +84,8 @@ impl DryRun {
         self.planned.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts a write. `later` are messages that would follow a creation in writes of their own.
-    pub(super) fn note(&self, intent: &Intent, later: &[bool]) {
+    /// Counts a write. `followers` are messages that would follow a creation in writes of their own.
+    fn note(&self, intent: &Intent, followers: &[Follower]) {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let account = intent.account().clone();
         let writes = planned.accounts.entry(account.clone()).or_default();
@@ -86,7 +96,11 @@ impl DryRun {
                 let past = create.ticket.import.iter().flat_map(|import| &import.messages);
                 let past = past.map(|one| matches!(one.message, Message::Public(_)));
                 let opening = create.ticket.opening.iter().map(|_| true);
-                for public in opening.chain(past).chain(later.iter().copied()) {
+                for one in followers {
+                    writes.attachments += one.attachments as u64;
+                    writes.emails += u64::from(one.mailed);
+                }
+                for public in opening.chain(past).chain(followers.iter().map(|one| one.public)) {
                     *(if public { &mut writes.public_comments } else { &mut writes.private_notes }) += 1;
                 }
                 count_fields(writes, &create.ticket.fields);
@@ -143,22 +157,15 @@ impl DryRun {
         }
     }
 
-    /// Counts a decision by the rule that made it.
-    pub(super) fn decided(&self, decision: &Decision) {
-        let rule = match decision {
-            Decision::Took { field, from, .. } => {
-                format!("{field}: a change at {} is taken over", from.account)
+    /// Counts what was decided, by the rule that decided it.
+    pub(super) fn decided(&self, journal: &[JournalRow]) {
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in journal {
+            let JournalRow::Decided { decision, .. } = row else { continue };
+            if let Some(rule) = rule_of(decision) {
+                *planned.rules.entry(rule).or_insert(0) += 1;
             }
-            Decision::Conflict { field, rule, .. } => format!("{field}: several changed it; {rule}"),
-            Decision::Overruled { field, ticket, .. } => {
-                format!("{field}: a change at {} does not count and is set back", ticket.account)
-            }
-            Decision::TagsMerged { from, .. } => format!("tags: changes at {} are merged", from.account),
-            Decision::Create { at, .. } => format!("a route mirrors tickets at {at}"),
-            Decision::CreateParked { at, .. } => format!("a mirror at {at} cannot be made"),
-            _ => return,
-        };
-        *self.planned.lock().unwrap_or_else(PoisonError::into_inner).rules.entry(rule).or_insert(0) += 1;
+        }
     }
 
     /// Notes how many conversations were looked at and how many things would be parked.
@@ -166,6 +173,55 @@ impl DryRun {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         (planned.conversations, planned.parked) = (conversations, parked);
     }
+}
+
+impl Inner {
+    /// Counts what was decided instead of storing it: the link says that it is on its way, so
+    /// that it is not decided again.
+    pub(super) fn count_plan(&self, dry: &DryRun, look: &Look, link: &Link, intents: &[Intent]) {
+        let Some(policy) = self.policy(&link.group) else { return };
+        for intent in intents {
+            let followers = match intent {
+                Intent::Create(create) => reconcile::followers(link, create, &look.observed, &policy),
+                _ => Vec::new(),
+            };
+            dry.note(intent, &followers);
+        }
+    }
+
+    /// Counts stored writes of a conversation instead of sending them, each once.
+    pub(super) async fn count_stored(
+        &self,
+        dry: &DryRun,
+        look: &Look,
+        row: &LinkRow,
+        intents: Vec<(Key, Row<IntentRow>)>,
+    ) -> Result<(), Fault> {
+        for (key, intent) in intents.into_iter().filter(|(_, intent)| intent.value.due != COUNTED) {
+            let counted = tables::put(INTENTS, key, &IntentRow { due: COUNTED, ..intent.value.clone() });
+            self.parts.store.commit(Commit { writes: vec![counted], ..Commit::default() }).await?;
+            self.count_plan(dry, look, &row.link, &[intent.value.intent]);
+        }
+        Ok(())
+    }
+}
+
+/// The rule by which something was decided, in words; `None` where no rule was asked.
+pub fn rule_of(decision: &Decision) -> Option<String> {
+    let rule = match decision {
+        Decision::Took { field, from, .. } => {
+            format!("{field}: a change at {} is taken over", from.account)
+        }
+        Decision::Conflict { field, rule, .. } => format!("{field}: several changed it; {rule}"),
+        Decision::Overruled { field, ticket, .. } => {
+            format!("{field}: a change at {} does not count and is set back", ticket.account)
+        }
+        Decision::TagsMerged { from, .. } => format!("tags: changes at {} are merged", from.account),
+        Decision::Create { at, .. } => format!("a route mirrors tickets at {at}"),
+        Decision::CreateParked { at, .. } => format!("a mirror at {at} cannot be made"),
+        _ => return None,
+    };
+    Some(rule)
 }
 
 fn count_fields(writes: &mut PlannedWrites, fields: &Fields) {

@@ -8,7 +8,7 @@ use handoffd_core::{
     AccountId, Message, OpKey, Person, RemoteId, Role, Timestamp,
     intent::{Applied, Create, Intent, NewTicket, Outcome, Update},
     link::{Link, Origin, Place},
-    retry::{self, Failure, Next, RetryRules},
+    retry::{self, Failure, Next, RetryRules, UnsureRules},
 };
 
 use super::{
@@ -40,10 +40,6 @@ impl Inner {
     /// One try of a stored write.
     pub(super) async fn execute(&self, link: &Link, row: &IntentRow, lane: Lane) -> Result<Step, Fault> {
         let now = self.now();
-        if let Some(dry) = &self.parts.dry {
-            dry.note(&row.intent, &self.said_later(link, &row.intent));
-            return Ok(put_off(row, Timestamp(i64::MAX), "this is a dry run".to_owned()));
-        }
         let Some(desk) = self.parts.desks.get(row.intent.account()) else {
             let why = format!("the account {} is not configured", row.intent.account());
             return Ok(put_off(row, now.plus(self.parts.config.paused_recheck.0), why));
@@ -99,25 +95,6 @@ impl Inner {
                 Ok(Step::Keep(Box::new(IntentRow { intent, due: now, ..row.clone() })))
             }
         }
-    }
-
-    /// The messages that follow a creation in writes of their own: whether each is public.
-    fn said_later(&self, link: &Link, intent: &Intent) -> Vec<bool> {
-        let (Intent::Create(create), Some(policy)) = (intent, self.policy(&link.group)) else {
-            return Vec::new();
-        };
-        let opening = link.openings.get(&create.key);
-        let imported: BTreeSet<u64> =
-            create.ticket.import.iter().flat_map(|import| &import.messages).map(|one| one.number).collect();
-        let copies = link.copies.iter().filter(|(number, copy)| {
-            let there = copy.places.keys().any(|ticket| ticket.account == create.at);
-            matches!(copy.origin, Origin::Comment(_))
-                && (copy.public || policy.private_notes)
-                && !there
-                && Some(*number) != opening
-                && !imported.contains(*number)
-        });
-        copies.map(|(_, copy)| copy.public).collect()
     }
 
     fn sent_at(&self, key: &OpKey) -> Option<Timestamp> {
@@ -205,11 +182,25 @@ impl Inner {
         author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
         let lookups = row.lookups + 1;
-        let rested = self.now().since(row.found_at.unwrap_or(row.made_at)) >= self.parts.config.lost_settle.0;
-        if row.sent_at.is_none() && rested && lookups > 1 {
-            let row = IntentRow { run: self.parts.run.clone(), lookups, ..row.clone() };
-            return self.send(desk, call, &row, intent, author).await;
-        }
+        let looked = self.now().since(row.found_at.unwrap_or(self.now()));
+        let rules = UnsureRules {
+            settle: self.parts.config.lost_settle.0,
+            lookup_wait: desk.capabilities.lookup_wait,
+            lookups_max: desk.capabilities.lookups_max,
+        };
+        let creates = matches!(intent, Intent::Create(_));
+        let wait = match row.sent_at {
+            Some(_) => desk.capabilities.lookup_wait,
+            None => match retry::look_again(lookups, looked, creates, &rules) {
+                Some(wait) => wait,
+                None => {
+                    // It is this run's from now on, before it is sent: the next one looks anew.
+                    let (run, due) = (self.parts.run.clone(), self.now());
+                    let row = IntentRow { run, due, lookups: 0, found_at: None, ..row.clone() };
+                    return Ok(Step::Keep(Box::new(row)));
+                }
+            },
+        };
         if row.sent_at.is_some() && lookups >= desk.capabilities.lookups_max {
             let again = IntentRow { lookups: 0, attempts: row.attempts + 1, ..row.clone() };
             if marked(intent) && again.attempts < MARKED_TRIES_MAX {
@@ -219,11 +210,6 @@ impl Inner {
             let outcome = if repeatable(intent) { Outcome::NotApplied } else { Outcome::Lost };
             return Ok(Step::Settle(outcome));
         }
-        let wait = if row.sent_at.is_some() {
-            desk.capabilities.lookup_wait
-        } else {
-            self.parts.config.lost_settle.0
-        };
         let why = "sent and not answered; it is being looked for".to_owned();
         let found_at = row.found_at.or(Some(self.now()));
         Ok(put_off(&IntentRow { lookups, found_at, ..row.clone() }, self.now().plus(wait), why))

@@ -9,6 +9,7 @@ use handoffd_core::{
     link::Link,
     policy::SyncPolicy,
     reconcile,
+    unpark::causes,
 };
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::store::{
     Commit, CommitError, Key, Write,
-    tables::{self, COPIES, LINKS, LinkRow},
+    tables::{self, COPIES, LINKS, LinkRow, PARKED, ParkedRow, Row, Wake},
 };
 
 /// The most tickets of one account of an earlier doubt that are read again.
@@ -309,9 +310,10 @@ impl Engine {
             ..Commit::default()
         };
         commit.writes.extend(writes);
+        // Its comments go afterwards: there may be more of them than one commit takes.
         commit.writes.push(Write::Delete(LINKS, Key::of(&[gone.id.as_str()])));
-        let copies = gone.copies.keys();
-        commit.writes.extend(copies.map(|number| Write::Delete(COPIES, tables::copy_key(&gone.id, *number))));
+        commit.jobs.push(Wake::Link { link: gone.id.clone() }.job(gone.id.as_str(), self.now()));
+        commit.writes.extend(self.rehomed(&gone.id, folded).await?);
         for ticket in gone.sides.keys().chain(&gone.former) {
             commit.writes.push(tables::put(tables::TICKETS, tables::ticket_key(ticket), &folded.id));
         }
@@ -355,6 +357,39 @@ impl Engine {
         self.store_folded(&survivor, row, &folded, Vec::new()).await?;
         tracing::info!(from = %from, to = %to, link = %folded.id, "Two conversations were merged at their vendor and are one.");
         Err(Fault::Later { at: self.now(), why: "its conversation goes on in another link".to_owned() })
+    }
+
+    /// What was parked of a link that is folded into another is over, or belongs to that one.
+    async fn rehomed(&self, from: &LinkId, into: &Link) -> Result<Vec<Write>, Fault> {
+        let standing = causes(into);
+        let of_writes = Key::of(&["write", ""]);
+        let rows = tables::read_all::<ParkedRow>(&*self.parts.store, PARKED, &of_writes, usize::MAX).await?;
+        let own = rows.into_iter().filter(|(_, row)| row.value.link.as_ref() == Some(from));
+        let write = |(key, row): (Key, Row<ParkedRow>)| match standing
+            .iter()
+            .any(|cause| *cause.account() == row.value.account)
+        {
+            true => {
+                let row = ParkedRow { link: Some(into.id.clone()), causes: None, ..row.value };
+                tables::put(PARKED, key, &row)
+            }
+            false => Write::Delete(PARKED, key),
+        };
+        Ok(own.map(write).collect())
+    }
+
+    /// Takes away what is left of a link that was folded into another.
+    pub(super) async fn clear_copies(&self, link: &LinkId) -> Result<(), Fault> {
+        let most = u32::try_from(self.parts.store.caps().ops_max).unwrap_or(u32::MAX);
+        let prefix = tables::link_prefix(link);
+        loop {
+            let page = self.parts.store.page(COPIES, &prefix, None, most).await?;
+            if page.rows.is_empty() {
+                return Ok(());
+            }
+            let writes = page.rows.into_iter().map(|(key, _)| Write::Delete(COPIES, key)).collect();
+            self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+        }
     }
 
     fn busy(&self, link: &LinkId) -> Fault {

@@ -51,6 +51,7 @@ use crate::{
 pub use accounts::Desk;
 pub use metrics::Metrics;
 pub use poller::{FeedPass, PassError};
+pub use queue::JobLeft;
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -305,6 +306,7 @@ impl Inner {
             deletions: config.deletions,
             agents: config.agents_by_account(),
             importing: false,
+            at_once: self.parts.dry.is_some(),
         })
     }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use handoffd_core::{
     LinkId, TicketKey,
-    unpark::{MAY_BE_THERE, Unparked, unpark},
+    unpark::{MAY_BE_THERE, Unparked, causes, unpark},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Fault, doubts::JOIN, reconciler::Look};
+use super::{Engine, Fault, backfill::BACKFILL, doubts::JOIN, reconciler::Look};
 use crate::store::{
     Commit, CommitError, Key, ReadError, Write,
-    tables::{self, JOURNAL, JournalRow, PARKED, ParkedRow, Wake},
+    tables::{self, BACKFILLS, BackfillPhase, BackfillRow, JOURNAL, JournalRow, PARKED, ParkedRow, Wake},
 };
 
 /// The most journal rows that are shown with one parked thing.
@@ -162,9 +162,12 @@ impl Engine {
         let away = Write::Delete(PARKED, tables::parked_key(&row));
         match order.order {
             Order::Drop => {
-                self.parts.store.commit(Commit { writes: vec![away], ..Commit::default() }).await?;
+                let mut writes = vec![away];
+                writes.extend(self.finished_backfill(&row).await?);
+                self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+                self.backfill_now.notify_waiters();
                 tracing::info!(id = order.id, "A parked thing was put away by an admin.");
-                Ok(format!("{} is put away; it stays undone", order.id))
+                Ok(format!("{} is put away; {}", order.id, after_drop(&row.kind)))
             }
             Order::Retry if row.kind == JOIN => self.retry_doubt(&row, order).await,
             Order::Retry if order.join.is_some() || order.alone => Err(OrderError::NoDoubt(order.id.clone())),
@@ -174,6 +177,20 @@ impl Engine {
                 Ok(done)
             }
         }
+    }
+
+    /// A backfill that is put away is over: nothing waits for its index any more.
+    async fn finished_backfill(&self, row: &ParkedRow) -> Result<Option<Write>, OrderError> {
+        if row.kind != BACKFILL {
+            return Ok(None);
+        }
+        let key = Key::of(&[row.account.as_str()]);
+        let backfill = tables::read::<BackfillRow>(&*self.parts.store, BACKFILLS, &key).await?;
+        Ok(backfill.map(|stored| {
+            let over =
+                BackfillRow { phase: BackfillPhase::Done, finished_at: Some(self.now()), ..stored.value };
+            tables::put(BACKFILLS, key, &over)
+        }))
     }
 
     async fn retry_parked(
@@ -220,16 +237,16 @@ impl Engine {
             return Ok(Unparked::default());
         };
         let (after, done) = unpark(&stored.link, &row.account, order.send_again);
-        if done.left > 0 && done.again == 0 {
+        let stays = row.causes.as_ref().is_some_and(|own| !own.is_disjoint(&causes(&after)));
+        if stays || (done.left > 0 && done.again == 0) {
             return Err(OrderError::MayBeThere(order.id.clone(), done.left));
         }
         let look = Look::at(link.clone(), "api");
-        let stored = self.store_link(&look, Some(&stored), &after, more.writes.clone(), Vec::new()).await;
+        let stored = self.store_link_and(&look, Some(&stored), &after, more, Vec::new()).await;
         stored.map_err(|fault| match fault {
             Fault::Later { .. } => OrderError::Busy(order.id.clone()),
             Fault::Park { why } | Fault::Store { why } => OrderError::Store(why),
         })?;
-        self.parts.store.commit(Commit { jobs: more.jobs, ..Commit::default() }).await?;
         Ok(done)
     }
 
@@ -251,6 +268,15 @@ impl Engine {
             Some(ticket) => tables::link_of(&*self.parts.store, &ticket).await,
             None => Ok(None),
         }
+    }
+}
+
+/// What becomes of a thing that is put away.
+fn after_drop(kind: &str) -> &'static str {
+    match kind {
+        BACKFILL => "what it had not taken in stays undone until `handoffd backfill --restart`",
+        "work" | "row" => "the ticket is looked at again when it changes",
+        _ => "it stays undone",
     }
 }
 
@@ -321,6 +347,7 @@ mod tests {
                 link: None,
                 reason: reason.to_owned(),
                 since: Timestamp(0),
+                causes: None,
             };
             let thing = thing(row, BTreeSet::new());
             assert!(thing.remedy.contains(&format!("handoffd parked retry {kind}/{name}")), "{thing:?}");

@@ -214,6 +214,7 @@ impl Engine {
             link: None,
             reason: what.to_owned(),
             since: self.now(),
+            causes: None,
         };
         let key = tables::parked_key(&row);
         let known = tables::read::<ParkedRow>(&*self.parts.store, tables::PARKED, &key).await.ok().flatten();

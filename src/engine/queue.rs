@@ -7,12 +7,13 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use handoffd_core::{LinkId, Timestamp};
+use handoffd_core::{LinkId, Timestamp, handoff::next_wake};
+use serde::Serialize;
 
 use super::{Engine, Fault, Inner};
 use crate::store::{
-    Claimed, Commit, CommitError, JobDone, Lease, LeaseName, NewJob, SHARDS, Shard, Topic,
-    tables::{PARKED, ParkedRow, Wake, parked_key, put, read},
+    Claimed, Commit, CommitError, JobDone, Lease, LeaseName, NewJob, ReadError, SHARDS, Shard, Topic,
+    tables::{self, PARKED, ParkedRow, Wake, parked_key, put, read},
 };
 
 /// How long a lease on a shard is held before it must be renewed.
@@ -21,6 +22,18 @@ const LEASE_TTL: Duration = Duration::from_secs(600);
 const VISIBILITY: Duration = Duration::from_secs(1_800);
 /// The wait before a store that fails is tried again.
 const STORE_REST: Duration = Duration::from_secs(1);
+
+/// The most jobs of one shard that are told as left.
+const LEFT_MAX: u32 = 100;
+
+/// Work that is stored and not done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct JobLeft {
+    /// When it is due.
+    pub due: Timestamp,
+    /// Which ticket or conversation is to be looked at.
+    pub what: String,
+}
 
 impl Engine {
     pub(super) async fn run_queue(&self) {
@@ -194,6 +207,7 @@ impl Engine {
             link: None,
             reason: why.to_owned(),
             since: self.now(),
+            causes: None,
         };
         let key = parked_key(&row);
         let known = read::<ParkedRow>(&*self.parts.store, PARKED, &key).await.ok().flatten();
@@ -206,6 +220,35 @@ impl Engine {
         self.next_due().await.is_none_or(|due| due > self.now())
             && self.jobs_in_hand() == 0
             && self.asking.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Work that is stored and not done, the soonest first, at most [`LEFT_MAX`] of each shard.
+    /// A conversation that waits for nothing but its handoff's own time is at rest.
+    pub async fn left(&self) -> Result<Vec<JobLeft>, ReadError> {
+        let mut left = Vec::new();
+        for shard in 0..SHARDS {
+            for job in self.parts.store.queued(Shard(shard), LEFT_MAX).await? {
+                let what = match job.id.split_once('/') {
+                    Some(("l", link)) if self.waits_for_handoff(&LinkId::new(link), job.run_at).await? => {
+                        continue;
+                    }
+                    Some(("l", link)) => format!("the conversation {link}"),
+                    Some(("t", ticket)) => ticket.to_owned(),
+                    _ => job.id,
+                };
+                left.push(JobLeft { what, due: job.run_at });
+            }
+        }
+        left.sort();
+        Ok(left)
+    }
+
+    async fn waits_for_handoff(&self, link: &LinkId, due: Timestamp) -> Result<bool, ReadError> {
+        let row = tables::read_link(&*self.parts.store, link).await?;
+        let Some(id) = row.and_then(|row| row.link.handoff) else { return Ok(false) };
+        let record = self.handoff(&id).await?;
+        let wake = record.and_then(|record| next_wake(&record, &self.parts.rules));
+        Ok(wake.is_some_and(|wake| due >= wake))
     }
 
     /// When the next job is due.

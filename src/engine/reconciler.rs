@@ -9,6 +9,7 @@ use handoffd_core::{
     intent::{Intent, Outcome},
     link::Link,
     reconcile::{self, Decision, Plan},
+    unpark::{Cause, causes},
 };
 
 use super::{Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step};
@@ -183,6 +184,7 @@ impl Engine {
     async fn round(&self, look: &mut Look) -> Result<Round, Fault> {
         let row = tables::read_link(&*self.parts.store, &look.link).await?;
         if row.is_none() && look.starting.is_none() {
+            self.clear_copies(&look.link).await?;
             return Ok(Round::Settled);
         }
         if let Some(row) = &row
@@ -207,6 +209,10 @@ impl Engine {
         }
         let prefix = tables::link_prefix(&look.link);
         let intents = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &prefix, usize::MAX).await?;
+        if let Some(dry) = &self.parts.dry {
+            self.count_stored(dry, look, row, intents).await?;
+            return Ok(Round::Settled);
+        }
         let (handoffs, others): (Vec<_>, Vec<_>) =
             intents.into_iter().partition(|(_, intent)| intent.value.handoff.is_some());
         let mut waiting: BTreeSet<AccountId> = BTreeSet::new();
@@ -286,7 +292,8 @@ impl Engine {
             writes.extend(write);
         }
         if let Outcome::Lost | Outcome::Refused(_) = &outcome {
-            writes.push(self.park_write(&link, &intent.intent, &outcome));
+            let causes = &causes(&link) - &causes(&row.link);
+            writes.push(self.park_write(&link, &intent.intent, &outcome, causes));
         }
         if let Some(handoff) = &intent.handoff {
             writes.extend(
@@ -332,7 +339,7 @@ impl Engine {
         }
     }
 
-    fn park_write(&self, link: &Link, intent: &Intent, outcome: &Outcome) -> Write {
+    fn park_write(&self, link: &Link, intent: &Intent, outcome: &Outcome, causes: BTreeSet<Cause>) -> Write {
         let reason = super::executor::describe(outcome);
         tracing::warn!(link = %link.id, account = %intent.account(), key = %intent.key(), reason, "A write is parked.");
         self.parts.metrics.parked("write");
@@ -343,6 +350,7 @@ impl Engine {
             link: Some(link.id.clone()),
             reason,
             since: self.now(),
+            causes: Some(causes),
         };
         tables::put(PARKED, tables::parked_key(&row), &row)
     }
@@ -391,7 +399,8 @@ impl Engine {
         detected: Vec<handoffd_core::Detected>,
     ) -> Result<Round, Fault> {
         let mut writes = Vec::new();
-        for intent in &plan.intents {
+        // A dry run counts them below.
+        for intent in plan.intents.iter().filter(|_| self.parts.dry.is_none()) {
             writes.push(self.intent_write(&plan.link.id, intent.clone(), None).await?);
         }
         let mut journal: Vec<JournalRow> =
@@ -405,6 +414,9 @@ impl Engine {
             return Ok(if acted { Round::Again } else { Round::Settled });
         }
         self.store_link(look, row, &after, writes, journal).await?;
+        if let Some(dry) = &self.parts.dry {
+            self.count_plan(dry, look, &after, &plan.intents);
+        }
         look.starting = None;
         self.after_commit(look, signs.steps).await?;
         Ok(if acted { Round::Again } else { Round::Settled })
@@ -518,9 +530,6 @@ impl Engine {
             tracing::info!(link = %look.link, %field, rule, "Several sides changed a field; one was kept and the others are in the journal.");
             self.parts.metrics.conflict();
         }
-        if let Some(dry) = &self.parts.dry {
-            dry.decided(&decision);
-        }
         JournalRow::Decided { at: self.now(), cause: look.cause.clone(), decision }
     }
 }
@@ -561,6 +570,21 @@ impl Inner {
         tables::journal_key(link, self.now(), count)
     }
 
+    /// The rows of parked writes that are over now that the link is as it is.
+    async fn mended_writes(&self, before: &Link, after: &Link) -> Result<Vec<Write>, Fault> {
+        let standing = causes(after);
+        let gone = &causes(before) - &standing;
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of_writes = Key::of(&["write", ""]);
+        let rows = tables::read_all::<ParkedRow>(&*self.parts.store, PARKED, &of_writes, usize::MAX).await?;
+        let over = rows.into_iter().filter(|(_, row)| {
+            row.value.link.as_ref() == Some(&after.id) && row.value.is_over(&gone, &standing)
+        });
+        Ok(over.map(|(key, _)| Write::Delete(PARKED, key)).collect())
+    }
+
     /// Commits a link with whatever belongs to it. A link that changed since it
     /// was read is looked at again.
     pub(super) async fn store_link(
@@ -571,7 +595,22 @@ impl Inner {
         writes: Vec<Write>,
         journal: Vec<JournalRow>,
     ) -> Result<(), Fault> {
-        let mut commit = Commit { writes, ..Commit::default() };
+        self.store_link_and(look, before, after, Commit { writes, ..Commit::default() }, journal).await
+    }
+
+    /// Commits a link with whatever belongs to it, jobs too. What was parked of it and
+    /// moves again is parked no more.
+    pub(super) async fn store_link_and(
+        &self,
+        look: &Look,
+        before: Option<&LinkRow>,
+        after: &Link,
+        mut commit: Commit,
+        journal: Vec<JournalRow>,
+    ) -> Result<(), Fault> {
+        if let Some(before) = before {
+            commit.writes.extend(self.mended_writes(&before.link, after).await?);
+        }
         let own = tables::link_writes(before.map(|row| &row.link), after);
         commit.guards.push(tables::link_guard(&after.id, before.map(|row| row.rev)));
         if before.is_none() {
@@ -592,6 +631,10 @@ impl Inner {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+        if let Some(dry) = &self.parts.dry {
+            // What could not be stored is decided again, and counted then.
+            dry.decided(&journal);
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use handoffd_connectors::{
     },
 };
 use handoffd_core::{
-    Attachment, Comment, Fetched, Fields, Observed, Person, Priority, RemoteId, Timestamp,
+    Attachment, Comment, Fetched, Field, Fields, Observed, Person, Priority, RemoteId, Timestamp,
     intent::{Applied, Intent},
 };
 
@@ -53,7 +53,9 @@ impl Mapped {
     }
 
     fn up(&self, mut view: Observed) -> Observed {
+        let own_tags = self.translator.own_tags(&view.fields);
         view.fields = self.translator.to_canonical(&view.fields);
+        view.fields.extend(own_tags.map(|tags| (Field::OwnTags, tags)));
         view
     }
 

@@ -104,7 +104,7 @@ fn values_of(party: &Party<'_>, field: Field, words: &BTreeSet<String>) -> Vec<(
             let who = "ann@shop.example".to_owned();
             all.push((who.clone(), Value::Choice(Some(who))));
         }
-        Field::Assignee | Field::Group | Field::Agent | Field::Team => {}
+        Field::Assignee | Field::Group | Field::Agent | Field::Team | Field::OwnTags => {}
     }
     all
 }

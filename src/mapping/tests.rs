@@ -98,6 +98,16 @@ fn tags_that_do_not_travel_stay_and_the_others_keep_their_spelling() {
 }
 
 #[test]
+fn filters_are_told_of_tags_by_either_word_and_of_those_that_do_not_travel() {
+    let more = "fields.tags = { values = { a = { gold = \"vip\" } }, transform = { a = { read = [\"lower\", \"without:internal\"] } } }";
+    let a = translator(more, "a");
+    let shown = one(Field::Tags, tags(&["gold", "Internal", "old"]));
+    assert_eq!(a.to_canonical(&shown), one(Field::Tags, tags(&["old", "vip"])));
+    assert_eq!(a.own_tags(&shown), Some(tags(&["Internal", "gold", "internal", "old"])));
+    assert_eq!(translator(more, "b").own_tags(&shown), None);
+}
+
+#[test]
 fn custom_fields_are_of_the_accounts_that_have_them() {
     let more =
         "custom.plan = { kind = \"choice\", at = { a = \"7\" }, options = { a = { plan_pro = \"pro\" } } }";

@@ -89,6 +89,16 @@ impl Translator {
         fields
     }
 
+    /// What filters are to know of a ticket's tags beside the group's words: the account's own
+    /// words for them, and the tags that do not travel. `None` where tags are not translated.
+    pub fn own_tags(&self, shown: &Fields) -> Option<Value> {
+        let map = self.fields.get(&Field::Tags)?;
+        let own = shown.get(&Field::Tags).and_then(Value::as_tags)?;
+        let held = own.iter().filter(|one| map.read_element(one).is_none()).map(|one| map.word_of(one));
+        let all: BTreeSet<String> = own.iter().cloned().chain(held).filter(|word| !word.is_empty()).collect();
+        Some(Value::Tags(all))
+    }
+
     /// The account's values for the group's. What the account has no value for is left out.
     pub fn to_native(&self, wanted: &Fields) -> Fields {
         let mut fields = Fields::new();
@@ -285,11 +295,16 @@ impl FieldMap {
 
     /// The group's word for an element; `None` when it does not travel.
     fn read_element(&self, one: &str) -> Option<String> {
-        let word = match self.values.read.get(one) {
+        let word = self.word_of(one);
+        (!word.is_empty() && self.travels(&word)).then_some(word)
+    }
+
+    /// The group's word for an element, whether it travels or not; may be empty.
+    fn word_of(&self, one: &str) -> String {
+        match self.values.read.get(one) {
             Some(other) => other.clone(),
             None => ops::apply(&self.read, one),
-        };
-        (!word.is_empty() && self.travels(&word)).then_some(word)
+        }
     }
 
     fn write_element(&self, one: &str) -> Option<String> {

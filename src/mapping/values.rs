@@ -131,7 +131,8 @@ pub fn canonical(field: Field, kind: Option<FieldKind>, words: &StatusWords, wor
         | Field::Group
         | Field::DueAt
         | Field::Ccs
-        | Field::Requester => None,
+        | Field::Requester
+        | Field::OwnTags => None,
     }
 }
 

@@ -8,6 +8,7 @@ use handoffd_core::{
     TicketKey, Timestamp, Typed, Value,
 };
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::Pulled;
 
@@ -45,7 +46,7 @@ pub enum Line {
         /// The rating.
         rating: RatingLine,
     },
-    /// A row that could not be read.
+    /// A row that could not be read, or a ticket whose comments could not.
     Unreadable {
         /// The account.
         account: AccountId,
@@ -76,7 +77,7 @@ pub struct Ticket {
     group: Option<RemoteId>,
     follows: Option<RemoteId>,
     rating: Option<RatingLine>,
-    custom: BTreeMap<String, serde_json::Value>,
+    custom: BTreeMap<String, Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     comments: Option<Vec<CommentLine>>,
 }
@@ -149,6 +150,11 @@ impl Line {
         Self::Unreadable { account: account.clone(), id: id.cloned(), what: what.to_owned() }
     }
 
+    /// Whether comments were listed for it.
+    pub fn has_comments(&self) -> bool {
+        matches!(self, Self::Ticket(ticket) if ticket.comments.is_some())
+    }
+
     /// Adds this line to the counts.
     pub fn count(&self, pulled: &mut Pulled) {
         match self {
@@ -211,19 +217,20 @@ fn set(ticket: &mut Ticket, field: Field, value: Value, names: &Names) {
         (_, Value::Time(at)) => ticket.due_at = at.map(|at| at.to_string()),
         (Field::Custom(name), Value::Typed(Some(typed))) => {
             let native = names.get(&name).cloned().unwrap_or_else(|| name.as_str().to_owned());
-            ticket.custom.insert(native, json_of(typed));
+            // Text, digits and lists of text are always JSON.
+            ticket.custom.extend(json_of(typed).ok().map(|value| (native, value)));
         }
         (_, Value::Typed(_)) => {}
     }
 }
 
-fn json_of(typed: Typed) -> serde_json::Value {
+pub(super) fn json_of(typed: Typed) -> Result<Box<RawValue>, serde_json::Error> {
     match typed {
-        Typed::Text(text) | Typed::Date(text) | Typed::Choice(text) => text.into(),
-        // A number stays as it was written: a float would round long ones.
-        Typed::Number(text) => serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)),
-        Typed::Boolean(yes) => yes.into(),
-        Typed::Choices(all) => all.into_iter().collect::<Vec<_>>().into(),
+        Typed::Text(text) | Typed::Date(text) | Typed::Choice(text) => to_raw_value(&text),
+        // A number keeps its digits: a float would round long ones.
+        Typed::Number(text) => RawValue::from_string(text.clone()).or_else(|_| to_raw_value(&text)),
+        Typed::Boolean(yes) => to_raw_value(&yes),
+        Typed::Choices(all) => to_raw_value(&all),
     }
 }
 

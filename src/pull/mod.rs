@@ -1,8 +1,9 @@
 //! `handoffd pull`: an account's tickets as lines of JSON. Reads only; goes on where it stopped.
 //!
 //! A page of a feed is read, the comments of its tickets are listed side by side, the lines are
-//! written in the page's order, and only then the resume point moves. Memory holds one page. Where
-//! a vendor gives the comments of its whole history in bulk they come first, and wait in files.
+//! written in the page's order, and only then the resume point moves. Memory holds one page. A
+//! ticket whose comments cannot be read is one line that says so; the others go on. Where a vendor
+//! gives the comments of its whole history in bulk they come first, and wait in files.
 
 mod line;
 mod out;
@@ -22,7 +23,7 @@ use handoffd_connectors::{
     client::Clock,
     contract::{Call, Changes, Error, Feed, FeedRow, FeedStart, Helpdesk, Lane},
 };
-use handoffd_core::{AccountId, CommentsSeen, Timestamp};
+use handoffd_core::{AccountId, CommentsSeen, RemoteId, Timestamp};
 
 use crate::engine::spool::Spool;
 
@@ -45,6 +46,8 @@ const BULK_BELOW: f64 = 2_500.0;
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// How many tickets' comments are listed side by side.
 const AT_ONCE: usize = 8;
+/// How far before the moment up to which all was pulled a feed begins whose cursor is refused.
+const LOOK_BACK: Duration = Duration::from_secs(3_600);
 
 /// What is to be pulled.
 pub struct Order {
@@ -69,10 +72,12 @@ pub struct Pulled {
     pub comments: u64,
     /// Lines of tickets that are deleted, spam or merged.
     pub gone: u64,
-    /// Lines of rows that could not be read.
+    /// Lines of rows, and of tickets whose comments, could not be read.
     pub unreadable: u64,
     /// Pages read.
     pub pages: u64,
+    /// Feeds whose resume point the vendor refused, with when they began again.
+    pub begun_again: BTreeMap<String, Timestamp>,
 }
 
 /// Why a pull stopped. What was written until then stays, and the next one goes on from there.
@@ -106,7 +111,7 @@ pub async fn pull(
         let mut from = puller.source(*feed, out);
         loop {
             let page = match from {
-                Source::Changes => puller.page(*feed, out).await?,
+                Source::Changes => puller.page(*feed, out, &mut pulled).await?,
                 Source::History => match puller.past(out, &mut pulled).await? {
                     Some(page) => Some(page),
                     None => {
@@ -115,11 +120,12 @@ pub async fn pull(
                     }
                 },
             };
-            let Some(page) = page else { break };
-            let (next, more) = (page.next.clone(), page.more);
+            let Some((start, page)) = page else { break };
+            let (next, more, complete) = (page.next.clone(), page.more, page.complete_until);
             let at_hand = AtomicUsize::new(0);
             let written = {
-                let lines = puller.lines(page, &at_hand);
+                let asked = Asked { from, feed: *feed, start, listed: pulled.comments > 0 };
+                let lines = puller.lines(asked, page, &at_hand);
                 tokio::pin!(lines);
                 loop {
                     tokio::select! {
@@ -133,7 +139,7 @@ pub async fn pull(
             };
             pulled.pages += 1;
             let feed = if from == Source::History { HISTORY } else { feed.0 };
-            out.write(feed, &written, next, |line| line.count(&mut pulled))?;
+            out.write(feed, &written, next, complete, |line| line.count(&mut pulled))?;
             progress(&pulled, 0);
             if !more {
                 break;
@@ -155,6 +161,15 @@ enum Source {
     Changes,
     /// The history, comments in bulk.
     History,
+}
+
+/// Where a page came from.
+struct Asked {
+    from: Source,
+    feed: Feed,
+    start: FeedStart,
+    /// Whether the comments of any ticket could be listed before.
+    listed: bool,
 }
 
 struct Puller<'a> {
@@ -189,46 +204,113 @@ impl Puller<'_> {
         }
     }
 
-    /// The next page of the history, its comments put aside; `None` where it may not be read.
-    async fn past(&self, out: &Out, pulled: &mut Pulled) -> Result<Option<Changes>, PullError> {
+    /// The next page of the history and where it began, its comments put aside; `None` where it
+    /// may not be read. One whose resume point is refused begins again, once.
+    async fn past(&self, out: &Out, pulled: &mut Pulled) -> Result<Option<(FeedStart, Changes)>, PullError> {
         let known = out.cursor(HISTORY);
         let is_new = known.is_none();
         if is_new {
             self.spool.clear();
         }
-        let start = known.map_or(FeedStart::Since(self.order.since.unwrap_or_default()), FeedStart::After);
-        let page = match self.patiently(|| self.desk.history(self.call(), start.clone())).await {
-            Ok(page) => page,
-            Err(Error::Forbidden { .. } | Error::Refused { .. }) if is_new => return Ok(None),
-            Err(error) => return Err(self.failed(error)),
+        let since = FeedStart::Since(self.order.since.unwrap_or_default());
+        let mut start = known.map_or(since, FeedStart::After);
+        let page = loop {
+            match self.patiently(|| self.desk.history(self.call(), start.clone())).await {
+                Ok(page) => break page,
+                Err(Error::Forbidden { .. } | Error::Refused { .. }) if is_new => return Ok(None),
+                Err(Error::CursorRefused { .. }) if matches!(start, FeedStart::After(_)) => {
+                    self.spool.clear();
+                    start = self.again(out, HISTORY, pulled);
+                }
+                Err(error) => return Err(self.failed(error)),
+            }
         };
         pulled.ahead += page.comments.len() as u64;
         self.spool.add(&page.comments).map_err(|why| out.spool_failed(why))?;
+        // The vendor's time of the newest change so far: those that are left are newer.
+        let changed = |row: &FeedRow| match row {
+            FeedRow::Changed(observed) => Some(Timestamp(observed.version.0)),
+            _ => None,
+        };
+        let complete_until = page.rows.iter().filter_map(changed).max();
         let (rows, next, more) = (page.rows, page.next, page.more);
-        Ok(Some(Changes { rows, next, more, complete_until: None }))
+        Ok(Some((start, Changes { rows, next, more, complete_until })))
     }
 
-    /// The next page; `None` where the plan has no such feed.
-    async fn page(&self, feed: Feed, out: &Out) -> Result<Option<Changes>, PullError> {
-        let start = self.start(out, feed);
-        match self.patiently(|| self.desk.changes(self.call(), feed, start.clone())).await {
-            Ok(page) => Ok(Some(page)),
-            // A feed beside the first tells of deletions or ratings, which not every plan has.
-            Err(Error::Forbidden { .. }) if self.desk.feeds().first() != Some(&feed) => Ok(None),
-            Err(error) => Err(self.failed(error)),
+    /// The next page and where it began; `None` where the plan has no such feed. A feed whose
+    /// resume point is refused begins again, once.
+    async fn page(
+        &self,
+        feed: Feed,
+        out: &Out,
+        pulled: &mut Pulled,
+    ) -> Result<Option<(FeedStart, Changes)>, PullError> {
+        let mut start = self.start(out, feed);
+        loop {
+            match self.patiently(|| self.desk.changes(self.call(), feed, start.clone())).await {
+                Ok(page) => return Ok(Some((start, page))),
+                // A feed beside the first tells of deletions or ratings, which not every plan has.
+                Err(Error::Forbidden { .. }) if self.desk.feeds().first() != Some(&feed) => return Ok(None),
+                Err(Error::CursorRefused { .. }) if matches!(start, FeedStart::After(_)) => {
+                    start = self.again(out, feed.0, pulled);
+                }
+                Err(error) => return Err(self.failed(error)),
+            }
         }
     }
 
-    async fn lines(&self, page: Changes, at_hand: &AtomicUsize) -> Result<Vec<Line>, PullError> {
+    /// A little before the moment up to which all of a feed was pulled.
+    fn again(&self, out: &Out, feed: &str, pulled: &mut Pulled) -> FeedStart {
+        let since = self.order.since.unwrap_or_default();
+        let from = out.complete_until(feed).map_or(since, |complete| complete.minus(LOOK_BACK).max(since));
+        pulled.begun_again.insert(feed.to_owned(), from);
+        FeedStart::Since(from)
+    }
+
+    async fn lines(
+        &self,
+        asked: Asked,
+        page: Changes,
+        at_hand: &AtomicUsize,
+    ) -> Result<Vec<Line>, PullError> {
         let lines = stream::iter(page.rows).map(|row| self.line(row)).buffered(AT_ONCE);
         let lines = lines.inspect(|_| {
             at_hand.fetch_add(1, Ordering::Relaxed);
         });
-        let lines: Vec<Result<Line, Error>> = lines.collect().await;
-        lines.into_iter().collect::<Result<_, _>>().map_err(|error| self.failed(error))
+        let lines: Vec<Result<Line, (RemoteId, Error)>> = lines.collect().await;
+        let listed = lines.iter().flatten().any(Line::has_comments) || asked.listed;
+        let failed: Vec<&Error> =
+            lines.iter().filter_map(|line| line.as_ref().err()).map(|(_, error)| error).collect();
+        if let Some(error) = failed.iter().find(|error| !is_of_the_ticket(error)) {
+            return Err(self.failed((*error).clone()));
+        }
+        // Where no ticket at all may be listed, it is the credential.
+        let is_barred = |error: &&&Error| matches!(error, Error::Forbidden { .. });
+        if let Some(error) = failed.iter().find(is_barred).filter(|_| !listed && failed.len() > 1) {
+            return Err(self.failed((*error).clone()));
+        }
+        // A helpdesk that is down is no fault of its tickets.
+        if failed.iter().any(|error| passes(error)) {
+            self.is_there(&asked).await.map_err(|error| self.failed(error))?;
+        }
+        let unreadable =
+            |(id, error): (RemoteId, Error)| Line::unreadable(&self.order.account, Some(&id), &why(&error));
+        Ok(lines.into_iter().map(|line| line.unwrap_or_else(unreadable)).collect())
     }
 
-    async fn line(&self, row: FeedRow) -> Result<Line, Error> {
+    /// Reads a page once more, to see whether the helpdesk answers at all.
+    async fn is_there(&self, asked: &Asked) -> Result<(), Error> {
+        let start = || asked.start.clone();
+        match asked.from {
+            Source::Changes => {
+                let page = self.patiently(|| self.desk.changes(self.call(), asked.feed, start())).await;
+                page.map(|_| ())
+            }
+            Source::History => self.patiently(|| self.desk.history(self.call(), start())).await.map(|_| ()),
+        }
+    }
+
+    async fn line(&self, row: FeedRow) -> Result<Line, (RemoteId, Error)> {
         let mut row = row;
         if let FeedRow::Changed(observed) = &mut row
             && self.order.comments
@@ -242,10 +324,7 @@ impl Puller<'_> {
             match self.patiently(|| self.desk.comments(self.call(), &ticket)).await {
                 Ok(comments) => observed.comments = CommentsSeen::All(comments),
                 Err(Error::Gone) => return Ok(Line::gone(&observed.ticket)),
-                Err(Error::Malformed { what } | Error::Refused { why: what }) => {
-                    return Ok(Line::unreadable(&self.order.account, Some(&ticket), &what));
-                }
-                Err(error) => return Err(error),
+                Err(error) => return Err((ticket, error)),
             }
         }
         Ok(Line::of(row, &self.order.account, &self.order.names, self.order.comments))
@@ -272,6 +351,24 @@ impl Puller<'_> {
 
     fn failed(&self, error: Error) -> PullError {
         PullError::Vendor { account: self.order.account.clone(), error }
+    }
+}
+
+/// Whether a failure to list a ticket's comments may be that ticket's own.
+fn is_of_the_ticket(error: &Error) -> bool {
+    passes(error)
+        || matches!(error, Error::Malformed { .. } | Error::Refused { .. } | Error::Forbidden { .. })
+}
+
+fn passes(error: &Error) -> bool {
+    matches!(error, Error::Transient { .. } | Error::Unknown { .. })
+}
+
+/// Why a ticket's line says that it is unreadable.
+fn why(error: &Error) -> String {
+    match error {
+        Error::Malformed { what } | Error::Refused { why: what } => what.clone(),
+        error => format!("its comments cannot be listed: {error}"),
     }
 }
 

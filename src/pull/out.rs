@@ -8,7 +8,7 @@ use std::{
 };
 
 use handoffd_connectors::contract::Cursor;
-use handoffd_core::AccountId;
+use handoffd_core::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Line, recent::Recent};
@@ -23,6 +23,9 @@ pub struct State {
     pub comments: bool,
     /// Where each feed goes on.
     pub cursors: BTreeMap<String, Cursor>,
+    /// Until when each feed was pulled whole, in its vendor's time, as far as the vendor said.
+    #[serde(default)]
+    pub complete: BTreeMap<String, Timestamp>,
     /// How long the file is up to there, in bytes.
     pub bytes: u64,
     /// Whether everything was pulled: the next pull adds what changed since.
@@ -140,6 +143,11 @@ impl Out {
         self.state.cursors.get(feed).cloned()
     }
 
+    /// Until when a feed was pulled whole; `None` where the vendor never said.
+    pub fn complete_until(&self, feed: &str) -> Option<Timestamp> {
+        self.state.complete.get(feed).copied()
+    }
+
     /// The resume point.
     pub fn state(&self) -> &State {
         &self.state
@@ -152,6 +160,7 @@ impl Out {
         feed: &str,
         lines: &[Line],
         next: Cursor,
+        complete_until: Option<Timestamp>,
         mut count: impl FnMut(&Line),
     ) -> Result<(), OutError> {
         let mut bytes = Vec::new();
@@ -172,6 +181,10 @@ impl Out {
         written.map_err(|why| self.failed(why))?;
         self.state.bytes += bytes.len() as u64;
         self.state.cursors.insert(feed.to_owned(), next);
+        if let Some(until) = complete_until {
+            let known = self.state.complete.entry(feed.to_owned()).or_insert(until);
+            *known = until.max(*known);
+        }
         self.state.done = false;
         self.save()
     }
@@ -209,7 +222,8 @@ fn save(path: &Path, state: &State) -> Result<(), OutError> {
 }
 
 fn fresh(account: &AccountId, comments: bool) -> State {
-    State { account: account.clone(), comments, cursors: BTreeMap::new(), bytes: 0, done: false }
+    let (cursors, complete) = (BTreeMap::new(), BTreeMap::new());
+    State { account: account.clone(), comments, cursors, complete, bytes: 0, done: false }
 }
 
 fn read_state(path: &Path, bytes: &[u8], account: &AccountId, comments: bool) -> Result<State, OutError> {

@@ -1,10 +1,19 @@
 //! Pulls from the simulated helpdesks.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use handoffd_connectors::{
     REGISTRY,
-    client::{ClientParts, SeededJitter, StaticAuthorizer, TokioClock},
+    client::{
+        ClientParts, SeededJitter, StaticAuthorizer, TokioClock,
+        transport::{Outgoing, Transport, TransportError},
+    },
     connector,
     contract::{AccountSetup, Credentials, Helpdesk, Opened, Secret},
     sim::{HumanAct, SimSetup, Who, faults::Faults, world::World},
@@ -21,6 +30,24 @@ struct Bench {
     clock: TokioClock,
     desk: Arc<dyn Helpdesk>,
     account: AccountId,
+    broken: Arc<Broken>,
+}
+
+/// A net in which some paths are answered with an error, always.
+struct Broken {
+    inner: Arc<dyn Transport>,
+    paths: Mutex<Vec<(String, u16)>>,
+}
+
+impl Transport for Broken {
+    fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
+        let paths = self.paths.lock().expect("not poisoned");
+        let path = outgoing.request.uri().path();
+        let status = paths.iter().find(|(part, _)| path.contains(part.as_str())).map(|(_, status)| *status);
+        let Some(status) = status else { return self.inner.send(outgoing) };
+        let answer = http::Response::builder().status(status).body(Bytes::from_static(b"{}"));
+        Box::pin(async move { Ok(answer.expect("an answer")) })
+    }
 }
 
 impl Bench {
@@ -39,14 +66,15 @@ impl Bench {
             custom: Vec::new(),
         };
         let header = header(name, &credentials);
+        let broken = Arc::new(Broken { inner: world.transport(), paths: Mutex::default() });
         let parts = ClientParts {
-            transport: world.transport(),
+            transport: broken.clone(),
             clock: Arc::new(clock),
             jitter: Arc::new(SeededJitter::new(1)),
             authorizer: Arc::new(StaticAuthorizer(header)),
         };
         match connector(name)?.open(setup, parts).expect("the settings fit") {
-            Opened::Helpdesk(desk) => Some(Self { world, clock, desk, account }),
+            Opened::Helpdesk(desk) => Some(Self { world, clock, desk, account, broken }),
             Opened::ContextSource(_) => None,
         }
     }
@@ -65,6 +93,12 @@ impl Bench {
             self.human(HumanAct::Say { ticket: ticket.clone(), who, text, public: at % 2 == 0 });
         }
         ticket
+    }
+
+    /// Requests about the ticket itself are answered so from now on.
+    fn break_ticket(&self, ticket: &RemoteId, status: u16) {
+        let part = format!("/tickets/{ticket}/");
+        self.broken.paths.lock().expect("not poisoned").push((part, status));
     }
 
     fn order(&self, comments: bool) -> Order {
@@ -193,6 +227,96 @@ async fn what_a_feed_tells_twice_is_written_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ticket_that_cannot_be_read_is_said_and_the_others_go_on() {
+    for status in [500, 403] {
+        let bench = Bench::open("freshdesk").expect("a helpdesk");
+        let tickets: Vec<RemoteId> = (0..5).map(|at| bench.ticket(&format!("Ticket {at}"), 12)).collect();
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(120))).await;
+        bench.break_ticket(&tickets[2], status);
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("out.ndjson");
+        for run in 0..2 {
+            let pulled = bench.pull(&path).await.unwrap_or_else(|error| panic!("{status}: {error}"));
+            let first = (pulled.tickets, pulled.unreadable);
+            assert_eq!(first.1, u64::from(run == 0), "{status}: the second run goes on behind it");
+        }
+        let lines = lines(&path);
+        let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+        let valid = jsonschema::validator_for(&schema).expect("the schema is a schema");
+        assert!(lines.iter().all(|line| valid.is_valid(line)), "{lines:?}");
+        for (at, ticket) in tickets.iter().enumerate() {
+            let of: Vec<&Value> = lines.iter().filter(|line| line["id"] == ticket.as_str()).collect();
+            let kind = if at == 2 { "unreadable" } else { "ticket" };
+            assert!(!of.is_empty() && of.iter().all(|line| line["type"] == kind), "{status}: {of:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_helpdesk_that_is_down_or_bars_every_ticket_stops_the_pull() {
+    for (paths, status) in
+        [(["/tickets", "/conversations"], 500), (["/conversations", "/conversations"], 403)]
+    {
+        let bench = Bench::open("freshdesk").expect("a helpdesk");
+        for at in 0..3 {
+            bench.ticket(&format!("Ticket {at}"), 12);
+        }
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(120))).await;
+        for path in paths {
+            bench.broken.paths.lock().expect("not poisoned").push((path.to_owned(), status));
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("out.ndjson");
+        assert!(matches!(bench.pull(&path).await, Err(PullError::Vendor { .. })), "{status}");
+        assert!(
+            std::fs::read(&path).expect("the file").is_empty(),
+            "{status}: no ticket is called unreadable"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_resume_point_heals() {
+    for name in helpdesks() {
+        let Some(bench) = Bench::open(name) else { continue };
+        let old = bench.ticket("Long ago", 1);
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(86_400))).await;
+        bench.ticket("Lately", 1);
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(300))).await;
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("out.ndjson");
+        bench.pull(&path).await.expect("it is pulled");
+        let before = lines(&path).len();
+        let state_path = dir.path().join("out.ndjson.state");
+        let state = std::fs::read(&state_path).expect("the resume point");
+        let mut state: State = serde_json::from_slice(&state).expect("a resume point");
+        for cursor in state.cursors.values_mut() {
+            cursor.0 = "what the vendor knows no more".to_owned();
+        }
+        let feeds = state.cursors.len();
+        std::fs::write(&state_path, serde_json::to_vec(&state).expect("JSON")).expect("written");
+        let new = bench.ticket("New", 1);
+        bench.clock.sleep_until(bench.clock.now().plus(Duration::from_secs(300))).await;
+        let pulled = bench.pull(&path).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(pulled.begun_again.len(), feeds, "{name}");
+        let added = lines(&path).split_off(before);
+        assert!(added.iter().any(|line| line["id"] == new.as_str()), "{name}: {added:?}");
+        assert!(added.iter().all(|line| line["id"] != old.as_str()), "{name}: it looks back a little only");
+        assert_eq!(bench.pull(&path).await.expect("it goes on").begun_again.len(), 0, "{name}");
+    }
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    for digits in ["0.1234567890123456789012345", "12345678901234567890123", "-1.5", "7"] {
+        let Some(handoffd_core::Value::Typed(Some(typed))) = handoffd_core::Value::number(digits) else {
+            panic!("{digits} is a number")
+        };
+        assert_eq!(line::json_of(typed).expect("JSON").get(), digits);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_comments_no_ticket_costs_a_request() {
     for name in helpdesks() {
         let Some(bench) = Bench::open(name) else { continue };
@@ -237,7 +361,7 @@ async fn comments_in_bulk_cost_no_request_each_and_survive_a_cut() {
     let start = FeedStart::Since(Timestamp::default());
     let call = Call { lane: Lane::Backfill, deadline: bench.clock.now().plus(CALL) };
     let page = bench.desk.history(call, start).await.expect("a page of comments");
-    out.write(HISTORY, &[], page.next, |_| {}).expect("written");
+    out.write(HISTORY, &[], page.next, None, |_| {}).expect("written");
     drop(out);
     let pulled = bench.pull(&cut).await.expect("it goes on");
     assert_eq!((pulled.tickets, pulled.comments), (60, expected));
@@ -251,7 +375,7 @@ fn a_file_that_belongs_to_something_else_is_left_alone() {
     let (mine, other) = (AccountId::new("mine"), AccountId::new("other"));
     let mut out = Out::file(&path, &mine, true, false).expect("a new file");
     let cursor = handoffd_connectors::contract::Cursor("c".to_owned());
-    out.write("tickets", &[], cursor, |_| {}).expect("written");
+    out.write("tickets", &[], cursor, None, |_| {}).expect("written");
     for (account, comments) in [(&other, true), (&mine, false)] {
         let refused = Out::file(&path, account, comments, false).err().expect("it is refused");
         assert!(refused.to_string().contains("--restart"), "{refused}");

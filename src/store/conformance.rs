@@ -13,8 +13,8 @@ use handoffd_connectors::client::Clock;
 use handoffd_core::Timestamp;
 
 use super::{
-    Claimed, Commit, CommitError, FenceToken, Guard, JobDone, Key, Lease, LeaseName, NewJob, Page, Seq,
-    Shard, Store, Table, Topic, Write,
+    Claimed, Commit, CommitError, FenceToken, Guard, JobDone, Key, Lease, LeaseName, NewJob, Page, Queued,
+    Seq, Shard, Store, Table, Topic, Write,
     mem::MemStore,
     plan::{JOB_BODY_BYTES_MAX, KEY_BYTES_MAX},
     sled::{Options, SledStore},
@@ -211,6 +211,7 @@ conformance!(
     a_late_end_does_not_let_go_of_a_newer_claim,
     a_restart_lets_go_of_claims,
     next_due_leaves_out_what_is_in_hand,
+    what_is_queued_is_told_until_it_is_done,
     a_lease_has_one_holder_until_it_runs_out,
     tokens_grow_over_restarts,
     a_lost_lease_fences,
@@ -518,6 +519,23 @@ async fn a_restart_lets_go_of_claims(mut bench: Bench) {
     bench.reopen().await;
     let lease = bench.lease().await;
     assert_eq!(bench.claim("k", &lease, 1).await, before);
+}
+
+async fn what_is_queued_is_told_until_it_is_done(mut bench: Bench) {
+    let now = bench.now();
+    bench.ok(jobs([job("later", "k", now.plus(MINUTE)), job("now", "k", now)])).await;
+    bench.reopen().await;
+    let lease = bench.lease().await;
+    let claimed = bench.claim("k", &lease, 1).await;
+    let told = |queued: Vec<Queued>| -> Vec<(String, Timestamp)> {
+        queued.into_iter().map(|one| (one.id, one.run_at)).collect()
+    };
+    let both = [("now".to_owned(), now), ("later".to_owned(), now.plus(MINUTE))];
+    let shard = Shard::of("k");
+    assert_eq!(told(bench.store().queued(shard, 10).await.unwrap()), both, "one is in hand");
+    assert_eq!(told(bench.store().queued(shard, 1).await.unwrap()), both[..1]);
+    bench.ok(done(&claimed[0])).await;
+    assert_eq!(told(bench.store().queued(shard, 10).await.unwrap()), both[1..]);
 }
 
 async fn next_due_leaves_out_what_is_in_hand(mut bench: Bench) {

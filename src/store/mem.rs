@@ -15,8 +15,8 @@ use handoffd_core::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Caps, Claimed, Commit, CommitError, FenceToken, Key, Lease, LeaseName, Page, ReadError, Seq, Shard,
-    Store, Table, Topic, Versioned, codec,
+    Caps, Claimed, Commit, CommitError, FenceToken, Key, Lease, LeaseName, Page, Queued, ReadError, Seq,
+    Shard, Store, Table, Topic, Versioned, codec,
     hands::{ClaimAsk, Hands},
     hints, keys,
     plan::{self, Plan, Stamp, Stop},
@@ -319,6 +319,13 @@ impl Store for MemStore {
         Box::pin(self.read(move |inner| {
             let end = keys::prefix_end(&keys::queue_prefix(shard));
             inner.hands.next_due(self.clock.now(), inner.queue(shard, end))
+        }))
+    }
+
+    fn queued(&self, shard: Shard, limit: u32) -> BoxFuture<'_, Result<Vec<Queued>, ReadError>> {
+        Box::pin(self.read(move |inner| {
+            let end = keys::prefix_end(&keys::queue_prefix(shard));
+            scan::first_queued(inner.queue(shard, end), limit)
         }))
     }
 

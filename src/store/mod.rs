@@ -253,6 +253,15 @@ impl Shard {
     }
 }
 
+/// A job that is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// Its id.
+    pub id: String,
+    /// When it is due.
+    pub run_at: Timestamp,
+}
+
 /// A job in hand. Invisible to others until its visibility ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
@@ -319,6 +328,8 @@ pub trait Store: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Claimed>, CommitError>>;
     /// When the earliest job of a shard is due that nobody has in hand.
     fn next_due(&self, shard: Shard) -> BoxFuture<'_, Result<Option<Timestamp>, ReadError>>;
+    /// The first `limit` jobs of a shard that are not done, by time: due, in the future and in hand.
+    fn queued(&self, shard: Shard, limit: u32) -> BoxFuture<'_, Result<Vec<Queued>, ReadError>>;
     /// The store's clock.
     fn now(&self) -> Timestamp;
     /// Lossy wake-ups; whoever listens polls as well.

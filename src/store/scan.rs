@@ -100,3 +100,12 @@ pub(super) fn queued(key: &[u8], stored: &[u8]) -> Result<Queued, Corrupt> {
     let order_key = String::from_utf8(opened.value).map_err(|_| corrupt("the order key is not text"))?;
     Ok(Queued { id, run_at, order_key, rev: opened.rev })
 }
+
+/// The first jobs of a queue, as those who ask are told.
+pub(super) fn first_queued(
+    queue: impl Iterator<Item = Result<Queued, ReadError>>,
+    limit: u32,
+) -> Result<Vec<super::Queued>, ReadError> {
+    let told = |queued: Queued| super::Queued { id: queued.id, run_at: queued.run_at };
+    queue.take(limit as usize).map(|queued| queued.map(told)).collect()
+}

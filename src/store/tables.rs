@@ -8,6 +8,7 @@ use handoffd_core::{
     intent::Intent,
     link::{CommentCopy, Link, Origin, Place},
     reconcile::Decision,
+    unpark::Cause,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -218,6 +219,24 @@ pub struct ParkedRow {
     pub reason: String,
     /// When it was parked first.
     pub since: Timestamp,
+    /// Of a write: what stands still because of it, so that the row goes when that does;
+    /// `None` in rows of other kinds, and in those of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causes: Option<BTreeSet<Cause>>,
+}
+
+impl ParkedRow {
+    /// Whether what stood still because of a write moves again: `gone` of its link does
+    /// since the last commit, `standing` does not.
+    pub fn is_over(&self, gone: &BTreeSet<Cause>, standing: &BTreeSet<Cause>) -> bool {
+        match &self.causes {
+            Some(causes) => !causes.is_disjoint(gone) && causes.is_disjoint(standing),
+            None => {
+                let is_here = |cause: &Cause| *cause.account() == self.account;
+                gone.iter().any(is_here) && !standing.iter().any(is_here)
+            }
+        }
+    }
 }
 
 /// What is known of an account's standing.
@@ -405,13 +424,27 @@ pub async fn read_link(store: &dyn Store, id: &LinkId) -> Result<Option<LinkRow>
     let copies = read_all::<CommentCopy>(store, COPIES, &link_prefix(id), usize::MAX).await?;
     for (key, copy) in copies {
         let number = key.parts().get(1).and_then(|number| number.parse().ok()).unwrap_or(u64::MAX);
-        // A commit in chunks may have been cut short before the link's own row:
-        // comments beyond its count, and writes that it does not know, never happened.
+        // A commit in chunks may have been cut short before the link's own row: comments
+        // beyond its count, and writes and tickets that it does not know, never happened.
         if number < link.next_copy {
-            link.copies.insert(number, without_unknown_writes(&link, copy.value));
+            let copy = without_unknown_tickets(&link, copy.value);
+            link.copies.insert(number, without_unknown_writes(&link, copy));
         }
     }
     Ok(Some(LinkRow { link, rev: row.rev }))
+}
+
+/// Tickets that neither are nor were sides are those of a link that was to be folded in.
+fn without_unknown_tickets(link: &Link, mut copy: CommentCopy) -> CommentCopy {
+    let knows = |ticket: &TicketKey| link.sides.contains_key(ticket) || link.former.contains(ticket);
+    copy.places.retain(|ticket, place| match place {
+        Place::Before(earlier) => knows(ticket) && knows(earlier),
+        Place::Here(_) | Place::Sending(_) | Place::Parked(_) => knows(ticket),
+    });
+    copy.shown.retain(|ticket, _| knows(ticket));
+    copy.due.retain(|ticket, _| knows(ticket));
+    copy.theirs.retain(knows);
+    copy
 }
 
 fn without_unknown_writes(link: &Link, mut copy: CommentCopy) -> CommentCopy {

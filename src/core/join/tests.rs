@@ -215,6 +215,7 @@ fn policy() -> SyncPolicy {
         deletions: crate::policy::Deletions::Keep,
         agents: BTreeMap::new(),
         importing: false,
+        at_once: false,
     }
 }
 

@@ -76,6 +76,9 @@ pub enum Field {
     Agent,
     /// The group or team that owns the ticket, by the name that the link group gives it.
     Team,
+    /// Tags by the account's own words, and tags that do not travel, where [`Field::Tags`] holds
+    /// other words. Made by the mapping for filters, never synced.
+    OwnTags,
     /// A custom field of the link group.
     Custom(FieldName),
 }
@@ -96,12 +99,13 @@ impl Field {
             Self::Requester => "requester",
             Self::Agent => "agent",
             Self::Team => "team",
+            Self::OwnTags => "own_tags",
             Self::Custom(name) => name.as_str(),
         }
     }
 
     /// Every field that is not custom, in order.
-    pub const BUILT_IN: [Self; 12] = [
+    pub const BUILT_IN: [Self; 13] = [
         Self::Subject,
         Self::Status,
         Self::Priority,
@@ -114,6 +118,7 @@ impl Field {
         Self::Requester,
         Self::Agent,
         Self::Team,
+        Self::OwnTags,
     ];
 
     /// The fields that are kept in step unless the configuration says otherwise.
@@ -122,7 +127,7 @@ impl Field {
     /// Whether a link group may keep it in step. Owners are synced by the names
     /// of the link group, never by a helpdesk's ids.
     pub fn may_be_synced(self) -> bool {
-        !matches!(self, Self::Assignee | Self::Group)
+        !matches!(self, Self::Assignee | Self::Group | Self::OwnTags)
     }
 
     /// Whether it merges as a set.
@@ -275,7 +280,7 @@ pub enum Value {
     Status(Status),
     /// Of [`Field::Priority`].
     Priority(Option<Priority>),
-    /// Of [`Field::Tags`] and [`Field::Ccs`].
+    /// Of [`Field::Tags`], [`Field::Ccs`] and [`Field::OwnTags`].
     Tags(BTreeSet<String>),
     /// Of [`Field::Assignee`] and [`Field::Group`].
     Owner(Option<RemoteId>),

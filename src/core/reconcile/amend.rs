@@ -16,7 +16,7 @@ impl Planner<'_> {
     /// else the ticket is to receive.
     pub(super) fn plan_amendments(&mut self, ticket: &TicketKey, views: &Views<'_>) {
         for due in change::due(&self.plan.link, ticket) {
-            if self.amendments >= AMENDMENTS_MAX {
+            if self.amendments >= AMENDMENTS_MAX && !self.ground.policy.at_once {
                 self.requeue();
                 return;
             }

@@ -1,18 +1,21 @@
 //! Tickets to be made: mirrors of new tickets, and follow-ups of closed ones.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Planner;
 use crate::{
     comments::{self, Source, form},
     decision::Decision,
     intent::{Create, Import, Imported, Intent, NewTicket},
-    link::{Side, Standing},
+    link::{Link, Side, Standing},
     merge::{Views, refresh_behind},
     model::{
         comment::{Mail, Message, PublicMessage},
         ids::{AccountId, TicketKey},
         person::{Person, Role},
-        ticket::{CommentsSeen, Field, Status, Value},
+        ticket::{CommentsSeen, Field, Observed, Status, Value},
     },
+    policy::SyncPolicy,
     route::{self, DueMirror},
 };
 
@@ -23,6 +26,54 @@ pub const IMPORTED_FILES_MAX: usize = 50;
 
 /// Why a message is not written to a ticket that is closed.
 const CLOSED: &str = "the ticket is closed for good, and this helpdesk makes no follow-ups";
+
+/// A message that follows a ticket's creation in a write of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Follower {
+    /// Whether the customer can read it.
+    pub public: bool,
+    /// Whether the customer is mailed.
+    pub mailed: bool,
+    /// How many files it carries.
+    pub attachments: usize,
+}
+
+/// What will follow a creation in writes of its own, as far as the views tell.
+pub fn followers(
+    link: &Link,
+    create: &Create,
+    observed: &BTreeMap<TicketKey, Observed>,
+    policy: &SyncPolicy,
+) -> Vec<Follower> {
+    let views: Views<'_> = observed.iter().collect();
+    let opening = link.openings.get(&create.key);
+    let imported: BTreeSet<u64> =
+        create.ticket.import.iter().flat_map(|import| &import.messages).map(|one| one.number).collect();
+    let stands_there = |number: &u64| {
+        let copy = link.copies.get(number);
+        copy.is_some_and(|copy| copy.places.keys().any(|ticket| ticket.account == create.at))
+    };
+    let lacking = comments::all_mirrored(link, policy)
+        .into_iter()
+        .filter(|number| Some(number) != opening && !imported.contains(number) && !stands_there(number));
+    let follower = |number: u64| {
+        let copy = link.copies.get(&number)?;
+        match comments::source(link, &views, copy) {
+            Source::Text(original) => Some(Follower::of(&form::message(copy, original, &create.at, policy))),
+            Source::Look(_) => Some(Follower { public: copy.public, mailed: false, attachments: 0 }),
+            Source::Lost => None,
+        }
+    };
+    lacking.filter_map(follower).collect()
+}
+
+impl Follower {
+    fn of(message: &Message) -> Self {
+        let mailed = matches!(message, Message::Public(message) if message.mail == Mail::Send);
+        let public = matches!(message, Message::Public(_));
+        Self { public, mailed, attachments: message.attachments().len() }
+    }
+}
 
 /// A mirror's first message, by number.
 type Opening = Option<(u64, PublicMessage)>;

@@ -77,6 +77,7 @@ pub fn policy(accounts: &[&str]) -> SyncPolicy {
         deletions: Deletions::Keep,
         agents: Agents::new(),
         importing: false,
+        at_once: false,
     }
 }
 
@@ -103,6 +104,7 @@ fn value(field: Field, text: &str) -> Value {
             Value::Choice((text != "-").then(|| text.to_owned()))
         }
         Field::DueAt => Value::Time(text.parse().ok().map(Timestamp)),
+        Field::OwnTags => Value::Tags(BTreeSet::new()),
         Field::Custom(_) => Value::text(text),
     }
 }

@@ -36,8 +36,8 @@ use self::{
     shared::Shared,
 };
 use super::{
-    Caps, Claimed, Commit, CommitError, Key, Lease, LeaseName, Page, ReadError, Rev, Seq, Shard, Store,
-    Table, Topic, Versioned, codec,
+    Caps, Claimed, Commit, CommitError, Key, Lease, LeaseName, Page, Queued, ReadError, Rev, Seq, Shard,
+    Store, Table, Topic, Versioned, codec,
     export::{ExportError, ExportReport},
     hands::ClaimAsk,
     hints, keys, plan, scan,
@@ -288,6 +288,11 @@ impl Shared {
         hands.next_due(now, self.queue(&engine, shard, keys::prefix_end(&keys::queue_prefix(shard))))
     }
 
+    fn queued(&self, shard: Shard, limit: u32) -> Result<Vec<Queued>, ReadError> {
+        let engine = self.engine()?;
+        scan::first_queued(self.queue(&engine, shard, keys::prefix_end(&keys::queue_prefix(shard))), limit)
+    }
+
     fn page(&self, table: Table, prefix: &Key, after: Option<&Key>, limit: u32) -> Result<Page, ReadError> {
         let rows = self.engine()?.range(scan::page_range(table, prefix, after));
         scan::page(table, rows.map(|row| row.map_err(|error| self.engine_error(error))), limit)
@@ -384,6 +389,10 @@ impl Store for SledStore {
     fn next_due(&self, shard: Shard) -> BoxFuture<'_, Result<Option<Timestamp>, ReadError>> {
         let now = self.clock.now();
         Box::pin(self.scan(move |shared| shared.next_due(shard, now)))
+    }
+
+    fn queued(&self, shard: Shard, limit: u32) -> BoxFuture<'_, Result<Vec<Queued>, ReadError>> {
+        Box::pin(self.scan(move |shared| shared.queued(shard, limit)))
     }
 
     fn now(&self) -> Timestamp {
