@@ -68,7 +68,7 @@ pub(crate) fn take_comments(
 /// same ones hidden, redacted or edited.
 fn note_unlooked(side: &mut Side, view: &Observed, explained: bool) {
     match view.comment_count {
-        Some(count) if explained && side.comments_seen == Some(count) => {
+        Some(count) if (explained || count == 0) && side.comments_seen == Some(count) => {
             side.comments_at = side.comments_at.max(view.version);
         }
         Some(_) => side.comments_seen = None,
