@@ -69,7 +69,7 @@ pub(crate) fn take_comments(
 fn note_unlooked(side: &mut Side, view: &Observed, explained: bool) {
     match view.comment_count {
         // What became of them since is told by a full look alone.
-        Some(count) if explained && side.comments_seen == Some(count) => {}
+        Some(count) if (explained || count == 0) && side.comments_seen == Some(count) => {}
         Some(_) => side.comments_seen = None,
         None if view.version > side.comments_at => side.comments_seen = None,
         None => {}

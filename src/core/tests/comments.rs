@@ -29,7 +29,6 @@ use handoffd_core::{
     settle::note_leaves,
 };
 
-use self::later::{HELLO, HERE};
 use crate::rows::{Vendors, policy, show_decision, ticket, view_of};
 
 struct Story {
@@ -432,19 +431,6 @@ fn when_comments_are_looked_at() {
             "a count that is known says there are none, where something else changed",
             "",
             &[("count a 0 moved", ""), ("count a 0 moved", "")],
-        ),
-        (
-            "where nothing changed that is shown, one may be hidden, redacted or edited",
-            "hides",
-            &[
-                HELLO,
-                HERE,
-                ("see a: 1 hello", ""),
-                ("count a 1 moved", ""),
-                ("count a 1", "look a"),
-                ("again", "look a"),
-                ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
-            ],
         ),
         ("a count that is not known says there are", "", &[("count a 1", "look a")]),
         (

@@ -98,8 +98,26 @@ fn who_wrote_a_note() {
     rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
 }
 
-pub(super) const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
-pub(super) const HERE: (&str, &str) = ("settle b -> here 7", "");
+const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
+const HERE: (&str, &str) = ("settle b -> here 7", "");
+
+#[test]
+fn a_change_that_is_not_shown_is_looked_for() {
+    let rows: &[(&str, &str, Steps)] = &[(
+        "where nothing changed that is shown, one may be hidden, redacted or edited",
+        "hides",
+        &[
+            HELLO,
+            HERE,
+            ("see a: 1 hello", ""),
+            ("count a 1 moved", ""),
+            ("count a 1", "look a"),
+            ("again", "look a"),
+            ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+        ],
+    )];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
 
 #[test]
 fn what_is_deleted_goes_everywhere() {
