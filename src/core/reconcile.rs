@@ -27,7 +27,7 @@ use crate::{
 };
 pub use crate::{
     decision::{Decision, DropReason, Who},
-    settle::{Settled, settle},
+    settle::{Settled, is_past, settle},
 };
 
 /// The most updates in one plan; what is left over is planned again soon.
@@ -159,10 +159,10 @@ pub fn reconcile(
     observed: &BTreeMap<TicketKey, Observed>,
     policy: &SyncPolicy,
     vendors: &dyn Normalize,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Plan {
     let ground = Ground { policy, vendors };
-    let mut planner = Planner::new(link, ground);
+    let mut planner = Planner::new(link, ground, now);
     planner.forget_unsynced();
     let views = planner.accept(observed);
     let plan = &mut planner.plan;
@@ -180,12 +180,13 @@ pub fn reconcile(
 struct Planner<'a> {
     plan: Plan,
     ground: Ground<'a>,
+    now: Timestamp,
     updates: usize,
     amendments: usize,
 }
 
 impl<'a> Planner<'a> {
-    fn new(link: &Link, ground: Ground<'a>) -> Self {
+    fn new(link: &Link, ground: Ground<'a>, now: Timestamp) -> Self {
         let plan = Plan {
             link: link.clone(),
             intents: Vec::new(),
@@ -194,7 +195,7 @@ impl<'a> Planner<'a> {
             look_at_comments: BTreeSet::new(),
             requeue_after: None,
         };
-        Self { plan, ground, updates: 0, amendments: 0 }
+        Self { plan, ground, now, updates: 0, amendments: 0 }
     }
 
     /// Fields that left the mapping leave the base.

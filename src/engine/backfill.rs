@@ -465,6 +465,13 @@ impl Engine {
 }
 
 impl Inner {
+    /// The accounts whose history is or was taken in, with when that was ordered.
+    pub(super) async fn histories(&self) -> Result<BTreeMap<AccountId, Timestamp>, ReadError> {
+        let all = Key(Vec::new());
+        let rows = tables::read_all::<BackfillRow>(&*self.parts.store, BACKFILLS, &all, usize::MAX).await?;
+        Ok(rows.into_iter().map(|(_, row)| (row.value.account, row.value.started_at)).collect())
+    }
+
     /// The groups whose histories are being entered into the index: nothing new is mirrored there
     /// until it is known which conversations the other side holds already.
     pub(super) async fn is_indexing(&self, group: &GroupId) -> Result<bool, ReadError> {

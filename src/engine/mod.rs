@@ -303,7 +303,7 @@ impl Inner {
             private_notes: config.private_notes,
             deletions: config.deletions,
             agents: config.agents_by_account(),
-            importing: false,
+            importing: BTreeMap::new(),
         })
     }
 }

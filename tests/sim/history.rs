@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use handoffd::{
     engine::{backfill::BackfillOrder, dry::DryRun},
     store::{
-        Key, Seq,
+        Commit, Key, Seq,
         mem::CrashSide,
         tables::{self, JOURNAL, JournalRow, LINKS, PARKED, ParkedRow},
     },
 };
-use handoffd_connectors::sim::{HumanAct, ShownTicket, SimFile, Who};
-use handoffd_core::{Priority, link::Link};
+use handoffd_connectors::sim::{HumanAct, ShownTicket, SimFile, Who, faults::Faults};
+use handoffd_core::{AccountId, Priority, TicketKey, link::Link};
 
 use crate::{
     past::{Past, run},
@@ -121,11 +121,60 @@ fn zendesks_history_is_mirrored_once() {
 fn freshdesks_history_is_imported_with_its_times() {
     run(async {
         let past = taken_in(FRESHDESK, ZENDESK).await;
-        let made: BTreeMap<String, _> =
-            past.tickets(FRESHDESK).into_iter().map(|ticket| (ticket.subject, ticket.created_at)).collect();
-        for mirror in past.tickets(ZENDESK) {
-            assert_eq!(mirror.created_at.as_secs(), made[&mirror.subject].as_secs(), "{}", mirror.subject);
-        }
+        assert_imported(&past);
+    });
+}
+
+/// Every mirror bears the time of its original: it was imported.
+fn assert_imported(past: &Past) {
+    let made: BTreeMap<String, _> =
+        past.tickets(FRESHDESK).into_iter().map(|ticket| (ticket.subject, ticket.created_at)).collect();
+    let mirrors = past.tickets(ZENDESK);
+    assert_eq!(mirrors.len(), made.len());
+    for mirror in mirrors {
+        assert_eq!(mirror.created_at.as_secs(), made[&mirror.subject].as_secs(), "{}", mirror.subject);
+    }
+}
+
+#[test]
+fn what_is_put_off_is_imported_all_the_same() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(FRESHDESK), 20);
+        old_tickets(&past, FRESHDESK).await;
+        let mails = past.mails();
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        let faults = Faults { throttled: 350, error_before: 250, retry_after_secs: 1..=30, ..Faults::none() };
+        past.world.set_faults(&AccountId::new(FRESHDESK), faults);
+        let order = BackfillOrder { accounts: Vec::new(), since: None, restart: false };
+        engine.order_backfill(&order).await.expect("an order");
+        engine.take_in_history().await.expect("a history");
+        past.world.calm();
+        past.drain(&engine).await;
+        engine.shutdown(Duration::from_secs(5)).await;
+        assert_mirrored(&past, FRESHDESK, ZENDESK);
+        assert_imported(&past);
+        assert_eq!(past.mails(), mails);
+        assert_settled(&mut past).await;
+    });
+}
+
+#[test]
+fn an_old_ticket_that_changes_before_its_turn_is_imported_too() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(FRESHDESK), 20);
+        let ticket = past.talk(FRESHDESK, 0, "Old one", &[(agent(), true), (Who::Customer, true)]).await;
+        past.sleep(Duration::from_secs(30 * 86_400)).await;
+        let engine = past.engine(None).await;
+        let order = BackfillOrder { accounts: vec![AccountId::new(FRESHDESK)], since: None, restart: false };
+        engine.order_backfill(&order).await.expect("an order");
+        past.sleep(Duration::from_secs(60)).await;
+        let ticket = TicketKey::new(AccountId::new(FRESHDESK), ticket);
+        engine.wake_ticket(&ticket, "webhook", Commit::default()).await.expect("a job");
+        engine.start_queue();
+        past.drain(&engine).await;
+        assert_imported(&past);
+        engine.shutdown(Duration::from_secs(5)).await;
     });
 }
 

@@ -1,5 +1,7 @@
 //! Tickets to be made: mirrors of new tickets, and follow-ups of closed ones.
 
+use std::time::Duration;
+
 use super::Planner;
 use crate::{
     comments::{self, Source, form},
@@ -12,12 +14,18 @@ use crate::{
         ids::{AccountId, TicketKey},
         person::Person,
         ticket::{CommentsSeen, Field, Status, Value},
+        time::Timestamp,
     },
     route::{self, DueMirror},
 };
 
 /// The most messages that a ticket is made with; the others follow one by one.
 pub const IMPORTED_MAX: usize = 400;
+
+/// How old a message may be, when a mirror is made, and still be mailed to a customer who was
+/// never mailed it. Longer than a daemon is down, and no more: that a ticket is seen for the
+/// first time does not make its old notes news.
+pub const PAST_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Why a message is not written to a ticket that is closed.
 const CLOSED: &str = "the ticket is closed for good, and this helpdesk makes no follow-ups";
@@ -41,12 +49,11 @@ impl Planner<'_> {
     fn plan_mirror(&mut self, mirror: &DueMirror, views: &Views<'_>) {
         let why_not = format!("{} names nobody who asked", mirror.of);
         let Some(requester) = self.requester_at(&mirror.at, why_not) else { return };
-        if self.ground.policy.importing {
-            self.plan.link.copies.values_mut().for_each(|copy| copy.past = true);
-        }
+        let ordered = self.history_ordered(mirror, views);
+        self.leave_past(ordered);
         let all = comments::all_mirrored(&self.plan.link, self.ground.policy);
         let Some(opening) = self.opening(&all, &mirror.at, views) else { return };
-        let imports = self.ground.policy.importing && self.ground.policy.can(&mirror.at).import;
+        let imports = ordered.is_some() && self.ground.policy.can(&mirror.at).import;
         let rest = &all[usize::from(opening.is_some())..];
         let import = if imports {
             let Some(import) = self.import(mirror, all.first(), rest, views) else { return };
@@ -58,6 +65,21 @@ impl Planner<'_> {
         let fields = self.ground.vendors.normalize(&mirror.at, &first);
         let ticket = NewTicket { requester, opening: None, fields, follows: None, import };
         self.push_create(&mirror.at, ticket, opening);
+    }
+
+    /// When the history was ordered that a ticket is part of; `None` for a ticket that is new.
+    fn history_ordered(&self, mirror: &DueMirror, views: &Views<'_>) -> Option<Timestamp> {
+        let ordered = self.ground.policy.importing.get(&mirror.of.account).copied();
+        let made = views.get(&mirror.of).map(|view| view.created_at).unwrap_or_default();
+        ordered.filter(|ordered| made < *ordered)
+    }
+
+    /// What was said before is past: nobody is mailed about it now.
+    fn leave_past(&mut self, ordered: Option<Timestamp>) {
+        let until = ordered.unwrap_or_default().max(self.now.minus(PAST_AFTER));
+        for copy in self.plan.link.copies.values_mut().filter(|copy| copy.at < until) {
+            copy.past = true;
+        }
     }
 
     /// Who asked; without anybody the ticket cannot be made.
@@ -102,6 +124,10 @@ impl Planner<'_> {
         let mut messages = Vec::new();
         for number in rest.iter().take(IMPORTED_MAX) {
             let Some(copy) = link.copies.get(number) else { continue };
+            // What was said since may be mailed yet, and an import mails nobody.
+            if !copy.past {
+                break;
+            }
             match comments::source(link, views, copy) {
                 // A creation carries the opening's files alone: from the first message with files
                 // on, the rest follows in writes of its own.

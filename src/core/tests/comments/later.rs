@@ -434,6 +434,33 @@ fn a_mirror_is_made_with_its_past() {
                 ("see a: 1 one, 2 two, 3 doc +x.pdf:10, 4 four", "b says doc +x.pdf; b says four"),
             ],
         ),
+        (
+            "what was said since it was ordered is no history",
+            "route importing imports facing b since 50",
+            &[
+                (
+                    "see a: 1 one, 2 two unmailed at:49, 3 three unmailed at:50, 4 four",
+                    "create b with one then says two",
+                ),
+                ("settle b -> here 7 8", "created b/1"),
+                (
+                    "see a: 1 one, 2 two unmailed at:49, 3 three unmailed at:50, 4 four",
+                    "b says four; b says three mailed",
+                ),
+            ],
+        ),
+        (
+            "what is old is not mailed, whatever asked for the look",
+            "route facing b days later",
+            &[
+                ("see a: 1 one, 2 two unmailed, 3 three unmailed at:259000", "create b with one"),
+                ("settle b -> here 7", "created b/1"),
+                (
+                    "see a: 1 one, 2 two unmailed, 3 three unmailed at:259000",
+                    "b says three mailed; b says two",
+                ),
+            ],
+        ),
         ("not for what is new", "route imports", &[("see a: 1 one, 2 two", "create b with one")]),
     ];
     rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
