@@ -10,7 +10,7 @@ use crate::{
     link::{Side, Standing},
     merge::{Views, refresh_behind},
     model::{
-        comment::{Mail, Message, PublicMessage},
+        comment::{Body, Mail, Message, PublicMessage},
         ids::{AccountId, TicketKey},
         person::Person,
         ticket::{CommentsSeen, Field, Status, Value},
@@ -22,6 +22,13 @@ use crate::{
 /// The most messages that a ticket is made with; the others follow one by one.
 pub const IMPORTED_MAX: usize = 400;
 
+/// The most bytes that the messages of an import may take in a row, their texts left out: those
+/// go to files. What does not fit follows one by one. A row holds 32 KiB.
+pub const IMPORT_BYTES_MAX: usize = 18 * 1024;
+
+/// What a text that is put aside leaves in its row, in bytes.
+const TEXT_ASIDE_BYTES: usize = 256;
+
 /// How old a message may be, when a mirror is made, and still be mailed to a customer who was
 /// never mailed it. Longer than a daemon is down, and no more: that a ticket is seen for the
 /// first time does not make its old notes news.
@@ -29,6 +36,9 @@ pub const PAST_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Why a message is not written to a ticket that is closed.
 const CLOSED: &str = "the ticket is closed for good, and this helpdesk makes no follow-ups";
+
+/// Why a message of the past is not written to a ticket that is closed.
+const LEFT_OUT: &str = "the ticket is closed for good, and what is past makes no follow-up";
 
 /// A mirror's first message, by number.
 type Opening = Option<(u64, PublicMessage)>;
@@ -121,7 +131,7 @@ impl Planner<'_> {
         let link = &self.plan.link;
         let created_at = views.get(&mirror.of).map(|view| view.created_at).unwrap_or_default();
         let opening_at = first.and_then(|number| link.copies.get(number)).map_or(created_at, |copy| copy.at);
-        let mut messages = Vec::new();
+        let (mut messages, mut bytes) = (Vec::new(), 0);
         for number in rest.iter().take(IMPORTED_MAX) {
             let Some(copy) = link.copies.get(number) else { continue };
             // What was said since may be mailed yet, and an import mails nobody.
@@ -132,11 +142,15 @@ impl Planner<'_> {
                 // A creation carries the opening's files alone: from the first message with files
                 // on, the rest follows in writes of its own.
                 Source::Text(original) if !original.comment.attachments().is_empty() => break,
-                Source::Text(original) => messages.push(Imported {
-                    message: silent(form::message(copy, original, &mirror.at, self.ground.policy)),
-                    at: copy.at,
-                    number: *number,
-                }),
+                Source::Text(original) => {
+                    let message = silent(form::message(copy, original, &mirror.at, self.ground.policy));
+                    let imported = Imported { message, at: copy.at, number: *number };
+                    bytes += row_bytes(&imported);
+                    if bytes > IMPORT_BYTES_MAX {
+                        break;
+                    }
+                    messages.push(imported);
+                }
                 Source::Lost => break,
                 Source::Look(ticket) => {
                     self.plan.look_at_comments.insert(ticket);
@@ -170,6 +184,9 @@ impl Planner<'_> {
                 continue;
             }
             let lacking = comments::pending(&self.plan.link, &ticket, self.ground.policy);
+            let is_past = |number: &u64| self.plan.link.copies.get(number).is_some_and(|copy| copy.past);
+            let (past, lacking): (Vec<u64>, Vec<u64>) = lacking.into_iter().partition(is_past);
+            past.iter().for_each(|number| self.park_comment(*number, &ticket, LEFT_OUT));
             if !self.ground.policy.can(&ticket.account).follow_up {
                 lacking.iter().for_each(|number| self.park_comment(*number, &ticket, CLOSED));
             } else if self.may_create(&ticket.account) && self.has_public(&lacking) {
@@ -229,6 +246,14 @@ impl Planner<'_> {
             refresh_behind(link, &ticket, Field::Status, self.ground);
         }
     }
+}
+
+/// What a message takes in a row, in bytes: its text is put aside if that is shorter.
+fn row_bytes(imported: &Imported) -> usize {
+    let bytes = |one: &Imported| serde_json::to_vec(one).map_or(IMPORT_BYTES_MAX, |bytes| bytes.len());
+    let mut bare = imported.clone();
+    *bare.message.body_mut() = Body::inline("");
+    bytes(imported).min(bytes(&bare) + TEXT_ASIDE_BYTES)
 }
 
 fn silent(message: Message) -> Message {
