@@ -24,6 +24,7 @@ mod resync;
 mod spool;
 mod standing;
 mod transfer;
+mod turns;
 mod views;
 
 use std::{
@@ -150,6 +151,8 @@ pub struct Inner {
     backfill_now: tokio::sync::Notify,
     /// How fast backfills go.
     paces: Mutex<backfill::Paces>,
+    /// How the reading of histories goes.
+    turns: Mutex<turns::Turns>,
     /// Bounds how many writes fetch their files at once.
     transfers: tokio::sync::Semaphore,
     /// The files that went with writes which are not settled yet, in words for the journal.
@@ -187,6 +190,7 @@ impl Engine {
             sent: Mutex::default(),
             backfill_now: tokio::sync::Notify::new(),
             paces: Mutex::default(),
+            turns: Mutex::default(),
             transfers,
             carried: Mutex::default(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),

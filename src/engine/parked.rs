@@ -6,7 +6,7 @@ use handoffd_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Fault, reconciler::Look};
+use super::{Engine, Fault, backfill::BACKFILL, reconciler::Look};
 use crate::store::{
     Commit, CommitError, Key, ReadError, Write,
     tables::{self, JOURNAL, JournalRow, PARKED, ParkedRow, Wake},
@@ -165,6 +165,9 @@ impl Engine {
         let more = Commit { writes: vec![away], jobs, ..Commit::default() };
         let Some(link) = link.filter(|_| row.kind == "write") else {
             self.parts.store.commit(more).await?;
+            if row.kind == BACKFILL {
+                self.forget_turn(&row.account);
+            }
             self.backfill_now.notify_waiters();
             return Ok(format!("{} is tried again", order.id));
         };
@@ -249,6 +252,9 @@ fn remedy(id: &str, row: &ParkedRow) -> String {
         "row" => format!(
             "The ticket is read again when it changes or with {retry}. If {account} keeps showing it so, please report the reason's words: they name the place in the vendor's answer, never its text."
         ),
+        BACKFILL => format!(
+            "Mend what the reason names (a permission, the credential, the configuration), then {retry}: the history goes on where it stopped. If {account} keeps answering so, please report the reason's words. Other link groups go on meanwhile."
+        ),
         _ => format!(
             "Mend what the reason names (the configuration, a permission, the ticket itself), then {retry}. Its neighbours go on meanwhile."
         ),
@@ -268,6 +274,7 @@ mod tests {
             ("write", "l1-4", "refused: too long"),
             ("row", "desk/7", "status: a number"),
             ("work", "t/desk/7", "an internal invariant is broken"),
+            ("backfill", "desk", "a page of its history cannot be read: tickets: a number"),
         ] {
             let row = ParkedRow {
                 kind: kind.to_owned(),
