@@ -246,8 +246,8 @@ impl Engine {
         let key = Key::of(&[account.as_str()]);
         let row = tables::read::<BackfillRow>(&*self.parts.store, BACKFILLS, &key).await;
         let Some(row) = row.map_err(|error| error.to_string())? else { return Ok(()) };
-        let (looked, parked) = (row.value.looked, row.value.parked);
-        let row = BackfillRow { cursor: None, page_done: looked, page_parked: parked, ..row.value };
+        let (page_done, page_parked) = (row.value.looked, row.value.parked);
+        let row = BackfillRow { cursor: None, page_done, page_parked, indexed: 0, comments: 0, ..row.value };
         self.save_backfill(&row).await
     }
 

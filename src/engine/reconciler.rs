@@ -67,6 +67,14 @@ impl Look {
         }
     }
 
+    /// Whether all that is seen was made since the histories were ordered: it is in nobody's index.
+    fn is_new(&self, ordered: &BTreeMap<AccountId, Timestamp>) -> bool {
+        let is_new = |view: &Observed| {
+            ordered.get(&view.ticket.account).is_some_and(|ordered| view.created_at >= *ordered)
+        };
+        !self.observed.is_empty() && self.observed.values().all(is_new)
+    }
+
     /// The lane of a write: what carries the past is in no hurry when it is tried again either.
     fn lane_of(&self, link: &Link, intent: &Intent) -> Lane {
         let is_again = self.cause == DUE && self.lane == Lane::Live;
@@ -363,7 +371,7 @@ impl Engine {
         };
         let Some(mut policy) = self.policy(&link.group) else { return Err(no_group(&link)) };
         policy.importing = self.histories().await?;
-        if self.is_indexing(&link.group).await? {
+        if self.is_indexing(&link.group).await? && !look.is_new(&policy.importing) {
             policy.routes.clear();
         }
         let plan = loop {

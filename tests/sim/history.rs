@@ -179,6 +179,34 @@ fn an_old_ticket_that_changes_before_its_turn_is_imported_too() {
 }
 
 #[test]
+fn a_new_ticket_does_not_wait_for_an_index() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(FRESHDESK), 20);
+        let old = past.talk(FRESHDESK, 0, "Old one", &[]).await;
+        past.sleep(Duration::from_secs(60)).await;
+        let engine = past.engine(None).await;
+        let order = BackfillOrder { accounts: Vec::new(), since: None, restart: false };
+        engine.order_backfill(&order).await.expect("an order");
+        past.sleep(Duration::from_secs(60)).await;
+        let new = past.talk(FRESHDESK, 1, "New one", &[]).await;
+        for ticket in [old, new] {
+            let ticket = TicketKey::new(AccountId::new(FRESHDESK), ticket);
+            engine.wake_ticket(&ticket, "webhook", Commit::default()).await.expect("a job");
+        }
+        engine.start_queue();
+        past.drain(&engine).await;
+        let mirrors = |past: &Past| -> Vec<String> {
+            past.tickets(ZENDESK).into_iter().map(|ticket| ticket.subject).collect()
+        };
+        assert_eq!(mirrors(&past), ["New one"], "the old one may be there already");
+        engine.take_in_history().await.expect("a history");
+        past.drain(&engine).await;
+        assert_eq!(mirrors(&past), ["New one", "Old one"]);
+        engine.shutdown(Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
 fn a_backfill_that_dies_goes_on_and_makes_nothing_twice() {
     run(async {
         let mut past = Past::new(["unlimited", "unlimited"], Some(ZENDESK), 20);
