@@ -393,6 +393,9 @@ pub struct History {
     pub rows: Vec<FeedRow>,
     /// Comments of any ticket, also of tickets on later pages, in the vendor's order per ticket.
     pub comments: Vec<(RemoteId, Comment)>,
+    /// Tickets of whose comments some were hidden, redacted or could not be told rightly: what
+    /// any page tells of their comments is not to be believed, they are to be listed.
+    pub doubtful: Vec<RemoteId>,
     /// Where to go on. Saved only after the rows and comments are.
     pub next: Cursor,
     /// Whether another page is ready now.

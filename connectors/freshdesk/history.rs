@@ -21,7 +21,14 @@ impl Desk {
             FeedStart::After(_) => None,
         };
         let page = self.read_feed(call, TICKETS, from).await?;
-        Ok(History { rows: page.rows, comments: Vec::new(), next: page.next, more: page.more, total })
+        Ok(History {
+            rows: page.rows,
+            comments: Vec::new(),
+            doubtful: Vec::new(),
+            next: page.next,
+            more: page.more,
+            total,
+        })
     }
 
     async fn count_since(&self, call: Call, since: Timestamp) -> Result<Option<u64>> {

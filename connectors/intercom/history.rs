@@ -141,7 +141,7 @@ fn history(rows: Vec<FeedRow>, next: &Point, more: bool) -> Result<History> {
     let cursor = serde_json::to_string(next)
         .map(Cursor)
         .map_err(|error| Error::Malformed { what: format!("the cursor cannot be written: {error}") })?;
-    Ok(History { rows, comments: Vec::new(), next: cursor, more, total: next.total })
+    Ok(History { rows, comments: Vec::new(), doubtful: Vec::new(), next: cursor, more, total: next.total })
 }
 
 #[cfg(test)]

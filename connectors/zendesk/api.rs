@@ -100,6 +100,11 @@ pub fn events(start_secs: i64, rows: u32) -> Result<Ask> {
     drawing(get(&path)?, &[EXPORTS])
 }
 
+/// How many tickets there are; Zendesk counts anew once a day above 100,000.
+pub fn tickets_count() -> Result<Ask> {
+    get("/api/v2/tickets/count.json")
+}
+
 /// Several people, at most [`IDS_MAX`].
 pub fn people(ids: &[&RemoteId]) -> Result<Ask> {
     let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();

@@ -59,9 +59,20 @@ impl Place {
 /// A comment of a ticket, as the export tells it.
 type Told = (RemoteId, wire::Comment);
 
+/// What a page of events tells.
+#[derive(Default)]
+struct Events {
+    comments: Vec<Told>,
+    /// Tickets of which a comment became something else.
+    amended: BTreeSet<RemoteId>,
+    /// What cannot be read.
+    rows: Vec<FeedRow>,
+}
+
 impl Adapter {
     /// One page.
     pub(super) async fn read_history(&self, call: Call, from: FeedStart) -> Result<History> {
+        let is_whole = matches!(&from, FeedStart::Since(since) if since.0 <= 0);
         let place = match from {
             FeedStart::Since(since) => {
                 let ExportFrom::Start(secs) = ExportFrom::start(since, self.http.now()) else {
@@ -73,13 +84,25 @@ impl Adapter {
                 .ok_or_else(|| Error::CursorRefused { why: "not a cursor of this connector".to_owned() })?,
         };
         match place {
-            Place::Events { since, at, seen } => self.past_comments(call, since, at, seen).await,
+            Place::Events { since, at, seen } => {
+                let page = self.past_comments(call, since, at, seen).await?;
+                let total = if is_whole { self.count_tickets(call).await } else { None };
+                Ok(History { total, ..page })
+            }
             Place::Tickets(from) => {
                 let page = self.export_page(call, from).await?;
                 let next = Place::Tickets(page.next).cursor();
-                Ok(History { rows: page.rows, comments: Vec::new(), next, more: page.more, total: None })
+                let (rows, more) = (page.rows, page.more);
+                Ok(History { rows, comments: Vec::new(), doubtful: Vec::new(), next, more, total: None })
             }
         }
+    }
+
+    /// How many tickets there are, about. An estimate is not worth an error.
+    async fn count_tickets(&self, call: Call) -> Option<u64> {
+        let answer = self.http.send(call, api::tickets_count().ok()?).await.ok()?;
+        let counted: wire::TicketsCount = read_json(&answer).ok()?;
+        counted.count.value
     }
 
     async fn past_comments(
@@ -107,9 +130,10 @@ impl Adapter {
         } else {
             Place::Events { since, at: last, seen: seen_next }
         };
-        let (told, rows) = self.told(page.ticket_events.into_iter().filter(is_new));
-        let comments = self.with_authors(call, told).await?;
-        Ok(History { rows, comments, next: next.cursor(), more: true, total: None })
+        let told = self.told(page.ticket_events.into_iter().filter(is_new));
+        let (comments, unknown) = self.with_authors(call, told.comments).await?;
+        let doubtful = told.amended.into_iter().chain(unknown).collect();
+        Ok(History { rows: told.rows, comments, doubtful, next: next.cursor(), more: true, total: None })
     }
 
     async fn events_page(&self, call: Call, at: i64) -> Result<wire::EventsPage> {
@@ -126,9 +150,9 @@ impl Adapter {
         }
     }
 
-    /// The comments of these events, and rows for what cannot be read. Requesters are remembered.
-    fn told(&self, events: impl Iterator<Item = wire::TicketEvent>) -> (Vec<Told>, Vec<FeedRow>) {
-        let (mut told, mut rows) = (Vec::new(), Vec::new());
+    /// What these events tell. Requesters are remembered.
+    fn told(&self, events: impl Iterator<Item = wire::TicketEvent>) -> Events {
+        let mut told = Events::default();
         for event in events {
             let Some(ticket) = event.ticket_id else { continue };
             for child in &event.child_events {
@@ -136,23 +160,31 @@ impl Adapter {
                 if let Some(requester) = kind.requester_id {
                     self.memory.asked_by(&ticket, requester);
                 }
+                if kind.event_type.as_deref().is_some_and(amends) {
+                    told.amended.insert(ticket.clone());
+                }
                 if !matches!(kind.event_type.as_deref(), Some("Comment" | "VoiceComment")) {
                     continue;
                 }
                 match serde_json::from_str(child.get()) {
-                    Ok(comment) => told.push((ticket.clone(), comment)),
-                    Err(_) => rows.push(FeedRow::Unreadable {
+                    Ok(comment) => told.comments.push((ticket.clone(), comment)),
+                    Err(_) => told.rows.push(FeedRow::Unreadable {
                         id: Some(ticket.clone()),
                         what: "ticket_events.child_events: a comment".to_owned(),
                     }),
                 }
             }
         }
-        (told, rows)
+        told
     }
 
-    /// Canonical comments, their authors looked up, each once.
-    async fn with_authors(&self, call: Call, told: Vec<Told>) -> Result<Vec<(RemoteId, Comment)>> {
+    /// Canonical comments, their authors looked up, each once; and the tickets of which it
+    /// cannot be told who asked.
+    async fn with_authors(
+        &self,
+        call: Call,
+        told: Vec<Told>,
+    ) -> Result<(Vec<(RemoteId, Comment)>, BTreeSet<RemoteId>)> {
         let authors: BTreeSet<RemoteId> = told.iter().filter_map(|(_, one)| one.author_id.clone()).collect();
         let people = self.people_of(call, authors, People::new()).await?;
         let staff = |comment: &wire::Comment| {
@@ -166,9 +198,13 @@ impl Adapter {
             .map(|(ticket, _)| ticket)
             .collect();
         let unknown: Vec<&RemoteId> = unknown.into_iter().collect();
-        let mut ignored = BTreeMap::new();
+        let mut unreadable = BTreeSet::new();
         for ids in unknown.chunks(api::IDS_MAX) {
-            self.read_some(call, ids, &mut ignored).await?;
+            match self.read_some(call, ids, &mut BTreeMap::new()).await {
+                Ok(()) => {}
+                Err(Error::Malformed { .. }) => unreadable.extend(self.unreadable_of(call, ids).await?),
+                Err(error) => return Err(error),
+            }
         }
         let comment = |(ticket, comment): &Told| {
             let requester = self.memory.requester(ticket);
@@ -176,8 +212,27 @@ impl Adapter {
                 map::comments(std::slice::from_ref(comment), &people, requester.as_ref(), &self.settings);
             one.into_iter().next().map(|one| (ticket.clone(), one))
         };
-        Ok(told.iter().filter_map(comment).collect())
+        Ok((told.iter().filter_map(comment).collect(), unreadable))
     }
+
+    /// Which of these tickets cannot be read; the others are remembered. Their own turn parks them.
+    async fn unreadable_of(&self, call: Call, ids: &[&RemoteId]) -> Result<Vec<RemoteId>> {
+        let mut unreadable = Vec::new();
+        for id in ids {
+            match self.read_some(call, &[*id], &mut BTreeMap::new()).await {
+                Ok(()) => {}
+                Err(Error::Malformed { .. }) => unreadable.push((*id).clone()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(unreadable)
+    }
+}
+
+/// Whether an event tells that a comment or a file of it became something else: audits name them
+/// `CommentPrivacyChange`, `CommentRedactionEvent`, `AttachmentRedactionEvent`.
+fn amends(kind: &str) -> bool {
+    kind.contains("Privacy") || kind.contains("Redaction")
 }
 
 #[cfg(test)]

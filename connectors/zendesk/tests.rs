@@ -3,6 +3,7 @@
 
 mod builders;
 mod calls;
+mod history;
 mod quiet;
 mod reading;
 mod specs;
@@ -223,8 +224,9 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         redact: 2,
         // Once who we are, the import, and the ids of its comments.
         import: 3,
-        // The events with the comments, and the tickets; the people were met before.
-        history_of_50: 2,
+        // The events with the comments, how many tickets there are, and the tickets; the people
+        // were met before.
+        history_of_50: 3,
         // Fields, statuses, groups, agents.
         catalog: 4,
     },

@@ -541,6 +541,24 @@ pub struct ChildEvent {
     pub requester_id: Option<RemoteId>,
 }
 
+/// How many tickets there are.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TicketsCount {
+    /// The count.
+    #[serde(deserialize_with = "or_default")]
+    pub count: Counted,
+}
+
+/// A count.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Counted {
+    /// How many.
+    #[serde(deserialize_with = "count")]
+    pub value: Option<u64>,
+}
+
 /// One person.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

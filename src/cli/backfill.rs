@@ -59,6 +59,7 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
             let rows = rows.ok_or_else(|| {
                 Failure::Other(anyhow::anyhow!("the daemon stopped; the backfill goes on at its next start"))
             })?;
+            let rows = ordered(rows, &order);
             if shown.show(&rows, clock.now()) {
                 return finish(&rows, asked.json);
             }
@@ -69,7 +70,14 @@ pub(super) async fn run(config: Config, asked: Asked) -> Result<(), Failure> {
     let app = App::open(config, outside).await?;
     let outcome = here(&app.engine, &order, &mut shown).await;
     app.shutdown().await;
-    finish(&outcome?, asked.json)
+    finish(&ordered(outcome?, &order), asked.json)
+}
+
+/// Those that this command asked for; another account's history is none of its business.
+fn ordered(rows: Vec<BackfillStatus>, order: &BackfillOrder) -> Vec<BackfillStatus> {
+    let is_asked =
+        |status: &BackfillStatus| order.accounts.is_empty() || order.accounts.contains(&status.row.account);
+    rows.into_iter().filter(is_asked).collect()
 }
 
 /// Takes it in with this process.
@@ -110,12 +118,19 @@ async fn here(
 fn finish(rows: &[BackfillStatus], json: bool) -> Result<(), Failure> {
     show(rows, json)?;
     let parked: u64 = rows.iter().map(|status| status.row.parked).sum();
-    let open = rows.iter().filter(|status| status.row.finished_at.is_none()).count();
-    match (parked, open) {
-        (0, 0) => Ok(()),
-        (_, 0) => Err(Failure::Problems(format!("{parked} tickets are parked; see `handoffd parked list`"))),
-        _ => Err(Failure::Problems(format!("{open} accounts are not finished; see `handoffd parked list`"))),
+    let open: Vec<&BackfillStatus> = rows.iter().filter(|status| status.row.finished_at.is_none()).collect();
+    if open.is_empty() {
+        return match parked {
+            0 => Ok(()),
+            _ => Err(Failure::Problems(format!("{parked} tickets are parked; see `handoffd parked list`"))),
+        };
     }
+    let why = |status: &&BackfillStatus| {
+        let why = status.parked_because.as_deref().unwrap_or("it goes on when the command is run again");
+        format!("{}: {why}", status.row.account)
+    };
+    let all: Vec<String> = open.iter().map(why).collect();
+    Err(Failure::Problems(format!("not finished: {}; see `handoffd parked list`", all.join("; "))))
 }
 
 fn show(rows: &[BackfillStatus], json: bool) -> Result<(), Failure> {
@@ -149,9 +164,7 @@ impl Shown {
     /// Shows how far it is; says whether everything is finished or parked.
     pub(super) fn show(&mut self, rows: &[BackfillStatus], now: Timestamp) -> bool {
         let every = if self.terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
-        let unfinished = || rows.iter().filter(|status| status.row.finished_at.is_none());
-        let indexing = unfinished().find(|status| status.row.phase == BackfillPhase::Index);
-        let open = indexing.or_else(|| unfinished().next());
+        let open = in_hand(rows);
         let stage = open.map(|status| (status.row.account.clone(), status.row.phase));
         let due = self.stage != stage || self.last.is_none_or(|last| now.since(last) >= every);
         if due && !self.silent {
@@ -163,7 +176,7 @@ impl Shown {
                 let _ = std::io::stderr().flush();
             }
         }
-        let done = rows.iter().all(|status| status.row.finished_at.is_some());
+        let done = rows.iter().all(is_over);
         if done && self.terminal && !self.silent {
             eprintln!();
         }
@@ -171,8 +184,23 @@ impl Shown {
     }
 }
 
+/// Whether nothing more comes of it: it is finished, or waits for an admin.
+fn is_over(status: &BackfillStatus) -> bool {
+    status.row.finished_at.is_some() || status.parked_because.is_some()
+}
+
+/// The one that is being worked on: every index comes before the first ticket.
+fn in_hand(rows: &[BackfillStatus]) -> Option<&BackfillStatus> {
+    let open = rows.iter().filter(|status| !is_over(status));
+    open.min_by_key(|status| status.row.phase != BackfillPhase::Index)
+}
+
 fn line(status: &BackfillStatus) -> String {
     let row = &status.row;
+    if row.phase == BackfillPhase::Tickets && row.looked == 0 && row.comments > 0 {
+        let of = row.total.map_or_else(String::new, |total| format!(" of {total} tickets"));
+        return format!("{:<20} reading {} comments{of}", row.account, row.comments);
+    }
     let (word, done) = match row.phase {
         BackfillPhase::Done if row.index_only && !row.taken_in => {
             ("compared with the others: read", row.indexed)
@@ -195,7 +223,9 @@ fn line(status: &BackfillStatus) -> String {
     };
     let pace = status.tickets_per_minute.map_or_else(String::new, |pace| format!(", {pace:.0} a minute"));
     let parked = if row.parked > 0 { format!(", {} parked", row.parked) } else { String::new() };
-    format!("{:<20} {bar}{word} {done}{of} tickets{pace}{left}{parked}", row.account)
+    let waits =
+        status.parked_because.as_ref().map_or_else(String::new, |why| format!("; stands still: {why}"));
+    format!("{:<20} {bar}{word} {done}{of} tickets{pace}{left}{parked}{waits}", row.account)
 }
 
 async fn told(
@@ -211,5 +241,80 @@ async fn told(
             let words = answer["error"]["message"].as_str().unwrap_or("the daemon gave no reason");
             Err(Failure::Other(anyhow::anyhow!("{words} (status {status})")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use handoffd_core::Timestamp;
+
+    use super::*;
+    use crate::store::tables::BackfillRow;
+
+    fn status(account: &str, phase: BackfillPhase, parked_because: Option<&str>) -> BackfillStatus {
+        let is_done = phase == BackfillPhase::Done;
+        let row = BackfillRow {
+            account: AccountId::new(account),
+            since: Timestamp(0),
+            phase,
+            index_only: false,
+            taken_in: false,
+            cursor: None,
+            page: None,
+            page_done: 0,
+            page_parked: 0,
+            total: Some(200),
+            indexed: 70,
+            comments: 900,
+            looked: if is_done { 200 } else { 0 },
+            parked: 0,
+            started_at: Timestamp(0),
+            finished_at: is_done.then_some(Timestamp(9)),
+        };
+        BackfillStatus {
+            row,
+            requests_per_minute: 700.0,
+            tickets_per_minute: None,
+            about_secs_left: None,
+            parked_because: parked_because.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn one_that_is_parked_ends_the_wait_and_the_command_fails() {
+        use BackfillPhase::{Done, Index, Tickets};
+        let mut shown = Shown::new(true);
+        let done = [status("a", Done, None)];
+        assert!(shown.show(&done, Timestamp(0)));
+        assert!(finish(&done, true).is_ok());
+        let parked = [status("a", Done, None), status("b", Tickets, Some("its history is refused"))];
+        assert!(shown.show(&parked, Timestamp(0)));
+        let Err(Failure::Problems(why)) = finish(&parked, true) else { panic!("it is not finished") };
+        assert!(why.contains("b: its history is refused"), "{why}");
+        let open = [status("a", Tickets, None), status("b", Index, None)];
+        assert!(!shown.show(&open, Timestamp(0)));
+        assert_eq!(in_hand(&open).map(|one| one.row.account.as_str()), Some("b"), "indexes come first");
+    }
+
+    #[test]
+    fn only_the_accounts_of_the_order_count() {
+        let rows = || vec![status("a", BackfillPhase::Done, None), status("b", BackfillPhase::Index, None)];
+        let order = |accounts: &[&str]| BackfillOrder {
+            accounts: accounts.iter().map(|account| AccountId::new(*account)).collect(),
+            since: None,
+            restart: false,
+        };
+        assert_eq!(ordered(rows(), &order(&["a"])).len(), 1);
+        assert_eq!(ordered(rows(), &order(&[])).len(), 2);
+    }
+
+    #[test]
+    fn every_phase_shows_how_far_it_is() {
+        let row = |phase, why| line(&status("desk", phase, why));
+        assert!(row(BackfillPhase::Index, None).contains("reading 70 of 200 tickets"));
+        assert!(row(BackfillPhase::Tickets, None).contains("reading 900 comments of 200 tickets"));
+        assert!(row(BackfillPhase::Done, None).contains("done 200 of 200 tickets"));
+        let parked = row(BackfillPhase::Index, Some("its history is refused"));
+        assert!(parked.ends_with("stands still: its history is refused"), "{parked}");
     }
 }

@@ -7,6 +7,7 @@ use crate::model::{
     ids::{AccountId, GroupId, RemoteId},
     person::{Person, Role},
     ticket::{Field, Fields},
+    time::Timestamp,
 };
 
 /// The rules of one link group.
@@ -29,9 +30,10 @@ pub struct SyncPolicy {
     /// The agents of the link group by name, with their ids at its accounts. A
     /// name may be the agent's e-mail address.
     pub agents: Agents,
-    /// Whether this is a look at the past: mirrors are made with their history,
-    /// and nobody is mailed about any of it.
-    pub importing: bool,
+    /// Accounts whose history is or was taken in, with when that was ordered: mirrors of
+    /// tickets that were made before are made with their past, and nobody is mailed about
+    /// what was said before. It does not matter what asked for the look.
+    pub importing: BTreeMap<AccountId, Timestamp>,
     /// Whether one plan holds everything, however much that is: for a plan that is
     /// counted and not carried out.
     pub at_once: bool,

@@ -29,7 +29,7 @@ pub use mirrors::{Follower, followers};
 
 pub use crate::{
     decision::{Decision, DropReason, Who},
-    settle::{Settled, settle},
+    settle::{Settled, is_past, settle},
 };
 
 /// The most updates in one plan; what is left over is planned again soon.
@@ -163,10 +163,10 @@ pub fn reconcile(
     observed: &BTreeMap<TicketKey, Observed>,
     policy: &SyncPolicy,
     vendors: &dyn Normalize,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Plan {
     let ground = Ground { policy, vendors };
-    let mut planner = Planner::new(link, ground);
+    let mut planner = Planner::new(link, ground, now);
     planner.forget_unsynced();
     let views = planner.accept(observed);
     let plan = &mut planner.plan;
@@ -184,6 +184,7 @@ pub fn reconcile(
 struct Planner<'a> {
     plan: Plan,
     ground: Ground<'a>,
+    now: Timestamp,
     updates: usize,
     amendments: usize,
     /// Tickets that changed in nothing that their views show.
@@ -191,7 +192,7 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(link: &Link, ground: Ground<'a>) -> Self {
+    fn new(link: &Link, ground: Ground<'a>, now: Timestamp) -> Self {
         let plan = Plan {
             link: link.clone(),
             intents: Vec::new(),
@@ -200,7 +201,7 @@ impl<'a> Planner<'a> {
             look_at_comments: BTreeSet::new(),
             requeue_after: None,
         };
-        Self { plan, ground, updates: 0, amendments: 0, unexplained: BTreeSet::new() }
+        Self { plan, ground, now, updates: 0, amendments: 0, unexplained: BTreeSet::new() }
     }
 
     /// Fields that left the mapping leave the base.

@@ -76,6 +76,18 @@ pub fn note_leaves(link: &Link, update: &Update, now: Timestamp) -> Link {
     link
 }
 
+/// Whether a write does nothing but carry what was said in the past: a ticket that is
+/// made with such a message or with its history, or such a message.
+pub fn is_past(link: &Link, intent: &Intent) -> bool {
+    let number = match intent {
+        Intent::Create(create) if create.ticket.import.is_some() => return true,
+        Intent::Create(create) => link.openings.get(&create.key).copied(),
+        Intent::Update(update) => comments::carried_by(link, &update.at, &update.key),
+        Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => None,
+    };
+    number.and_then(|number| link.copies.get(&number)).is_some_and(|copy| copy.past)
+}
+
 /// Whether an update carries our own words.
 fn is_own_note(update: &Update) -> bool {
     matches!(&update.message, Some(Message::Private(note)) if note.author.is_none())

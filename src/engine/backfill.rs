@@ -5,14 +5,18 @@
 //! account's tickets are looked at, oldest first, as if somebody had asked for each; the resume
 //! point moves with every ticket that is done.
 
-use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
+use std::{collections::BTreeMap, sync::PoisonError};
 
 use futures_util::{StreamExt as _, stream};
 use handoffd_connectors::contract::{Error, FeedRow, FeedStart, History, Lane};
 use handoffd_core::{AccountId, CommentsSeen, Fetched, GroupId, Observed, RemoteId, TicketKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, Engine, Fault, Inner, parked::OrderError};
+use super::{
+    Desk, Engine, Fault, Inner,
+    parked::OrderError,
+    turns::{self, Halt, Next, REST},
+};
 use crate::store::{
     Commit, Key, ReadError, Write,
     tables::{self, BACKFILLS, BackfillPhase, BackfillRow, PARKED, ParkedRow, Wake},
@@ -23,8 +27,6 @@ pub const BACKFILL: &str = "backfill";
 
 /// After how many tickets the resume point is stored.
 const SAVE_EVERY: u64 = 20;
-/// The wait before a page that could not be read is tried again.
-const REST: Duration = Duration::from_secs(30);
 /// How many requests a ticket costs, as long as nothing is known.
 const REQUESTS_GUESSED: f64 = 3.0;
 
@@ -40,6 +42,10 @@ pub struct BackfillStatus {
     pub tickets_per_minute: Option<f64>,
     /// How long the rest takes about, in seconds, where it can be told.
     pub about_secs_left: Option<u64>,
+    /// Why it does not go on until an admin looks: its own reason, or that it waits for another
+    /// account's that is parked.
+    #[serde(default)]
+    pub parked_because: Option<String>,
 }
 
 /// Which histories to take in.
@@ -63,14 +69,6 @@ pub(super) struct Pace {
     looked: u64,
 }
 
-/// Why a backfill rests.
-enum Halt {
-    /// Go on then.
-    Until(Timestamp),
-    /// Nothing can go on until an admin looks.
-    Parked(String),
-}
-
 impl Engine {
     /// Stores what is to be taken in; the work begins at once and goes on after every restart.
     pub async fn order_backfill(&self, order: &BackfillOrder) -> Result<Vec<BackfillRow>, OrderError> {
@@ -84,6 +82,8 @@ impl Engine {
                 continue;
             }
             let since = order.since.unwrap_or_default();
+            self.spool(account).clear();
+            self.forget_turn(account);
             let row = self.new_backfill(account, since, false);
             writes.push(tables::put(BACKFILLS, Key::of(&[account.as_str()]), &row));
             rows.push(row);
@@ -133,8 +133,10 @@ impl Engine {
             cursor: None,
             page: None,
             page_done: 0,
+            page_parked: 0,
             total: None,
             indexed: 0,
+            comments: 0,
             looked: 0,
             parked: 0,
             started_at: self.now(),
@@ -168,10 +170,27 @@ impl Engine {
     /// How far every backfill is.
     pub async fn backfills(&self) -> Result<Vec<BackfillStatus>, ReadError> {
         let rows = self.backfill_rows().await?;
-        Ok(rows.into_iter().map(|row| self.backfill_status(row)).collect())
+        let indexing = turns::indexing(&rows, |account| self.group_of(account));
+        let mut all = Vec::new();
+        for row in &rows {
+            let own = self.parked_history(&row.account).await;
+            let awaited = self.group_of(&row.account).and_then(|group| indexing.get(&group).copied());
+            let awaited =
+                awaited.filter(|other| row.phase == BackfillPhase::Tickets && other.account != row.account);
+            let others = match awaited {
+                Some(other) => self
+                    .parked_history(&other.account)
+                    .await
+                    .map(|_| format!("it waits for {}, whose history is parked", other.account)),
+                None => None,
+            };
+            let why = own.or(others).filter(|_| row.finished_at.is_none());
+            all.push(self.backfill_status(row.clone(), why));
+        }
+        Ok(all)
     }
 
-    fn backfill_status(&self, row: BackfillRow) -> BackfillStatus {
+    fn backfill_status(&self, row: BackfillRow, parked_because: Option<String>) -> BackfillStatus {
         let quota = self.parts.desks.get(&row.account).map(|desk| desk.helpdesk.quota());
         let per_minute =
             quota.map_or(0.0, |quota| f64::from(quota.count) * 60.0 / quota.per.as_secs_f64().max(0.001));
@@ -184,7 +203,13 @@ impl Engine {
         let left = row.total.map(|total| total.saturating_sub(row.looked) as f64);
         let about = left.map(|left| (left * 60.0 / measured.unwrap_or(guessed).max(0.001)) as u64);
         let about_secs_left = if row.finished_at.is_some() { Some(0) } else { about };
-        BackfillStatus { row, requests_per_minute: per_minute, tickets_per_minute: measured, about_secs_left }
+        BackfillStatus {
+            row,
+            requests_per_minute: per_minute,
+            tickets_per_minute: measured,
+            about_secs_left,
+            parked_because,
+        }
     }
 
     /// How many conversations are known.
@@ -228,44 +253,47 @@ impl Engine {
     /// Takes in what was ordered, until all is done or parked, or the daemon stops.
     pub async fn take_in_history(&self) -> Result<(), String> {
         while !self.stop.is_cancelled() {
+            let ordered = self.backfill_now.notified();
             let rows = self.backfill_rows().await.map_err(|error| error.to_string())?;
-            let rows: Vec<BackfillRow> = rows.into_iter().filter(|row| row.finished_at.is_none()).collect();
-            let mut open = Vec::new();
-            for row in rows {
-                if !self.is_parked(&row.account).await {
-                    open.push(row);
-                }
-            }
-            // Every index of a group is whole before its first ticket is matched.
-            let mut ready = Vec::new();
-            for row in open {
-                let group = self.parts.desks.get(&row.account).and_then(|desk| desk.group.clone());
-                let waits = match group.filter(|_| row.phase == BackfillPhase::Tickets) {
-                    Some(group) => {
-                        let stage = self.history_stage(&group).await.map_err(|error| error.to_string())?;
-                        stage == Stage::Indexing
+            let open = rows.into_iter().filter(|row| row.finished_at.is_none()).collect();
+            let row = match self.next_history(open).await {
+                Next::Nothing => return Ok(()),
+                Next::Page(row) => row,
+                Next::Rest(until) => {
+                    tokio::select! {
+                        biased;
+                        () = ordered => {}
+                        // A rest that a stop cuts short ends the loop.
+                        _ = self.rest_until(until) => {}
                     }
-                    None => false,
-                };
-                if !waits || row.phase == BackfillPhase::Index {
-                    ready.push(row);
+                    continue;
                 }
-            }
-            let open = ready;
-            let next = open.iter().position(|row| row.phase == BackfillPhase::Index).unwrap_or(0);
-            let Some(row) = open.into_iter().nth(next) else { return Ok(()) };
+            };
             let Some(desk) = self.parts.desks.get(&row.account).cloned() else {
                 self.park_backfill(&row.account, "the account is not configured any more").await?;
                 continue;
             };
             match self.history_step(&desk, row).await? {
                 None => {}
-                // A rest that a stop cuts short ends the loop.
-                Some(Halt::Until(at)) => drop(self.rest_until(at).await),
+                Some(Halt::Until(at)) => self.rest_history(&desk.id, at),
+                Some(Halt::Anew(at)) => {
+                    self.begin_anew(&desk.id).await?;
+                    self.rest_history(&desk.id, at);
+                }
                 Some(Halt::Parked(why)) => self.park_backfill(&desk.id, &why).await?,
             }
         }
         Ok(())
+    }
+
+    /// The resume point is refused: the phase's tickets are gone through once more.
+    async fn begin_anew(&self, account: &AccountId) -> Result<(), String> {
+        let key = Key::of(&[account.as_str()]);
+        let row = tables::read::<BackfillRow>(&*self.parts.store, BACKFILLS, &key).await;
+        let Some(row) = row.map_err(|error| error.to_string())? else { return Ok(()) };
+        let (page_done, page_parked) = (row.value.looked, row.value.parked);
+        let row = BackfillRow { cursor: None, page_done, page_parked, indexed: 0, comments: 0, ..row.value };
+        self.save_backfill(&row).await
     }
 
     async fn history_step(&self, desk: &Desk, row: BackfillRow) -> Result<Option<Halt>, String> {
@@ -291,8 +319,9 @@ impl Engine {
         };
         let page = match desk.helpdesk.changes(self.call(Lane::Backfill), feed, start).await {
             Ok(page) => page,
-            Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
+            Err(error) => return Ok(Some(self.page_failed(desk, &error).await)),
         };
+        self.page_read(&desk.id);
         let group = desk.group.clone().unwrap_or_else(|| GroupId::new(""));
         let mut seen = Vec::new();
         for one in page.rows {
@@ -303,7 +332,7 @@ impl Engine {
         if self.join_rules(&group).first_message
             && let Some(error) = self.list_first_messages(desk, &mut seen).await
         {
-            return Ok(Some(self.failed_history(desk, &mut row, &error).await?));
+            return Ok(Some(self.page_failed(desk, &error).await));
         }
         let mut cards = Vec::new();
         for observed in &seen {
@@ -346,11 +375,13 @@ impl Engine {
     /// Looks at the tickets of one page; the next page is read meanwhile.
     async fn tickets_page(&self, desk: &Desk, mut row: BackfillRow) -> Result<Option<Halt>, String> {
         let start = row.cursor.clone().map_or(FeedStart::Since(row.since), FeedStart::After);
+        let mut asked_at = self.now();
         let mut page = match desk.helpdesk.history(self.call(Lane::Backfill), start).await {
             Ok(page) => page,
-            Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
+            Err(error) => return Ok(Some(self.page_failed(desk, &error).await)),
         };
         loop {
+            self.page_read(&desk.id);
             row.total = page.total.max(row.total);
             let next = page.more.then(|| FeedStart::After(page.next.clone()));
             let ahead = async {
@@ -360,12 +391,14 @@ impl Engine {
                 }
             };
             let after = page.next.clone();
-            let (done, ahead) = tokio::join!(self.look_at_page(desk, &mut row, page), ahead);
+            let ahead_at = self.now();
+            let (done, ahead) = tokio::join!(self.look_at_page(desk, &mut row, page, asked_at), ahead);
+            asked_at = ahead_at;
             done?;
             if self.stop.is_cancelled() {
                 return Ok(None);
             }
-            (row.cursor, row.page_done) = (Some(after), 0);
+            (row.cursor, row.page_done, row.page_parked) = (Some(after), 0, 0);
             let Some(ahead) = ahead else {
                 row.phase = BackfillPhase::Done;
                 row.taken_in = true;
@@ -377,18 +410,30 @@ impl Engine {
             self.save_backfill(&row).await?;
             page = match ahead {
                 Ok(page) => page,
-                Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
+                Err(error) => return Ok(Some(self.page_failed(desk, &error).await)),
             };
         }
     }
 
-    /// Looks at every ticket of a page, several at once; those that were done before a restart are left out.
-    async fn look_at_page(&self, desk: &Desk, row: &mut BackfillRow, page: History) -> Result<(), String> {
-        self.spool(desk).add(&page.comments).map_err(|error| format!("comments cannot be kept: {error}"))?;
-        let skip = usize::try_from(row.page_done).unwrap_or(usize::MAX);
-        let rest: Vec<FeedRow> = page.rows.into_iter().skip(skip).collect();
+    /// Looks at every ticket of a page, several at once. One that was cut short is looked at again,
+    /// whole: what it holds is another thing by then, and looking twice does no harm.
+    async fn look_at_page(
+        &self,
+        desk: &Desk,
+        row: &mut BackfillRow,
+        page: History,
+        asked_at: Timestamp,
+    ) -> Result<(), String> {
+        let spool = self.spool(&desk.id);
+        spool
+            .add(&page.comments, asked_at)
+            .and_then(|()| spool.doubt(&page.doubtful, asked_at))
+            .map_err(|error| format!("comments cannot be kept: {error}"))?;
+        row.comments += page.comments.len() as u64;
+        row.looked = row.looked.saturating_sub(std::mem::take(&mut row.page_done));
+        row.parked = row.parked.saturating_sub(std::mem::take(&mut row.page_parked));
         let at_once = self.parts.config.backfill_at_once.max(1);
-        let mut looks = stream::iter(rest).map(|one| self.look_at_row(desk, one)).buffered(at_once);
+        let mut looks = stream::iter(page.rows).map(|one| self.look_at_row(desk, one)).buffered(at_once);
         while let Some(parked) = looks.next().await {
             // A ticket that was cut short by a stop is looked at again after the next start.
             if self.stop.is_cancelled() {
@@ -396,7 +441,9 @@ impl Engine {
             }
             row.looked += 1;
             row.page_done += 1;
-            row.parked += u64::from(parked?);
+            let parked = u64::from(parked?);
+            row.parked += parked;
+            row.page_parked += parked;
             self.paced(&desk.id, row.looked);
             if row.page_done.is_multiple_of(SAVE_EVERY) {
                 self.save_backfill(row).await?;
@@ -457,7 +504,8 @@ impl Engine {
     fn keep_view(&self, desk: &Desk, mut observed: Observed) -> TicketKey {
         let ticket = observed.ticket.clone();
         if observed.comments == CommentsSeen::NotLooked
-            && let Some(comments) = self.spool(desk).take(&ticket.id, observed.comment_count)
+            && let Some(comments) =
+                self.spool(&desk.id).take(&ticket.id, observed.comment_count, observed.version)
         {
             observed.comments = CommentsSeen::All(comments);
         }
@@ -465,8 +513,8 @@ impl Engine {
         ticket
     }
 
-    fn spool(&self, desk: &Desk) -> super::spool::Spool {
-        super::spool::Spool::at(self.parts.blobs.scratch_dir().join(format!("history-{}", desk.id)))
+    fn spool(&self, account: &AccountId) -> super::spool::Spool {
+        super::spool::Spool::at(self.parts.blobs.history_dir().join(account.as_str()))
     }
 
     fn paced(&self, account: &AccountId, looked: u64) {
@@ -476,39 +524,9 @@ impl Engine {
         self.parts.metrics.backfilled(account, looked);
     }
 
-    /// What a failed page means: wait, begin the phase anew, or park.
-    async fn failed_history(
-        &self,
-        desk: &Desk,
-        row: &mut BackfillRow,
-        error: &Error,
-    ) -> Result<Halt, String> {
-        self.learn(desk, error, handoffd_connectors::contract::Disarms::Nothing).await;
-        match error {
-            Error::Throttled { retry_at } => Ok(Halt::Until(*retry_at)),
-            Error::CursorRefused { why } => {
-                tracing::warn!(account = %desk.id, why, "The history's resume point is refused; its tickets are gone through once more.");
-                (row.cursor, row.page_done) = (None, 0);
-                self.save_backfill(row).await?;
-                Ok(Halt::Until(self.now().plus(REST)))
-            }
-            Error::Forbidden { missing } => {
-                Ok(Halt::Parked(format!("its history may not be read: {missing}")))
-            }
-            Error::Refused { why } => Ok(Halt::Parked(format!("its history is refused: {why}"))),
-            Error::Unauthorized { .. } => {
-                Ok(Halt::Until(self.now().plus(self.parts.config.paused_recheck.0)))
-            }
-            error => {
-                tracing::warn!(account = %desk.id, %error, "A page of the history could not be read; it is tried again.");
-                Ok(Halt::Until(self.now().plus(REST)))
-            }
-        }
-    }
-
     /// The last page was taken in: what was kept for it goes.
     async fn after_history(&self, desk: &Desk, row: &BackfillRow) -> Result<(), String> {
-        self.spool(desk).clear();
+        self.spool(&desk.id).clear();
         tracing::info!(account = %desk.id, tickets = row.looked, parked = row.parked, "The account's history is taken in.");
         let rows = self.backfill_rows().await.map_err(|error| error.to_string())?;
         match rows.iter().all(|row| row.finished_at.is_some()) {
@@ -517,13 +535,16 @@ impl Engine {
         }
     }
 
-    async fn is_parked(&self, account: &AccountId) -> bool {
+    /// Why an account's history is parked, if it is.
+    pub(super) async fn parked_history(&self, account: &AccountId) -> Option<String> {
         let key = Key::of(&[BACKFILL, account.as_str()]);
-        matches!(self.parts.store.get(PARKED, &key).await, Ok(Some(_)))
+        let row = tables::read::<ParkedRow>(&*self.parts.store, PARKED, &key).await.ok().flatten();
+        row.map(|row| row.value.reason)
     }
 
     async fn park_backfill(&self, account: &AccountId, why: &str) -> Result<(), String> {
         tracing::error!(%account, why, "The backfill is parked until an admin looks.");
+        self.forget_turn(account);
         self.parts.metrics.parked(BACKFILL);
         let row = ParkedRow {
             kind: BACKFILL.to_owned(),
@@ -565,6 +586,15 @@ impl Engine {
 }
 
 impl Inner {
+    /// The accounts whose history is or was taken in, with when that was ordered.
+    pub(super) async fn histories(&self) -> Result<BTreeMap<AccountId, Timestamp>, ReadError> {
+        let all = Key(Vec::new());
+        let rows = tables::read_all::<BackfillRow>(&*self.parts.store, BACKFILLS, &all, usize::MAX).await?;
+        let ordered =
+            rows.into_iter().map(|(_, row)| row.value).filter(|row| !row.index_only || row.taken_in);
+        Ok(ordered.map(|row| (row.account, row.started_at)).collect())
+    }
+
     /// How far the histories of a group are taken in.
     pub(super) async fn history_stage(&self, group: &GroupId) -> Result<Stage, ReadError> {
         let all = Key(Vec::new());

@@ -6,11 +6,43 @@ use handoffd_core::{Body, intent::Intent};
 use super::{Fault, Inner};
 use crate::store::blobs::{BlobError, BlobHash};
 
+/// The most bytes of a write that is to be stored, so that its row, which holds a little more, fits.
+const WRITE_BYTES_MAX: usize = 24 * 1024;
+/// What takes the place of a text that is put aside, in bytes.
+const BLOB_NAMES_BYTES: usize = 256;
+
+fn row_bytes(intent: &Intent) -> Result<usize, Fault> {
+    let bytes = serde_json::to_vec(intent).map_err(|error| Fault::Park { why: error.to_string() })?;
+    Ok(bytes.len())
+}
+
+/// The length of a body's text in a row; 0 if it is put aside.
+fn bytes_at_hand(body: &Body) -> usize {
+    match body {
+        Body::Inline(text) => text.len(),
+        Body::Rich { text, html } => text.len() + html.len(),
+        Body::Blob { .. } | Body::RichBlob { .. } => 0,
+    }
+}
+
 impl Inner {
-    /// The same write with long text put aside, durably.
+    /// The same write with long text put aside, durably; the longest first, until all of it
+    /// fits into a row.
     pub(super) async fn put_aside(&self, mut intent: Intent) -> Result<Intent, Fault> {
+        let longest = self.parts.config.inline_body_bytes_max;
         for body in intent.bodies_mut() {
-            *body = self.body_aside(body.clone()).await?;
+            *body = self.aside_above(body.clone(), longest).await?;
+        }
+        let mut spare = row_bytes(&intent)?.saturating_sub(WRITE_BYTES_MAX);
+        let mut bodies = intent.bodies_mut();
+        bodies.sort_by_key(|body| std::cmp::Reverse(bytes_at_hand(body)));
+        for body in bodies {
+            let at_hand = bytes_at_hand(body);
+            if spare == 0 || at_hand <= BLOB_NAMES_BYTES {
+                break;
+            }
+            *body = self.aside_above(body.clone(), 0).await?;
+            spare = spare.saturating_sub(at_hand - BLOB_NAMES_BYTES);
         }
         Ok(intent)
     }
@@ -25,7 +57,10 @@ impl Inner {
 
     /// A body with long text put aside, durably.
     pub(super) async fn body_aside(&self, body: Body) -> Result<Body, Fault> {
-        let longest = self.parts.config.inline_body_bytes_max;
+        self.aside_above(body, self.parts.config.inline_body_bytes_max).await
+    }
+
+    async fn aside_above(&self, body: Body, longest: usize) -> Result<Body, Fault> {
         match body {
             Body::Inline(text) if text.len() > longest => {
                 let (hash, len) = self.text_aside(text).await?;

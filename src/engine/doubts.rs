@@ -197,7 +197,7 @@ impl Inner {
         policy: &mut SyncPolicy,
     ) -> Result<(), Fault> {
         let stage = self.history_stage(&link.group).await?;
-        if stage == Stage::Indexing {
+        if stage == Stage::Indexing && !look.is_new(&policy.importing) {
             policy.routes.clear();
         }
         if stage != Stage::Matching || look.partners_known {

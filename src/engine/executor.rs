@@ -119,7 +119,7 @@ impl Inner {
         author: Option<&RemoteId>,
     ) -> Result<Step, Fault> {
         // The files are there until the write is answered.
-        let (files, _fetched) = match self.supplies(desk, intent).await? {
+        let (files, _fetched) = match self.supplies(desk, intent, call.lane).await? {
             Supplies::Ready(files, fetched) => {
                 self.note_files(intent.key(), &fetched);
                 (files, fetched)

@@ -25,6 +25,7 @@ mod resync;
 pub(crate) mod spool;
 mod standing;
 mod transfer;
+mod turns;
 mod views;
 
 use std::{
@@ -152,6 +153,8 @@ pub struct Inner {
     backfill_now: tokio::sync::Notify,
     /// How fast backfills go.
     paces: Mutex<backfill::Paces>,
+    /// How the reading of histories goes.
+    turns: Mutex<turns::Turns>,
     /// Bounds how many writes fetch their files at once.
     transfers: tokio::sync::Semaphore,
     /// The files that went with writes which are not settled yet, in words for the journal.
@@ -189,6 +192,7 @@ impl Engine {
             sent: Mutex::default(),
             backfill_now: tokio::sync::Notify::new(),
             paces: Mutex::default(),
+            turns: Mutex::default(),
             transfers,
             carried: Mutex::default(),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
@@ -305,7 +309,7 @@ impl Inner {
             private_notes: config.private_notes,
             deletions: config.deletions,
             agents: config.agents_by_account(),
-            importing: false,
+            importing: BTreeMap::new(),
             at_once: self.parts.dry.is_some(),
         })
     }

@@ -217,6 +217,9 @@ impl Engine {
         let more = Commit { writes: vec![away], jobs, ..Commit::default() };
         let Some(link) = link.filter(|_| row.kind == "write") else {
             self.parts.store.commit(more).await?;
+            if row.kind == BACKFILL {
+                self.forget_turn(&row.account);
+            }
             self.backfill_now.notify_waiters();
             return Ok(format!("{} is tried again", order.id));
         };
@@ -319,6 +322,9 @@ fn remedy(id: &str, row: &ParkedRow, candidates: &BTreeSet<TicketKey>) -> String
         "row" => format!(
             "The ticket is read again when it changes or with {retry}. If {account} keeps showing it so, please report the reason's words: they name the place in the vendor's answer, never its text."
         ),
+        BACKFILL => format!(
+            "Mend what the reason names (a permission, the credential, the configuration), then {retry}: the history goes on where it stopped. If {account} keeps answering so, please report the reason's words. Other link groups go on meanwhile."
+        ),
         _ => format!(
             "Mend what the reason names (the configuration, a permission, the ticket itself), then {retry}. Its neighbours go on meanwhile."
         ),
@@ -339,6 +345,7 @@ mod tests {
             ("row", "desk/7", "status: a number"),
             ("work", "t/desk/7", "an internal invariant is broken"),
             ("join", "desk/7:other", "it is not certain"),
+            ("backfill", "desk", "a page of its history cannot be read: tickets: a number"),
         ] {
             let row = ParkedRow {
                 kind: kind.to_owned(),

@@ -23,6 +23,9 @@ const SETBACKS_PER_LOOK: u32 = 3;
 /// How often one ticket is read within one look before it is put off.
 const READS_PER_LOOK: u32 = 4;
 
+/// What asks for a look that was put off.
+const DUE: &str = "due";
+
 /// The link to look at again, and when.
 pub(super) type Again = Option<(LinkId, Timestamp)>;
 
@@ -68,6 +71,20 @@ impl Look {
         }
     }
 
+    /// Whether all that is seen was made since the histories were ordered: it is in nobody's index.
+    pub(super) fn is_new(&self, ordered: &BTreeMap<AccountId, Timestamp>) -> bool {
+        let is_new = |view: &Observed| {
+            ordered.get(&view.ticket.account).is_some_and(|ordered| view.created_at >= *ordered)
+        };
+        !self.observed.is_empty() && self.observed.values().all(is_new)
+    }
+
+    /// The lane of a write: what carries the past is in no hurry when it is tried again either.
+    fn lane_of(&self, link: &Link, intent: &Intent) -> Lane {
+        let is_again = self.cause == DUE && self.lane == Lane::Live;
+        if is_again && reconcile::is_past(link, intent) { Lane::Backfill } else { self.lane }
+    }
+
     pub(super) fn again_by(&mut self, at: Timestamp) {
         self.again_at = Some(self.again_at.map_or(at, |again| again.min(at)));
     }
@@ -90,7 +107,7 @@ impl Engine {
     /// Looks at what a wake names until it is settled or put off; says when to look again.
     pub(super) async fn looked(&self, wake: &Wake) -> Result<Again, Fault> {
         let (link, ticket, cause) = match wake {
-            Wake::Link { link } => (Some(link.clone()), None, "due"),
+            Wake::Link { link } => (Some(link.clone()), None, DUE),
             Wake::Ticket { ticket, cause } => {
                 let link = tables::link_of(&*self.parts.store, ticket).await?;
                 (link, Some(ticket), cause.as_str())
@@ -230,7 +247,8 @@ impl Engine {
                 waiting.insert(account);
                 continue;
             }
-            let step = self.execute(&row.link, &intent.value, look.lane).await?;
+            let lane = look.lane_of(&row.link, &intent.value.intent);
+            let step = self.execute(&row.link, &intent.value, lane).await?;
             match step {
                 Step::Keep(kept) => {
                     look.again_by(kept.due);
@@ -363,7 +381,7 @@ impl Engine {
             (None, None) => return Ok(Round::Settled),
         };
         let Some(mut policy) = self.policy(&link.group) else { return Err(no_group(&link)) };
-        policy.importing = look.cause == BACKFILL;
+        policy.importing = self.histories().await?;
         self.hold_mirrors(look, &link, &mut policy).await?;
         self.settle_unequal(&link, &mut policy);
         let plan = loop {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use handoffd_connectors::{
     client::Content,
-    contract::{Error, Sink, Supply},
+    contract::{Error, Lane, Sink, Supply},
 };
 use handoffd_core::{Attachment, Carried, Comment, Message, OpKey, intent::Intent};
 use sha2::{Digest as _, Sha256};
@@ -79,8 +79,8 @@ impl Bounded {
 }
 
 impl Inner {
-    /// Fetches the files that a write carries. `to` is the account that is written to.
-    pub(super) async fn supplies(&self, to: &Desk, intent: &Intent) -> Result<Supplies, Fault> {
+    /// Fetches the files that a write carries, in the write's lane. `to` is the account that is written to.
+    pub(super) async fn supplies(&self, to: &Desk, intent: &Intent, lane: Lane) -> Result<Supplies, Fault> {
         let carried = intent.attachments();
         if carried.is_empty() {
             return Ok(Supplies::Ready(Vec::new(), Vec::new()));
@@ -89,7 +89,7 @@ impl Inner {
         let _room = self.transfers.acquire().await.ok();
         let (mut supplies, mut fetched) = (Vec::new(), Vec::new());
         for one in carried {
-            match self.fetch_file(to, one).await? {
+            match self.fetch_file(to, one, lane).await? {
                 Ok((supply, file)) => {
                     self.parts.metrics.carried_file(&to.id, file.len);
                     tracing::debug!(from = %one.from, key = %intent.key(), hash = file.hash, bytes = file.len, "A file is carried.");
@@ -111,6 +111,7 @@ impl Inner {
         &self,
         to: &Desk,
         carried: &Carried,
+        lane: Lane,
     ) -> Result<Result<(Supply, Fetched), Missing>, Fault> {
         let Some(origin) = self.parts.desks.get(&carried.from.account) else {
             return Ok(Err(Missing::Never("its helpdesk is not configured any more".to_owned())));
@@ -121,7 +122,7 @@ impl Inner {
         loop {
             let scratch = self.parts.blobs.scratch().map_err(|why| Fault::Store { why: why.to_string() })?;
             let mut sink = Bounded { scratch, hash: Sha256::new(), len: 0, bytes_max };
-            let call = self.call(handoffd_connectors::contract::Lane::Live);
+            let call = self.call(lane);
             match origin.helpdesk.download(call, &carried.from.id, &attachment, &mut sink).await {
                 Ok(()) => {
                     let done = sink.finish(&attachment);
@@ -129,7 +130,7 @@ impl Inner {
                 }
                 Err(Error::Stale | Error::Gone) if !fresh => {
                     fresh = true;
-                    match self.fresh_address(origin, carried).await {
+                    match self.fresh_address(origin, carried, lane).await {
                         Ok(Some(found)) => attachment = found,
                         Ok(None) => return Ok(Err(Missing::Never(GONE.to_owned()))),
                         Err(error) => return Ok(Err(missing(error))),
@@ -140,8 +141,13 @@ impl Inner {
         }
     }
 
-    async fn fresh_address(&self, origin: &Desk, carried: &Carried) -> Result<Option<Attachment>, Error> {
-        let call = self.call(handoffd_connectors::contract::Lane::Live);
+    async fn fresh_address(
+        &self,
+        origin: &Desk,
+        carried: &Carried,
+        lane: Lane,
+    ) -> Result<Option<Attachment>, Error> {
+        let call = self.call(lane);
         let comments = origin.helpdesk.comments(call, &carried.from.id).await?;
         let comment = comments.iter().find(|comment| *comment.id() == carried.comment);
         let all = comment.map_or(&[][..], Comment::attachments);

@@ -214,9 +214,10 @@ impl Puller<'_> {
         }
         let since = FeedStart::Since(self.order.since.unwrap_or_default());
         let mut start = known.map_or(since, FeedStart::After);
-        let page = loop {
+        let (page, asked_at) = loop {
+            let asked_at = self.clock.now();
             match self.patiently(|| self.desk.history(self.call(), start.clone())).await {
-                Ok(page) => break page,
+                Ok(page) => break (page, asked_at),
                 Err(Error::Forbidden { .. } | Error::Refused { .. }) if is_new => return Ok(None),
                 Err(Error::CursorRefused { .. }) if matches!(start, FeedStart::After(_)) => {
                     self.spool.clear();
@@ -226,7 +227,9 @@ impl Puller<'_> {
             }
         };
         pulled.ahead += page.comments.len() as u64;
-        self.spool.add(&page.comments).map_err(|why| out.spool_failed(why))?;
+        let kept = self.spool.add(&page.comments, asked_at);
+        kept.and_then(|()| self.spool.doubt(&page.doubtful, asked_at))
+            .map_err(|why| out.spool_failed(why))?;
         // The vendor's time of the newest change so far: those that are left are newer.
         let changed = |row: &FeedRow| match row {
             FeedRow::Changed(observed) => Some(Timestamp(observed.version.0)),
@@ -317,7 +320,7 @@ impl Puller<'_> {
             && observed.comments == CommentsSeen::NotLooked
         {
             let ticket = observed.ticket.id.clone();
-            if let Some(comments) = self.spool.take(&ticket, observed.comment_count) {
+            if let Some(comments) = self.spool.take(&ticket, observed.comment_count, observed.version) {
                 observed.comments = CommentsSeen::All(comments);
                 return Ok(Line::of(row, &self.order.account, &self.order.names, true));
             }

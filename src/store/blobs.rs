@@ -162,6 +162,9 @@ enum Place {
 /// Where files on their way are, beside the blobs.
 const SCRATCH: &str = "transfers";
 
+/// Where comments of histories are, beside the blobs.
+const HISTORY: &str = "history";
+
 impl Blobs {
     /// In memory, for simulation.
     pub fn memory() -> Self {
@@ -204,13 +207,14 @@ impl Blobs {
         }
     }
 
-    /// Where files are that may be lost without harm.
-    pub fn scratch_dir(&self) -> PathBuf {
+    /// Where the comments of histories wait that are being taken in. They outlive a process: to
+    /// read them again may take hours.
+    pub fn history_dir(&self) -> PathBuf {
         match &self.place {
             Place::Memory(_, number) => {
                 std::env::temp_dir().join(format!("handoffd-{}-{number}", std::process::id()))
             }
-            Place::Dir(path, _) => path.with_file_name(SCRATCH),
+            Place::Dir(path, _) => path.with_file_name(HISTORY),
         }
     }
 
@@ -411,6 +415,20 @@ mod tests {
             );
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_start_drops_what_was_on_its_way_and_keeps_histories() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::dir(dir.path().join("blobs")).unwrap();
+        let Scratch::File(file) = blobs.scratch().unwrap() else { panic!("a file") };
+        let (_, on_its_way) = file.keep().unwrap();
+        let comments = blobs.history_dir().join("desk");
+        fs::create_dir_all(&comments).unwrap();
+        let again = Blobs::dir(dir.path().join("blobs")).unwrap();
+        assert!(!on_its_way.exists());
+        assert!(comments.exists());
+        assert_eq!(again.history_dir().join("desk"), comments);
     }
 
     #[tokio::test]

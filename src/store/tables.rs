@@ -122,14 +122,21 @@ pub struct BackfillRow {
     pub taken_in: bool,
     /// Where the phase goes on; `None` at its beginning.
     pub cursor: Option<Cursor>,
-    /// Where the page begins whose tickets are being looked at, and how many of them were.
+    /// Not used any more.
     pub page: Option<Cursor>,
-    /// How many tickets of that page were looked at.
+    /// How many tickets of the page in hand were looked at. After a restart it is gone through
+    /// once more, whole: it may hold other tickets by then.
     pub page_done: u64,
+    /// How many of those were parked.
+    #[serde(default)]
+    pub page_parked: u64,
     /// How many tickets the account has, if it says so.
     pub total: Option<u64>,
     /// Tickets entered into the index of match keys.
     pub indexed: u64,
+    /// Comments that were read in bulk, before the tickets.
+    #[serde(default)]
+    pub comments: u64,
     /// Tickets looked at.
     pub looked: u64,
     /// Tickets that were parked.

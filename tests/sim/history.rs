@@ -10,16 +10,16 @@ use handoffd::{
         parked::{Order, OrderError, ParkedOrder, ParkedThing},
     },
     store::{
-        Key, Seq,
+        Commit, Key, Seq,
         mem::CrashSide,
-        tables::{self, JOURNAL, JournalRow, LINKS},
+        tables::{self, BACKFILLS, BackfillRow, JOURNAL, JournalRow, LINKS},
     },
 };
 use handoffd_connectors::{
     contract::{Call, Lane},
-    sim::{HumanAct, ShownTicket, SimFile, Who},
+    sim::{HumanAct, ShownTicket, SimFile, Who, faults::Faults},
 };
-use handoffd_core::{Priority, TicketKey, link::Link};
+use handoffd_core::{AccountId, Priority, TicketKey, link::Link};
 
 use crate::{
     past::{Past, run},
@@ -129,11 +129,88 @@ fn zendesks_history_is_mirrored_once() {
 fn freshdesks_history_is_imported_with_its_times() {
     run(async {
         let past = taken_in(FRESHDESK, ZENDESK).await;
-        let made: BTreeMap<String, _> =
-            past.tickets(FRESHDESK).into_iter().map(|ticket| (ticket.subject, ticket.created_at)).collect();
-        for mirror in past.tickets(ZENDESK) {
-            assert_eq!(mirror.created_at.as_secs(), made[&mirror.subject].as_secs(), "{}", mirror.subject);
+        assert_imported(&past);
+    });
+}
+
+/// Every mirror bears the time of its original: it was imported.
+fn assert_imported(past: &Past) {
+    let made: BTreeMap<String, _> =
+        past.tickets(FRESHDESK).into_iter().map(|ticket| (ticket.subject, ticket.created_at)).collect();
+    let mirrors = past.tickets(ZENDESK);
+    assert_eq!(mirrors.len(), made.len());
+    for mirror in mirrors {
+        assert_eq!(mirror.created_at.as_secs(), made[&mirror.subject].as_secs(), "{}", mirror.subject);
+    }
+}
+
+#[test]
+fn what_is_put_off_is_imported_all_the_same() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(FRESHDESK), 20);
+        old_tickets(&past, FRESHDESK).await;
+        let mails = past.mails();
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        let faults = Faults { throttled: 350, error_before: 250, retry_after_secs: 1..=30, ..Faults::none() };
+        past.world.set_faults(&AccountId::new(FRESHDESK), faults);
+        let order = BackfillOrder { accounts: Vec::new(), since: None, restart: false };
+        engine.order_backfill(&order).await.expect("an order");
+        engine.take_in_history().await.expect("a history");
+        past.world.calm();
+        past.drain(&engine).await;
+        engine.shutdown(Duration::from_secs(5)).await;
+        assert_mirrored(&past, FRESHDESK, ZENDESK);
+        assert_imported(&past);
+        assert_eq!(past.mails(), mails);
+        assert_settled(&mut past).await;
+    });
+}
+
+#[test]
+fn an_old_ticket_that_changes_before_its_turn_is_imported_too() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(FRESHDESK), 20);
+        let ticket = past.talk(FRESHDESK, 0, "Old one", &[(agent(), true), (Who::Customer, true)]).await;
+        past.sleep(Duration::from_secs(30 * 86_400)).await;
+        let engine = past.engine(None).await;
+        let order = BackfillOrder { accounts: vec![AccountId::new(FRESHDESK)], since: None, restart: false };
+        engine.order_backfill(&order).await.expect("an order");
+        past.sleep(Duration::from_secs(60)).await;
+        let ticket = TicketKey::new(AccountId::new(FRESHDESK), ticket);
+        engine.wake_ticket(&ticket, "webhook", Commit::default()).await.expect("a job");
+        engine.start_queue();
+        past.drain(&engine).await;
+        assert_imported(&past);
+        engine.shutdown(Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
+fn a_new_ticket_does_not_wait_for_an_index() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(FRESHDESK), 20);
+        let old = past.talk(FRESHDESK, 0, "Old one", &[]).await;
+        past.sleep(Duration::from_secs(60)).await;
+        let engine = past.engine(None).await;
+        let order = BackfillOrder { accounts: Vec::new(), since: None, restart: false };
+        engine.order_backfill(&order).await.expect("an order");
+        past.sleep(Duration::from_secs(60)).await;
+        let new = past.talk(FRESHDESK, 1, "New one", &[]).await;
+        for ticket in [old, new] {
+            let ticket = TicketKey::new(AccountId::new(FRESHDESK), ticket);
+            engine.wake_ticket(&ticket, "webhook", Commit::default()).await.expect("a job");
         }
+        engine.start_queue();
+        past.drain(&engine).await;
+        let mirrors = |past: &Past| -> Vec<String> {
+            past.tickets(ZENDESK).into_iter().map(|ticket| ticket.subject).collect()
+        };
+        assert_eq!(mirrors(&past), ["New one"], "the old one may be there already");
+        engine.take_in_history().await.expect("a history");
+        past.drain(&engine).await;
+        assert_eq!(mirrors(&past), ["New one", "Old one"]);
+        engine.shutdown(Duration::from_secs(5)).await;
     });
 }
 
@@ -168,6 +245,131 @@ fn a_backfill_that_dies_goes_on_and_makes_nothing_twice() {
         assert_mirrored(&past, ZENDESK, FRESHDESK);
         assert_eq!(past.mails(), mails);
         assert_settled(&mut past).await;
+    });
+}
+
+/// Takes in what is stored until the store dies, `commits` commits from now.
+async fn until_it_dies(past: &mut Past, account: &str, commits: u64) {
+    let engine = past.engine(None).await;
+    let order = BackfillOrder { accounts: vec![AccountId::new(account)], since: None, restart: false };
+    engine.order_backfill(&order).await.expect("an order");
+    let Seq(seq) = past.store.seq();
+    past.store.crash_at(Seq(seq + commits), CrashSide::After);
+    let work = tokio::spawn(async move { engine.take_in_history().await });
+    past.store.crashed().await;
+    work.abort();
+}
+
+async fn backfill_row(past: &Past, account: &str) -> BackfillRow {
+    let key = Key::of(&[account]);
+    let row = tables::read::<BackfillRow>(&*past.store, BACKFILLS, &key).await.expect("it can be read");
+    row.expect("a row").value
+}
+
+#[test]
+fn what_was_hidden_or_redacted_after_it_was_read_in_bulk_stays_so() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(ZENDESK), 20);
+        let said = [(agent(), true), (agent(), true)];
+        let mut ids = Vec::new();
+        for subject in ["Hidden", "Redacted", "As it was"] {
+            ids.push(past.talk(ZENDESK, 0, subject, &said).await);
+        }
+        past.sleep(Duration::from_secs(30 * 86_400)).await;
+        let at_fault = |number: usize| {
+            let ticket = past.tickets(ZENDESK).into_iter().find(|ticket| ticket.id == ids[number]);
+            ticket.expect("a ticket").comments[1].id.clone()
+        };
+        let (hidden, redacted) = (at_fault(0), at_fault(1));
+        until_it_dies(&mut past, ZENDESK, 1).await;
+        let cursor = backfill_row(&past, ZENDESK).await.cursor.expect("a resume point");
+        assert!(cursor.0.starts_with("tickets:"), "the comments were read, the tickets were not: {cursor:?}");
+        past.act(ZENDESK, HumanAct::Hide { ticket: ids[0].clone(), comment: hidden });
+        past.act(ZENDESK, HumanAct::Redact { ticket: ids[1].clone(), comment: redacted });
+        past.sleep(Duration::from_secs(600)).await;
+        let before = past.served();
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        engine.take_in_history().await.expect("a history");
+        past.drain(&engine).await;
+        engine.shutdown(Duration::from_secs(5)).await;
+        let mirror = |subject: &str| {
+            past.tickets(FRESHDESK).into_iter().find(|ticket| ticket.subject == subject).expect("a mirror")
+        };
+        let comment = |subject: &str| {
+            let mirror = mirror(subject);
+            assert_eq!(mirror.comments.len(), 3, "{mirror:?}");
+            mirror.comments[1].clone()
+        };
+        assert!(comment("As it was").public);
+        assert!(!comment("Hidden").public, "what was hidden is public again");
+        assert!(!comment("Redacted").text.contains("Message 0"), "what was redacted is there again");
+        let listed = |served: &BTreeMap<String, u64>| -> u64 {
+            let lists = served
+                .iter()
+                .filter(|(pattern, _)| pattern.starts_with("zendesk GET") && pattern.contains("comments"));
+            lists.map(|(_, count)| count).sum()
+        };
+        let lists = listed(&past.served()) - listed(&before);
+        assert_eq!(lists, 2, "what did not change is taken from what was read in bulk");
+        assert_settled(&mut past).await;
+    });
+}
+
+#[test]
+fn a_long_past_of_long_messages_is_taken_in() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(FRESHDESK), 20);
+        let many: Vec<(Who, bool)> = (0..400).map(|number| (agent(), number % 3 > 0)).collect();
+        past.talk(FRESHDESK, 0, "Many", &many).await;
+        let ticket = past.talk(FRESHDESK, 1, "Long", &[]).await;
+        for number in 0..8 {
+            let html = format!("<p><b>Part {number}</b> {}</p>", "of a long story, ".repeat(230));
+            let (ticket, files) = (ticket.clone(), Vec::new());
+            past.act(FRESHDESK, HumanAct::SayRich { ticket, who: agent(), html, public: true, files });
+            past.sleep(Duration::from_secs(2)).await;
+        }
+        past.sleep(Duration::from_secs(30 * 86_400)).await;
+        let mails = past.mails();
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        past.backfill(&engine, false).await;
+        assert_eq!(engine.parked().await.expect("rows"), []);
+        engine.shutdown(Duration::from_secs(5)).await;
+        assert_mirrored(&past, FRESHDESK, ZENDESK);
+        assert_imported(&past);
+        assert_eq!(past.mails(), mails);
+    });
+}
+
+#[test]
+fn a_page_that_shifts_while_the_daemon_is_down_loses_no_ticket() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], Some(ZENDESK), 20);
+        old_tickets(&past, ZENDESK).await;
+        let mut commits = 1;
+        while commits == 1 || backfill_row(&past, ZENDESK).await.page_done == 0 {
+            until_it_dies(&mut past, ZENDESK, commits).await;
+            commits += 20;
+        }
+        let done = backfill_row(&past, ZENDESK).await.page_done;
+        assert!(done > 0 && past.tickets(FRESHDESK).len() < OLD, "it died within the page");
+        // The export goes by change: these come last now, and the others take their places.
+        let mut all = past.tickets(ZENDESK);
+        all.sort_by_key(|ticket| ticket.created_at);
+        for ticket in &all[..usize::try_from(done).expect("few") - 1] {
+            let act =
+                HumanAct::Tag { ticket: ticket.id.clone(), add: vec!["late".to_owned()], remove: vec![] };
+            past.act(ZENDESK, act);
+        }
+        past.sleep(Duration::from_secs(600)).await;
+        let engine = past.engine(None).await;
+        engine.start_queue();
+        past.backfill(&engine, false).await;
+        engine.shutdown(Duration::from_secs(5)).await;
+        assert_mirrored(&past, ZENDESK, FRESHDESK);
+        let row = backfill_row(&past, ZENDESK).await;
+        assert_eq!((row.looked, row.parked), (OLD as u64, 0), "each counts once");
     });
 }
 

@@ -214,7 +214,7 @@ fn policy() -> SyncPolicy {
         private_notes: true,
         deletions: crate::policy::Deletions::Keep,
         agents: BTreeMap::new(),
-        importing: false,
+        importing: std::collections::BTreeMap::new(),
         at_once: false,
     }
 }

@@ -1,6 +1,9 @@
 //! Tickets to be made: mirrors of new tickets, and follow-ups of closed ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::Planner;
 use crate::{
@@ -10,10 +13,11 @@ use crate::{
     link::{Link, Side, Standing},
     merge::{Views, refresh_behind},
     model::{
-        comment::{Mail, Message, PublicMessage},
+        comment::{Body, Mail, Message, PublicMessage},
         ids::{AccountId, TicketKey},
         person::{Person, Role},
         ticket::{CommentsSeen, Field, Observed, Status, Value},
+        time::Timestamp,
     },
     policy::SyncPolicy,
     route::{self, DueMirror},
@@ -23,6 +27,18 @@ use crate::{
 pub const IMPORTED_MAX: usize = 400;
 /// The most files that a ticket is made with: all of them are at hand at once.
 pub const IMPORTED_FILES_MAX: usize = 50;
+
+/// The most bytes that the messages of an import may take in a row, their texts left out: those
+/// go to files. What does not fit follows one by one. A row holds 32 KiB.
+pub const IMPORT_BYTES_MAX: usize = 18 * 1024;
+
+/// What a text that is put aside leaves in its row, in bytes.
+const TEXT_ASIDE_BYTES: usize = 256;
+
+/// How old a message may be, when a mirror is made, and still be mailed to a customer who was
+/// never mailed it. Longer than a daemon is down, and no more: that a ticket is seen for the
+/// first time does not make its old notes news.
+pub const PAST_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Why a message is not written to a ticket that is closed.
 const CLOSED: &str = "the ticket is closed for good, and this helpdesk makes no follow-ups";
@@ -74,6 +90,8 @@ impl Follower {
         Self { public, mailed, attachments: message.attachments().len() }
     }
 }
+/// Why a message of the past is not written to a ticket that is closed.
+const LEFT_OUT: &str = "the ticket is closed for good, and what is past makes no follow-up";
 
 /// A mirror's first message, by number.
 type Opening = Option<(u64, PublicMessage)>;
@@ -94,12 +112,11 @@ impl Planner<'_> {
     fn plan_mirror(&mut self, mirror: &DueMirror, views: &Views<'_>) {
         let why_not = format!("{} names nobody who asked", mirror.of);
         let Some(requester) = self.requester_at(&mirror.at, why_not) else { return };
-        if self.ground.policy.importing {
-            self.plan.link.copies.values_mut().for_each(|copy| copy.past = true);
-        }
+        let ordered = self.history_ordered(mirror, views);
+        self.leave_past(ordered);
         let all = comments::all_mirrored(&self.plan.link, self.ground.policy);
         let Some(opening) = self.opening(&all, &mirror.at, views) else { return };
-        let imports = self.ground.policy.importing && self.ground.policy.can(&mirror.at).import;
+        let imports = ordered.is_some() && self.ground.policy.can(&mirror.at).import;
         let rest = &all[usize::from(opening.is_some())..];
         let import = if imports {
             let Some(import) = self.import(mirror, all.first(), rest, views) else { return };
@@ -111,6 +128,21 @@ impl Planner<'_> {
         let fields = self.ground.vendors.normalize(&mirror.at, &first);
         let ticket = NewTicket { requester, opening: None, fields, follows: None, import };
         self.push_create(&mirror.at, ticket, opening);
+    }
+
+    /// When the history was ordered that a ticket is part of; `None` for a ticket that is new.
+    fn history_ordered(&self, mirror: &DueMirror, views: &Views<'_>) -> Option<Timestamp> {
+        let ordered = self.ground.policy.importing.get(&mirror.of.account).copied();
+        let made = views.get(&mirror.of).map(|view| view.created_at).unwrap_or_default();
+        ordered.filter(|ordered| made < *ordered)
+    }
+
+    /// What was said before is past: nobody is mailed about it now.
+    fn leave_past(&mut self, ordered: Option<Timestamp>) {
+        let until = ordered.unwrap_or_default().max(self.now.minus(PAST_AFTER));
+        for copy in self.plan.link.copies.values_mut().filter(|copy| copy.at < until) {
+            copy.past = true;
+        }
     }
 
     /// Who asked; without anybody the ticket cannot be made.
@@ -152,17 +184,23 @@ impl Planner<'_> {
         let link = &self.plan.link;
         let created_at = views.get(&mirror.of).map(|view| view.created_at).unwrap_or_default();
         let opening_at = first.and_then(|number| link.copies.get(number)).map_or(created_at, |copy| copy.at);
-        let (mut messages, mut files) = (Vec::new(), 0);
+        let (mut messages, mut files, mut bytes) = (Vec::new(), 0, 0);
         for number in rest.iter().take(IMPORTED_MAX) {
             let Some(copy) = link.copies.get(number) else { continue };
+            // What was said since may be mailed yet, and an import mails nobody.
+            if !copy.past {
+                break;
+            }
             match comments::source(link, views, copy) {
                 Source::Text(original) => {
                     let message = silent(form::message(copy, original, &mirror.at, self.ground.policy));
                     files += message.attachments().len();
-                    if files > IMPORTED_FILES_MAX {
+                    let imported = Imported { message, at: copy.at, number: *number, author: None };
+                    bytes += row_bytes(&imported);
+                    if files > IMPORTED_FILES_MAX || bytes > IMPORT_BYTES_MAX {
                         break;
                     }
-                    messages.push(Imported { message, at: copy.at, number: *number, author: None });
+                    messages.push(imported);
                 }
                 Source::Lost => break,
                 Source::Look(ticket) => {
@@ -197,6 +235,9 @@ impl Planner<'_> {
                 continue;
             }
             let lacking = comments::pending(&self.plan.link, &ticket, self.ground.policy);
+            let is_past = |number: &u64| self.plan.link.copies.get(number).is_some_and(|copy| copy.past);
+            let (past, lacking): (Vec<u64>, Vec<u64>) = lacking.into_iter().partition(is_past);
+            past.iter().for_each(|number| self.park_comment(*number, &ticket, LEFT_OUT));
             if !self.ground.policy.can(&ticket.account).follow_up {
                 lacking.iter().for_each(|number| self.park_comment(*number, &ticket, CLOSED));
             } else if self.may_create(&ticket.account) && self.has_public(&lacking) {
@@ -259,6 +300,14 @@ impl Planner<'_> {
             refresh_behind(link, &ticket, Field::Status, self.ground);
         }
     }
+}
+
+/// What a message takes in a row, in bytes: its text is put aside if that is shorter.
+fn row_bytes(imported: &Imported) -> usize {
+    let bytes = |one: &Imported| serde_json::to_vec(one).map_or(IMPORT_BYTES_MAX, |bytes| bytes.len());
+    let mut bare = imported.clone();
+    *bare.message.body_mut() = Body::inline("");
+    bytes(imported).min(bytes(&bare) + TEXT_ASIDE_BYTES)
 }
 
 fn silent(message: Message) -> Message {

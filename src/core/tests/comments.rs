@@ -78,7 +78,10 @@ impl Story {
         if options.contains("propagate") {
             policy.deletions = Deletions::Propagate;
         }
-        policy.importing = options.contains("importing");
+        if options.contains("importing") {
+            let ordered = if options.contains("since 50") { Timestamp(50_000) } else { Timestamp(i64::MAX) };
+            policy.importing.insert("a".into(), ordered);
+        }
         if !options.contains("strangers") {
             let ids = ["a", "b"].map(|name| (name.into(), "5".into()));
             policy.agents.insert("bo@example.org".to_owned(), ids.into());
@@ -98,7 +101,8 @@ impl Story {
             let first = link.sides.get_mut(&ticket("a")).unwrap();
             first.comments_seen = Some(0);
         }
-        Self { link, policy, queue: Vec::new(), version: 1_000, briefs: 0 }
+        let version = if options.contains("days later") { 3 * 86_400_000 } else { 1_000 };
+        Self { link, policy, queue: Vec::new(), version, briefs: 0 }
     }
 
     fn step(&mut self, step: &str) -> String {

@@ -76,7 +76,7 @@ pub fn policy(accounts: &[&str]) -> SyncPolicy {
         private_notes: true,
         deletions: Deletions::Keep,
         agents: Agents::new(),
-        importing: false,
+        importing: BTreeMap::new(),
         at_once: false,
     }
 }

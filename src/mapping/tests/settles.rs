@@ -45,7 +45,7 @@ impl World {
         };
         let policy = SyncPolicy {
             agents: handoffd_core::policy::Agents::new(),
-            importing: false,
+            importing: BTreeMap::new(),
             at_once: false,
             group: GroupId::new("g"),
             accounts: NAMES.iter().map(|name| (AccountId::from(*name), account.clone())).collect(),
