@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::PoisonError};
 
 use futures_util::{StreamExt as _, stream};
-use handoffd_connectors::contract::{Error, FeedRow, FeedStart, History, Lane};
+use handoffd_connectors::contract::{FeedRow, FeedStart, History, Lane};
 use handoffd_core::{AccountId, CommentsSeen, Fetched, GroupId, Observed, TicketKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
