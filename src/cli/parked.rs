@@ -99,9 +99,9 @@ fn ticket(text: &str) -> Result<TicketKey, Failure> {
     let parts = text.split_once('/').or_else(|| text.split_once(':'));
     match parts.filter(|(account, id)| !account.is_empty() && !id.is_empty()) {
         Some((account, id)) => Ok(TicketKey::new(account, id)),
-        None => Err(Failure::Usage(format!(
-            "--join {text:?}: write ACCOUNT/TICKET, for instance desk-eu/1702"
-        ))),
+        None => {
+            Err(Failure::Usage(format!("--join {text:?}: write ACCOUNT/TICKET, for instance desk-eu/1702")))
+        }
     }
 }
 
