@@ -186,7 +186,7 @@ impl Shown {
 
 impl Shown {
     /// Shows what was taken in faster than it is shown.
-    pub(super) fn over(&mut self, rows: &[BackfillStatus]) {
+    pub(super) fn over(&self, rows: &[BackfillStatus]) {
         for status in rows.iter().filter(|status| status.row.phase == BackfillPhase::Done) {
             let is_new = !status.row.index_only && !self.taken_in.contains(&status.row.account);
             if is_new && !self.silent {
