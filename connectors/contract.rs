@@ -286,6 +286,9 @@ pub struct Capabilities {
     /// A new ticket's opening is shown as the customer's only if their id is named:
     /// `apply` of a creation wants `author`.
     pub creates_as_author: bool,
+    /// A new ticket bears its marker from the moment it is there. Else it is seen without
+    /// one for a moment, and its creation may fail in between.
+    pub marks_at_once: bool,
     /// How long a change stays invisible to the feed after it happened.
     pub feed_blind_spot: Duration,
     /// The longest message in bytes; longer text is cut with a notice.
@@ -302,6 +305,9 @@ pub struct Capabilities {
     pub redacts_messages: bool,
     /// A message of ours can be rewritten.
     pub rewrites_messages: bool,
+    /// People can delete a message, and what [`Helpdesk::comments`] gives is all there is: a
+    /// message that is missing there for a while was deleted.
+    pub lists_lack_deleted: bool,
     /// A ticket can be made with its history and times, mailing nobody and running no rules.
     pub imports_history: bool,
     /// [`Helpdesk::history`] gives comments in bulk, and where it ends it goes on with what

@@ -199,7 +199,11 @@ impl Transport for Net {
             let account = host.trim_end_matches(".sim").rsplit('.').next().unwrap_or_default();
             let account = AccountId::from(account);
             self.world.set_faults(&account, faults.unwrap_or_default());
+            let (method, uri) = (outgoing.request.method().clone(), outgoing.request.uri().clone());
             let answer = self.world.transport().send(outgoing).await;
+            if let Ok(answer) = &answer {
+                recorder::heard(&method, &uri, answer);
+            }
             self.world.set_faults(&account, Faults::none());
             match answer {
                 Ok(answer) if answer.status().is_success() => Ok(self.seen(answer)),

@@ -206,7 +206,7 @@ pub async fn a_past_keeps_authors_and_files(terms: &'static Terms) {
         ticket: seen.clone(),
         who: Who::Agent(who.to_owned()),
         text: format!("{who} was here"),
-        public: true,
+        public: false,
     };
     bench.wait(2).await;
     bench.human(said("Bo"));

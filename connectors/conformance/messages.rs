@@ -1,11 +1,12 @@
 //! Writing and reading messages.
 
 use handoffd_core::{
-    Comment, Field, Fields, Mail, Message, OpKey, PrivateMessage, RemoteId, Role, Status, Value, fold_text,
+    Comment, Field, Fields, Mail, Message, OpKey, Person, PrivateMessage, RemoteId, Role, Status, Value,
+    fold_text,
     intent::{EditNote, Intent},
 };
 
-use super::bench::{ANN, Bench, Cannot, Terms, anns, bo, key, private, public, update};
+use super::bench::{ANN, Bench, Cannot, Terms, anns, bo, key, private, public, public_by, update};
 use crate::{contract::Error, sim::Who};
 
 /// A message, whether its author is the customer, whether it is public, and whether it is mailed.
@@ -34,6 +35,30 @@ fn is_noted(terms: &Terms, message: &Message) -> bool {
     let silent = matches!(message, Message::Public(public)
         if public.mail == Mail::Silent && public.author.role == Role::Agent);
     silent && !terms.can(Cannot::SaySilently)
+}
+
+/// By the name that they have there: agents, those who were hired since the first look too, and
+/// customers beside the one who asked.
+pub async fn everybody_is_named(terms: &'static Terms) {
+    let bench = Bench::open(terms).await;
+    let ticket = bench.ticket("Hello");
+    for (name, public) in [("Bo", true), ("Cy", false)] {
+        bench.wait(2).await;
+        bench.say(&ticket, Who::Agent(name.to_owned()), &format!("Words of {name}"), public);
+        let read = bench.comments(&ticket).await;
+        let author = read.last().unwrap().author();
+        assert!(author.name.contains(name) && author.role == Role::Agent, "{author:?}");
+        assert!(author.email.as_ref().is_some_and(|email| email.contains('@')), "{author:?}");
+    }
+    let dee = bench.person("Dee", "dee@example.test").await;
+    bench.wait(2).await;
+    let words = public_by(Person::customer("Dee", "dee@example.test"), "Me too", Mail::Silent);
+    let intent = update(&ticket, Fields::new(), Some(Message::Public(words)), "l0-1");
+    if bench.try_apply(&intent, Some(&dee), &[]).await.is_ok() {
+        let read = bench.comments(&ticket).await;
+        let author = read.last().unwrap().author();
+        assert_eq!((author.name.as_str(), author.role), ("Dee", Role::Customer));
+    }
 }
 
 /// As people at the vendor see it.

@@ -310,6 +310,16 @@ pub fn agents(page: u32) -> Result<Ask> {
     get(&format!("/api/v2/agents?per_page={PER_PAGE}&page={page}"))
 }
 
+/// One agent.
+pub fn agent(id: &RemoteId) -> Result<Ask> {
+    get(&format!("/api/v2/agents/{}", number(id)?))
+}
+
+/// One contact.
+pub fn contact(id: &RemoteId) -> Result<Ask> {
+    get(&format!("/api/v2/contacts/{}", number(id)?))
+}
+
 /// One page of the account's groups.
 pub fn groups(page: u32) -> Result<Ask> {
     get(&format!("/api/v2/groups?per_page={PER_PAGE}&page={page}"))

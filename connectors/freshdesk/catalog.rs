@@ -28,6 +28,7 @@ impl Desk {
     pub async fn read_catalog(&self, call: Call) -> Result<Catalog> {
         let fields = self.ticket_fields(call).await?;
         let agents: Vec<wire::Agent> = self.all(call, api::agents).await?;
+        self.staff.listed(&agents, self.client.now());
         let groups: Vec<wire::Group> = self.all(call, api::groups).await?;
         Ok(Catalog {
             agents: agents.iter().filter_map(agent).collect(),
@@ -41,7 +42,8 @@ impl Desk {
         read_json(&self.client.send(call, api::ticket_fields()?).await?)
     }
 
-    async fn all<T: DeserializeOwned>(&self, call: Call, page: fn(u32) -> Result<Ask>) -> Result<Vec<T>> {
+    /// Every row of a list.
+    pub async fn all<T: DeserializeOwned>(&self, call: Call, page: fn(u32) -> Result<Ask>) -> Result<Vec<T>> {
         let mut all = Vec::new();
         for number in 1..=PAGES_MAX {
             let rows: Vec<T> = read_json(&self.client.send(call, page(number)?).await?)?;
@@ -260,7 +262,7 @@ fn custom_field(field: &wire::TicketField) -> Option<CatalogField> {
     let kind = field_kind(field);
     let has_options = matches!(kind, Some(FieldKind::Choice | FieldKind::Choices));
     Some(CatalogField {
-        customers_see: None,
+        customers_see: field.displayed_to_customers.told_flag(),
         title: field.label.text().unwrap_or_else(|| native.clone()),
         kind,
         options: if has_options { options(&field.choices) } else { Vec::new() },

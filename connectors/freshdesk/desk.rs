@@ -15,6 +15,7 @@ use super::{
     api::{self, EMBEDDED_MAX, PER_PAGE},
     errors::{cost_seen, duplicate_of},
     map::{Mapping, Read},
+    staff::{People, Staff},
     wire,
 };
 use crate::{
@@ -37,6 +38,8 @@ pub struct Desk {
     pub list_cost: Cost,
     /// What a ticket with its requester and conversations costs.
     pub fetch_cost: Cost,
+    /// Who writes there.
+    pub staff: Staff,
     me: OnceCell<Arc<wire::Agent>>,
 }
 
@@ -71,7 +74,9 @@ impl Desk {
     pub fn new(client: Client, mapping: Mapping, webhook_secret: Option<Secret>) -> Self {
         // The dearer of the two documented prices, until a header tells.
         let cost = || Cost(AtomicU32::new(3));
-        Self { client, mapping, webhook_secret, list_cost: cost(), fetch_cost: cost(), me: OnceCell::new() }
+        let (list_cost, fetch_cost) = (cost(), cost());
+        let (staff, me) = (Staff::default(), OnceCell::new());
+        Self { client, mapping, webhook_secret, list_cost, fetch_cost, staff, me }
     }
 
     /// Who we are; asked once.
@@ -131,7 +136,8 @@ impl Desk {
                     if let Some(to) = self.mapping.merged_into(&ticket, all) {
                         return Ok(Fetched::MovedTo { from: self.mapping.key(id), to });
                     }
-                    let comments = self.mapping.comments(&ticket, all).map_err(malformed)?;
+                    let people = self.writers(call, &ticket, all).await?;
+                    let comments = self.mapping.comments(&ticket, all, &people).map_err(malformed)?;
                     observed.comments = CommentsSeen::All(comments);
                 }
                 Ok(Fetched::Shown(observed))
@@ -173,12 +179,13 @@ impl Desk {
     /// Every comment of a ticket, oldest first.
     pub async fn all_comments(&self, call: Call, id: &RemoteId) -> Result<Vec<Comment>> {
         let whole = self.whole(call, id).await?;
-        self.comments_of(&whole)
+        let people = self.writers(call, &whole.ticket, &whole.conversations).await?;
+        self.comments_of(&whole, &people)
     }
 
-    /// The comments of a ticket that was read whole.
-    pub fn comments_of(&self, whole: &Whole) -> Result<Vec<Comment>> {
-        self.mapping.comments(&whole.ticket, &whole.conversations).map_err(|why| {
+    /// The comments of a ticket that was read whole, their writers named as far as they are among `people`.
+    pub fn comments_of(&self, whole: &Whole, people: &People) -> Result<Vec<Comment>> {
+        self.mapping.comments(&whole.ticket, &whole.conversations, people).map_err(|why| {
             let id = whole.ticket.id.id().map_or_else(String::new, |id| format!(" {id}"));
             Error::Malformed { what: format!("ticket{id}: {why}") }
         })

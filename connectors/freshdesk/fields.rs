@@ -36,8 +36,9 @@ impl Mapping {
     /// The fields that the ticket shows; what cannot be read is left out, which says "not known".
     pub fn fields(&self, ticket: &wire::Ticket) -> Fields {
         let mut fields = Fields::new();
-        let subject = ticket.subject.text().unwrap_or_default();
-        fields.insert(Field::Subject, shown_subject(&subject));
+        if let Some(subject) = &ticket.subject {
+            fields.insert(Field::Subject, shown_subject(&subject.text().unwrap_or_default()));
+        }
         if let Some(status) = ticket.status.whole() {
             fields.insert(Field::Status, self.statuses.shown(status));
         }
@@ -48,8 +49,10 @@ impl Mapping {
             let tags = tags.iter().filter_map(wire::Scalar::text).map(|tag| tag.trim().to_owned()).collect();
             fields.insert(Field::Tags, Value::Tags(tags));
         }
-        fields.insert(Field::Assignee, Value::Owner(ticket.responder_id.id()));
-        fields.insert(Field::Group, Value::Owner(ticket.group_id.id()));
+        let owners = [(Field::Assignee, &ticket.responder_id), (Field::Group, &ticket.group_id)];
+        for (field, owner) in owners {
+            fields.extend(owner.as_ref().map(|owner| (field, Value::Owner(owner.id()))));
+        }
         if let Some(kind) = &ticket.kind {
             fields.insert(Field::Type, Value::Choice(kind.text().map(|kind| kind.trim().to_owned())));
         }

@@ -12,6 +12,7 @@ use super::{
     desk::{Desk, Whole},
     feed::read_row,
     messages::DESCRIPTION,
+    staff::People,
     wire, words,
     write::unseen,
 };
@@ -106,14 +107,18 @@ impl Desk {
                 && !lost.claimed.contains(comment.id())
                 && comment.id().as_str() != DESCRIPTION
         };
-        Ok(self.comments_of(whole)?.iter().find(|comment| fits(comment)).map(|comment| comment.id().clone()))
+        Ok(self
+            .comments_of(whole, &People::new())?
+            .iter()
+            .find(|comment| fits(comment))
+            .map(|comment| comment.id().clone()))
     }
 
     /// Rewriting is safe to repeat, so a note that does not say what it should is written again.
     async fn find_edit(&self, call: Call, edit: &EditNote) -> Result<Option<Applied>> {
         let whole = self.whole(call, &edit.at.id).await?;
         let sought = fold_text(&html::to_text(&words::note_html(&edit.message, &edit.key, &[])?));
-        let comments = self.comments_of(&whole)?;
+        let comments = self.comments_of(&whole, &People::new())?;
         let note = comments.iter().find(|comment| *comment.id() == edit.comment);
         let says = note.and_then(|note| note.body().text()).map(fold_text);
         if says == Some(sought) {

@@ -10,6 +10,7 @@ use handoffd_core::{
 use super::{
     messages,
     settings::{Settings, StatusTable},
+    staff::People,
     wire,
 };
 use crate::contract::CustomField;
@@ -82,16 +83,18 @@ impl Mapping {
     /// Every comment of a ticket, oldest first: the description, then the conversations.
     ///
     /// A conversation that cannot be read spoils the whole: "all comments" must be all.
+    /// `people` are writers whose names are known.
     pub fn comments(
         &self,
         ticket: &wire::Ticket,
         conversations: &[wire::Conversation],
+        people: &People,
     ) -> Result<Vec<Comment>, String> {
         let opening = messages::description(ticket)?;
         let mut comments: Vec<Comment> = Vec::with_capacity(conversations.len() + 1);
         let mut seen = BTreeSet::new();
         for (at, conversation) in conversations.iter().enumerate() {
-            let comment = messages::comment(ticket, conversation)
+            let comment = messages::comment(ticket, conversation, people)
                 .map_err(|why| format!("conversations[{at}].{why}"))?;
             if seen.insert(comment.id().clone()) {
                 comments.push(comment);

@@ -1,6 +1,8 @@
 //! Conversations as comments: who may read them, who wrote them, their text,
 //! markup and files.
 
+use std::collections::BTreeSet;
+
 use handoffd_core::{
     Attachment, Body, Comment, Person, PrivateComment, PrivateText, PublicComment, PublicText, RemoteId,
     Role, fold_text,
@@ -8,6 +10,7 @@ use handoffd_core::{
 
 use super::{
     map::requester,
+    staff::People,
     wire,
     words::{NO_OPENING, REDACTED},
 };
@@ -133,13 +136,17 @@ fn is_redacted(body: &Body) -> bool {
 }
 
 /// A reply, a note or a message that came in.
-pub fn comment(ticket: &wire::Ticket, conversation: &wire::Conversation) -> Result<Comment, String> {
+pub fn comment(
+    ticket: &wire::Ticket,
+    conversation: &wire::Conversation,
+    people: &People,
+) -> Result<Comment, String> {
     let id = conversation.id.id().ok_or("id: not a number")?;
     let at = conversation.created_at.moment().ok_or("created_at: not a time")?;
     let read = read(&conversation.body, &conversation.body_text, conversation.attachments.as_deref());
     let Read { body, files } = read.unwrap_or_else(|| Read { body: Body::inline(""), files: Vec::new() });
     let redacted = is_redacted(&body);
-    let author = author(ticket, conversation);
+    let author = author(ticket, conversation, people);
     let source = conversation.source.whole();
     if conversation.private.flag() || source == Some(CONVERSATION_FORWARD) {
         let text = PrivateText::new(body);
@@ -161,17 +168,37 @@ fn delivered(conversation: &wire::Conversation, source: Option<i64>) -> bool {
 }
 
 /// The customer's words are those of the requester, and whatever came in.
-fn author(ticket: &wire::Ticket, conversation: &wire::Conversation) -> Person {
+fn author(ticket: &wire::Ticket, conversation: &wire::Conversation, people: &People) -> Person {
     let user = conversation.user_id.id();
     let asked = requester(ticket);
     if user.is_some() && user == asked.id {
         return asked;
     }
+    let known = user.as_ref().and_then(|id| people.get(id)).cloned();
     if !conversation.incoming.flag() {
-        return Person { id: user, name: String::new(), email: None, role: Role::Agent };
+        let nameless = Person { id: user, name: String::new(), email: None, role: Role::Agent };
+        return known.map_or(nameless, |person| Person { role: Role::Agent, ..person });
     }
     let (name, email) = conversation.from_email.text().map_or((String::new(), None), |from| mailbox(&from));
-    Person { id: user, name, email, role: Role::Customer }
+    let known = known.filter(|_| email.is_none());
+    let told = Person { id: user, name, email, role: Role::Customer };
+    known.map_or(told, |person| Person { role: Role::Customer, ..person })
+}
+
+/// The writers beside the requester who are only a number: those of words that `came_in`
+/// without an address, or else those of ours.
+pub fn writers(
+    ticket: &wire::Ticket,
+    conversations: &[wire::Conversation],
+    came_in: bool,
+) -> BTreeSet<RemoteId> {
+    let asked = requester(ticket).id;
+    let is_one = |said: &&wire::Conversation| {
+        let is_named = came_in && said.from_email.text().is_some_and(|from| mailbox(&from).1.is_some());
+        said.incoming.flag() == came_in && !is_named
+    };
+    let ids = conversations.iter().filter(is_one).filter_map(|said| said.user_id.id());
+    ids.filter(|id| Some(id) != asked.as_ref()).collect()
 }
 
 /// `Name <address>`, or an address alone.

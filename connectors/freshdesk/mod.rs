@@ -21,6 +21,7 @@ mod probe;
 mod ratings;
 mod settings;
 pub mod sim;
+mod staff;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -113,6 +114,7 @@ impl Helpdesk for Desk {
             conditional_writes: false,
             edits_private_notes: true,
             creates_as_author: false,
+            marks_at_once: true,
             feed_blind_spot: feed::BLIND_SPOT,
             message_bytes_max: self.mapping.settings.message_bytes_max,
             fields: &FIELDS,
@@ -121,6 +123,7 @@ impl Helpdesk for Desk {
             hides_messages: true,
             redacts_messages: true,
             rewrites_messages: true,
+            lists_lack_deleted: true,
             // No documented endpoint makes a ticket with its own times.
             imports_history: false,
             history_has_comments: false,

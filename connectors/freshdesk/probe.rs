@@ -29,6 +29,14 @@ impl Desk {
             }),
             Err(error) => return Err(error),
         }
+        if let Some(missing) = self.list_agents(call).await? {
+            problems.push(Problem {
+                disarms: Disarms::Nothing,
+                what: format!("agents are not named: {missing}. Their notes show a number elsewhere"),
+                remedy: "let the key's agent see the account's agents (an administrator's key does)"
+                    .to_owned(),
+            });
+        }
         match self.client.send(call, api::ratings(self.client.now().as_secs(), 1, 1)?).await {
             Ok(_) => {}
             Err(Error::Forbidden { missing }) => problems.push(Problem {

@@ -8,6 +8,7 @@ mod over_sim;
 mod reading;
 mod requests;
 mod specs;
+mod staff;
 mod whole;
 
 use std::{
@@ -25,7 +26,7 @@ use handoffd_core::{
 };
 use serde_json::Value as Json;
 
-use super::{desk::Desk, map::Mapping, open, settings::Settings};
+use super::{desk::Desk, map::Mapping, open, settings::Settings, staff::People, wire};
 use crate::{
     client::{
         ClientParts, Transport, TransportError,
@@ -94,8 +95,17 @@ impl Script {
     }
 }
 
-/// A desk over a script, with the settings given.
+/// A desk over a script, with the settings given, that has listed the agents 7000 to 7009.
 fn desk_with(settings: Json) -> (Desk, Arc<Script>) {
+    let (desk, script) = fresh_desk(settings);
+    let agent = |id: i64| serde_json::json!({"id": id, "contact": {"name": format!("Agent {id}")}});
+    let agents = Json::from((7000..7010).map(agent).collect::<Vec<_>>());
+    desk.staff.listed(&serde_json::from_value::<Vec<wire::Agent>>(agents).unwrap(), NOW);
+    (desk, script)
+}
+
+/// A desk that nothing was asked through yet.
+fn fresh_desk(settings: Json) -> (Desk, Arc<Script>) {
     let script = Arc::new(Script::default());
     let http = ClientParts {
         transport: script.clone(),
@@ -205,7 +215,8 @@ crate::conformance::helpdesk!(crate::conformance::Terms {
         // The list, the trash, the spam folder and the ratings.
         feed_of_50: 4,
         feed_of_none: 4,
-        fetch_1: 1,
+        // The ticket, and once who the agents are.
+        fetch_1: 2,
         // There is no request for several tickets by id.
         fetch_50: 50,
         comments_3: 1,

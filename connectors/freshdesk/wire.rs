@@ -87,6 +87,11 @@ impl Scalar {
         }
     }
 
+    /// [`Self::flag`]; `None` where nothing is told.
+    pub fn told_flag(&self) -> Option<bool> {
+        (*self != Self::Nothing).then(|| self.flag())
+    }
+
     /// The texts of a list; one text is a list of itself, and nothing an empty one.
     pub fn texts(&self) -> Option<Vec<String>> {
         match self {
@@ -170,7 +175,8 @@ pub struct Ticket {
     /// Its id.
     pub id: Scalar,
     /// The subject.
-    pub subject: Scalar,
+    #[serde(deserialize_with = "told")]
+    pub subject: Option<Scalar>,
     /// The first message as HTML; absent from lists.
     pub description: Scalar,
     /// The first message as text.
@@ -193,9 +199,11 @@ pub struct Ticket {
     /// The contact who asked.
     pub requester_id: Scalar,
     /// The agent who owns it.
-    pub responder_id: Scalar,
+    #[serde(deserialize_with = "told")]
+    pub responder_id: Option<Scalar>,
     /// The group that owns it.
-    pub group_id: Scalar,
+    #[serde(deserialize_with = "told")]
+    pub group_id: Option<Scalar>,
     /// In the spam folder.
     pub spam: Scalar,
     /// In the trash; may be missing when it is not.
@@ -336,6 +344,8 @@ pub struct TicketField {
     /// For instance `custom_text`.
     #[serde(rename = "type")]
     pub kind: Scalar,
+    /// Whether customers see it.
+    pub displayed_to_customers: Scalar,
     /// The values of a list, in one of several shapes.
     pub choices: serde_json::Value,
 }

@@ -108,6 +108,7 @@ impl Helpdesk for Desk {
             conditional_writes: false,
             edits_private_notes: false,
             creates_as_author: true,
+            marks_at_once: settings.create == RecordKind::Ticket,
             feed_blind_spot: Duration::from_secs(settings.overlap_secs),
             message_bytes_max: settings.message_bytes_max,
             fields: self.mapping.fields(),
@@ -116,6 +117,8 @@ impl Helpdesk for Desk {
             hides_messages: false,
             redacts_messages: !settings.has_tickets_alone(),
             rewrites_messages: false,
+            // Parts are redacted, not deleted, and only the newest 500 are given.
+            lists_lack_deleted: false,
             imports_history: false,
             history_has_comments: false,
             follows_up: false,

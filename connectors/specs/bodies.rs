@@ -199,7 +199,10 @@ fn judged(
     let below_row = reading.rows.is_none() && !parts.is_empty()
         || parts.starts_with(&list) && parts.len() > list.len() + 1
         || !list.starts_with(&parts) && !parts.starts_with(&list);
+    let is_list = !parts.is_empty() && list.starts_with(&parts);
     match came {
+        // Nothing at all is not read as "there is none".
+        Err(Unread::Whole(_)) if is_list => Ok(()),
         Err(Unread::Whole(why)) => Err(why),
         Err(Unread::Row(_)) if needed || !below_row => Ok(()),
         Err(Unread::Row(why)) => Err(why),

@@ -83,7 +83,7 @@ fn bodies(root: &Json, content: &Json, place: &str, samples: &mut Vec<Sample>) {
 }
 
 /// What stands at the end of a `$ref`.
-fn resolved<'a>(root: &'a Json, mut at: &'a Json) -> &'a Json {
+pub fn resolved<'a>(root: &'a Json, mut at: &'a Json) -> &'a Json {
     while let Some(to) = at.get("$ref").and_then(Json::as_str) {
         let pointer = to.strip_prefix('#').unwrap_or_else(|| panic!("{to} leads out of the file"));
         at = root.pointer(pointer).unwrap_or_else(|| panic!("{to} leads nowhere"));

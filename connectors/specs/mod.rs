@@ -6,6 +6,7 @@
 //! with one file, `tests/specs.rs`, that holds a [`requests::Judged`] and a
 //! [`bodies::Sampled`].
 
+pub mod answers;
 pub mod bodies;
 pub mod canned;
 pub mod description;

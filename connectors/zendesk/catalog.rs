@@ -129,7 +129,7 @@ fn field(field: wire::TicketField) -> Option<CatalogField> {
         return None;
     }
     Some(CatalogField {
-        customers_see: None,
+        customers_see: field.visible_in_portal,
         native: field.id?.to_string(),
         title: field.title.unwrap_or_default(),
         kind: kind_of(kind),
@@ -212,6 +212,20 @@ fn new_status(label: &str, status: Status) -> Result<StatusBody> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_says_whether_customers_see_it() {
+        for (told, seen) in [
+            ("", None),
+            (r#","visible_in_portal":null"#, None),
+            (r#","visible_in_portal":true"#, Some(true)),
+            (r#","visible_in_portal":false"#, Some(false)),
+        ] {
+            let json = format!(r#"{{"id":7,"type":"text","title":"Why"{told}}}"#);
+            let shown: wire::TicketField = serde_json::from_str(&json).unwrap();
+            assert_eq!(field(shown).unwrap().customers_see, seen, "{json}");
+        }
+    }
 
     #[test]
     fn what_zendesk_would_refuse_is_refused_before() {

@@ -115,6 +115,7 @@ impl Helpdesk for Adapter {
             conditional_writes: true,
             edits_private_notes: false,
             creates_as_author: true,
+            marks_at_once: true,
             feed_blind_spot: Duration::from_secs(60),
             message_bytes_max: MESSAGE_BYTES_MAX,
             fields: &FIELDS,
@@ -123,6 +124,8 @@ impl Helpdesk for Adapter {
             hides_messages: true,
             redacts_messages: true,
             rewrites_messages: false,
+            // Nobody can delete a comment; redacted ones stay.
+            lists_lack_deleted: false,
             imports_history: true,
             history_has_comments: true,
             follows_up: true,

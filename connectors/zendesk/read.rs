@@ -233,7 +233,7 @@ impl Adapter {
         ids: &[&RemoteId],
         found: &mut BTreeMap<RemoteId, Fetched>,
     ) -> Result<()> {
-        let answer = match self.http.send(call, api::show_many(ids)?).await {
+        let answer = match self.show_many(call, ids).await {
             Ok(answer) => answer,
             Err(Error::Gone) => return Ok(()),
             Err(error) => return Err(error),
@@ -256,12 +256,28 @@ impl Adapter {
         Ok(())
     }
 
+    /// Tickets that are not there are not in the list, or the list is not. That an
+    /// account which answers 404 to everything, suspended or renamed, has no list
+    /// says nothing about tickets.
+    async fn show_many(&self, call: Call, ids: &[&RemoteId]) -> Result<Answer> {
+        match self.http.send(call, api::show_many(ids)?).await {
+            Err(Error::Gone) => match self.http.send(call, api::me()?).await {
+                Err(Error::Gone) => {
+                    Err(Error::Transient { why: "Zendesk answers 404 to everything".to_owned() })
+                }
+                Ok(_) => Err(Error::Gone),
+                Err(error) => Err(error),
+            },
+            answered => answered,
+        }
+    }
+
     /// One ticket as Zendesk writes it; [`Error::Gone`] when it is deleted.
     pub(super) async fn read_raw(&self, call: Call, ticket: &RemoteId) -> Result<RawTicket> {
         if !api::is_number(ticket) {
             return Err(Error::Gone);
         }
-        let answer = self.http.send(call, api::show_many(&[ticket])?).await?;
+        let answer = self.show_many(call, &[ticket]).await?;
         let page: wire::TicketsPage = read_json(&answer)?;
         let row = page.tickets.into_iter().find(|row| row.id.as_ref() == Some(ticket));
         let row = row.ok_or(Error::Gone)?;

@@ -2,8 +2,9 @@
 //!
 //! Reading is lenient throughout: a `null` may stand anywhere, an id is a
 //! number or a text, an unknown word is kept as text, an unknown key is ignored.
-//! Only the list that a page is about must be there: a page without it would
-//! read as "nothing is there".
+//! Only the list that a page is about must be there, and no `null`: a page
+//! without it would read as "nothing is there", which is "deleted", "no news"
+//! or "no trigger mails". People are no such list: nobody is known by heart.
 
 use handoffd_core::RemoteId;
 use serde::Deserialize;
@@ -292,7 +293,6 @@ pub struct Event {
 #[derive(Debug, Deserialize)]
 pub struct ExportPage {
     /// Rows, to be read one by one.
-    #[serde(deserialize_with = "or_default")]
     pub tickets: Vec<Box<RawValue>>,
     /// The requesters and others, if side-loaded.
     #[serde(default, deserialize_with = "list")]
@@ -312,7 +312,6 @@ pub struct ExportPage {
 #[derive(Debug, Deserialize)]
 pub struct TicketsPage {
     /// The tickets.
-    #[serde(deserialize_with = "list")]
     pub tickets: Vec<Ticket>,
     /// The people, if side-loaded.
     #[serde(default, deserialize_with = "list")]
@@ -326,7 +325,6 @@ pub struct TicketsPage {
 #[derive(Debug, Deserialize)]
 pub struct CommentsPage {
     /// The comments.
-    #[serde(deserialize_with = "list")]
     pub comments: Vec<Comment>,
     /// The people, if side-loaded.
     #[serde(default, deserialize_with = "list")]
@@ -340,7 +338,6 @@ pub struct CommentsPage {
 #[derive(Debug, Deserialize)]
 pub struct AuditsPage {
     /// The audits.
-    #[serde(deserialize_with = "list")]
     pub audits: Vec<Audit>,
     /// How to go on.
     #[serde(default, deserialize_with = "or_default")]
@@ -394,7 +391,6 @@ pub struct UsersPage {
 #[derive(Debug, Deserialize)]
 pub struct StatusesPage {
     /// The statuses.
-    #[serde(deserialize_with = "list")]
     pub custom_statuses: Vec<CustomStatus>,
 }
 
@@ -409,7 +405,6 @@ pub struct OneStatus {
 #[derive(Debug, Deserialize)]
 pub struct FieldsPage {
     /// The fields.
-    #[serde(deserialize_with = "list")]
     pub ticket_fields: Vec<TicketField>,
     /// How to go on.
     #[serde(default, deserialize_with = "or_default")]
@@ -442,6 +437,9 @@ pub struct TicketField {
     /// Whether it is a custom one.
     #[serde(deserialize_with = "flag")]
     pub removable: Option<bool>,
+    /// Whether customers see it.
+    #[serde(deserialize_with = "flag")]
+    pub visible_in_portal: Option<bool>,
     /// The options of a custom one.
     #[serde(deserialize_with = "list")]
     pub custom_field_options: Vec<FieldOption>,
@@ -463,7 +461,6 @@ pub struct FieldOption {
 #[derive(Debug, Deserialize)]
 pub struct GroupsPage {
     /// The groups.
-    #[serde(deserialize_with = "list")]
     pub groups: Vec<Group>,
     /// How to go on.
     #[serde(default, deserialize_with = "or_default")]
@@ -505,7 +502,6 @@ pub struct Upload {
 #[derive(Debug, Deserialize)]
 pub struct EventsPage {
     /// The events, by time.
-    #[serde(deserialize_with = "list")]
     pub ticket_events: Vec<TicketEvent>,
     /// The time of the last one, in seconds.
     #[serde(default, deserialize_with = "text")]
@@ -558,7 +554,6 @@ pub struct OneUser {
 #[derive(Debug, Deserialize)]
 pub struct TriggersPage {
     /// The triggers.
-    #[serde(deserialize_with = "list")]
     pub triggers: Vec<Trigger>,
     /// How to go on.
     #[serde(default, deserialize_with = "or_default")]

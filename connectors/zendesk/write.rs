@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use handoffd_core::{
-    Field, Mail, Message, OpKey, ReadBy, RemoteId, Role, Timestamp, Value,
+    Field, Mail, Message, OpKey, ReadBy, RemoteId, Role, TicketKey, Timestamp, Value,
     intent::{Applied, Create, Import, Intent, Update},
 };
 
@@ -112,14 +112,14 @@ impl Adapter {
     }
 
     /// The ids of a creation's comments, with one read.
-    async fn with_comments(&self, call: Call, raw: RawTicket, create: &Create) -> Result<Applied> {
-        let answer = self.http.send(call, api::comments(&raw.observed.ticket.id, None)?).await?;
+    async fn with_comments(&self, call: Call, wrote: Wrote, create: &Create) -> Result<Applied> {
+        let answer = self.http.send(call, api::comments(&wrote.key().id, None)?).await?;
         let page: wire::CommentsPage = read_json(&answer)?;
         let mut ids = page.comments.into_iter().filter_map(|comment| comment.id);
         let opening = ids.next();
         let rest: Vec<RemoteId> = ids.collect();
         let said = create.ticket.import.as_ref().map_or(0, |past| past.messages.len());
-        let applied = self.hushed(call, raw, opening, &create.key).await?;
+        let applied = self.hushed(call, wrote, opening, &create.key).await?;
         // What is more or less than was written cannot be told apart.
         Ok(Applied { imported: if rest.len() == said { rest } else { Vec::new() }, ..applied })
     }
@@ -157,8 +157,9 @@ impl Adapter {
             let statuses = self.memory.statuses(|statuses| statuses.clone());
             match self.http.send(call, api::update(update, sender, &terms, self.dialect(&statuses))?).await {
                 Ok(answer) => {
-                    let (raw, comment) = self.written(call, &answer).await?;
-                    return self.hushed(call, raw, comment, &update.key).await.map_err(done_but);
+                    let (wrote, comment) = self.written(call, &answer).await?;
+                    let wrote = if quiet { wrote } else { wrote.not_quieted() };
+                    return self.hushed(call, wrote, comment, &update.key).await.map_err(done_but);
                 }
                 // The condition was ours alone, for the sake of what is not to be lost.
                 Err(Error::Stale) if update.if_version.is_none() && looks_first && races < RACES_MAX => {
@@ -186,35 +187,55 @@ impl Adapter {
 
     /// The ticket and the new comment in the answer to a write. The write is
     /// done, so what cannot be read is looked for again, not parked.
-    async fn written(&self, call: Call, answer: &Answer) -> Result<(RawTicket, Option<RemoteId>)> {
+    async fn written(&self, call: Call, answer: &Answer) -> Result<(Wrote, Option<RemoteId>)> {
         let written: wire::Written = read_json(answer).map_err(done_but)?;
         let none = || done_but(Error::Malformed { what: "ticket: none".to_owned() });
         let ticket = written.ticket.ok_or_else(none)?;
+        let comment = comment_in(&written.audit);
+        if let (None, Some(id)) = (&ticket.updated_at, &ticket.id) {
+            let key = TicketKey::new(self.http.account().clone(), id.clone());
+            return Ok((Wrote::Bare { key, tags: ticket.tags }, comment));
+        }
         let raw = self.observed(call, ticket, Beside::default(), ReadBy::Answer, answer.at).await;
-        Ok((raw.map_err(done_but)?, comment_in(&written.audit)))
+        Ok((Wrote::Shown(raw.map_err(done_but)?), comment))
     }
 
     /// Takes the quiet tag off if it is there. `Ok` only when it is off, or cannot do harm.
     async fn hushed(
         &self,
         call: Call,
-        mut raw: RawTicket,
+        mut wrote: Wrote,
         comment: Option<RemoteId>,
         key: &OpKey,
     ) -> Result<Applied> {
         for _ in 0..=RACES_MAX {
-            if !raw.tags.contains(&self.settings.quiet_tag) {
-                return Ok(applied(raw, comment));
-            }
+            let raw = match wrote {
+                wrote if wrote.tags().is_some_and(|tags| !tags.contains(&self.settings.quiet_tag)) => {
+                    return Ok(applied(wrote, comment));
+                }
+                Wrote::Shown(raw) => raw,
+                Wrote::Bare { key, tags } => match self.read_raw(call, &key.id).await {
+                    Ok(raw) => {
+                        wrote = Wrote::Shown(raw);
+                        continue;
+                    }
+                    Err(Error::Gone) => return Ok(applied(Wrote::Bare { key, tags }, comment)),
+                    Err(error) => return Err(error),
+                },
+            };
             let rest = self.without_quiet(&raw.tags);
             let ticket = raw.observed.ticket.id.clone();
             let ask = api::unquiet(&ticket, rest, raw.observed.version, key)?;
-            raw = match self.http.send(call, ask).await {
+            wrote = match self.http.send(call, ask).await {
                 Ok(answer) => self.written(call, &answer).await?.0,
                 // Somebody was faster, or the answer was lost: the ticket says which.
-                Err(Error::Stale | Error::Unknown { .. }) => self.read_raw(call, &ticket).await?,
+                Err(Error::Stale | Error::Unknown { .. }) => {
+                    Wrote::Shown(self.read_raw(call, &ticket).await?)
+                }
                 // A ticket that is gone or closed mails nobody any more.
-                Err(Error::Gone | Error::Closed | Error::Refused { .. }) => return Ok(applied(raw, comment)),
+                Err(Error::Gone | Error::Closed | Error::Refused { .. }) => {
+                    return Ok(applied(Wrote::Shown(raw), comment));
+                }
                 Err(error) => return Err(error),
             };
         }
@@ -250,7 +271,7 @@ impl Adapter {
         let Some(raw) = found.into_iter().min_by(|a, b| a.observed.ticket.cmp(&b.observed.ticket)) else {
             return Ok(None);
         };
-        self.with_comments(call, raw, create).await.map(Some)
+        self.with_comments(call, Wrote::Shown(raw), create).await.map(Some)
     }
 
     async fn look_for_audit(
@@ -270,7 +291,7 @@ impl Adapter {
             if let Some(audit) = page.audits.iter().find(ours) {
                 let comment = comment_in(audit);
                 let raw = self.read_raw(call, &update.at.id).await?;
-                return self.hushed(call, raw, comment, &update.key).await.map(Some);
+                return self.hushed(call, Wrote::Shown(raw), comment, &update.key).await.map(Some);
             }
             if all_older(&page.audits, horizon) {
                 return Ok(None);
@@ -291,15 +312,52 @@ fn files_of(create: &Create) -> usize {
     opening.chain(past.map(|said| said.message.attachments().len())).sum()
 }
 
-fn applied(raw: RawTicket, comment: Option<RemoteId>) -> Applied {
-    let observed = *raw.observed;
-    Applied {
-        ticket: observed.ticket.clone(),
-        version: Some(observed.version),
-        shown: Some(observed),
-        comment,
-        imported: Vec::new(),
+/// A ticket after a write, as far as the answer tells.
+enum Wrote {
+    /// As it is shown.
+    Shown(RawTicket),
+    /// Without the time of its last change, which is its version: whoever reads it next learns that.
+    Bare {
+        /// Which ticket.
+        key: TicketKey,
+        /// Every tag, if the answer says so much.
+        tags: Option<Vec<String>>,
+    },
+}
+
+impl Wrote {
+    fn key(&self) -> &TicketKey {
+        match self {
+            Self::Shown(raw) => &raw.observed.ticket,
+            Self::Bare { key, .. } => key,
+        }
     }
+
+    /// After a write that put no quiet tag on: tags that are not told do not matter.
+    fn not_quieted(self) -> Self {
+        match self {
+            Self::Bare { key, tags } => Self::Bare { key, tags: Some(tags.unwrap_or_default()) },
+            shown @ Self::Shown(_) => shown,
+        }
+    }
+
+    /// Every tag, the quiet one too.
+    fn tags(&self) -> Option<&[String]> {
+        match self {
+            Self::Shown(raw) => Some(&raw.tags),
+            Self::Bare { tags, .. } => tags.as_deref(),
+        }
+    }
+}
+
+fn applied(wrote: Wrote, comment: Option<RemoteId>) -> Applied {
+    let ticket = wrote.key().clone();
+    let shown = match wrote {
+        Wrote::Shown(raw) => Some(*raw.observed),
+        Wrote::Bare { .. } => None,
+    };
+    let version = shown.as_ref().map(|shown| shown.version);
+    Applied { ticket, version, shown, comment, imported: Vec::new() }
 }
 
 fn comment_in(audit: &wire::Audit) -> Option<RemoteId> {

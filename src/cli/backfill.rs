@@ -200,7 +200,9 @@ impl Shown {
 fn line(status: &BackfillStatus) -> String {
     let row = &status.row;
     let (word, done) = match row.phase {
-        BackfillPhase::Done if row.index_only => ("compared with the others: read", row.indexed),
+        BackfillPhase::Done if row.index_only && !row.taken_in => {
+            ("compared with the others: read", row.indexed)
+        }
         BackfillPhase::Index => ("reading", row.indexed),
         BackfillPhase::Tickets => ("taking in", row.looked),
         BackfillPhase::Done => ("done", row.looked),

@@ -10,7 +10,7 @@ use crate::{
     app::{OpenAccount, Outside},
     config::{Config, GroupConfig, place_of_key},
     mapping::{
-        live::{self, Catalogs, Finding, Suggestions},
+        live::{self, Catalogs, Finding, FindingKind, Suggestions},
         proof,
     },
 };
@@ -74,7 +74,11 @@ impl MappingCheck {
             out += &format!("  refused: {place}{}: {}\n", flaw.key, flaw.what);
         }
         for finding in &self.findings {
-            let word = if finding.kind.is_wrong() { "missing" } else { "note" };
+            let word = match finding.kind {
+                FindingKind::PrivateToPublic => "refused",
+                kind if kind.is_wrong() => "missing",
+                _ => "note",
+            };
             out += &format!("  {word}: {} ({}): {}\n", finding.key, finding.account, finding.what);
         }
         for lost in &self.lost {

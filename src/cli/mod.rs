@@ -188,6 +188,7 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         account: String,
         /// Only tickets that changed since: a day, a moment (RFC 3339), or a span back such as 7d.
+        /// Some that changed a minute or two before may come as well: vendors' lists lag.
         #[arg(long, value_name = "T")]
         since: Option<String>,
         /// Leave comments out: far fewer requests.

@@ -31,32 +31,45 @@ pub const DOUBT: Duration = Duration::from_secs(5);
 /// message, where one goes on from the other.
 pub const TWIN_MS: u64 = 600_000;
 
-/// Takes the comments of one accepted view into the link. Returns whether the
-/// view has to be ignored because a message of ours is on its way to the ticket
-/// and may be among the unknown ones.
+/// Whether the comments of a view settle what is to be known of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// They do, as far as they were looked at.
+    Known,
+    /// They are ignored, because a message of ours is on its way to the ticket
+    /// and may be among the unknown ones.
+    Ignored,
+    /// Some are missing and may be deleted: they are to be listed again after a while.
+    Doubtful,
+}
+
+/// Takes the comments of one accepted view into the link. `explained`: it is no
+/// newer than what is known, or shows why it is.
 pub(crate) fn take_comments(
     link: &mut Link,
     view: &Observed,
+    explained: bool,
     policy: &SyncPolicy,
     decisions: &mut Vec<Decision>,
-) -> bool {
+) -> Taken {
     match &view.comments {
         CommentsSeen::All(comments) => take_all(link, view, comments, policy, decisions),
         CommentsSeen::NotLooked => {
             if let Some(side) = link.sides.get_mut(&view.ticket) {
-                note_unlooked(side, view);
+                note_unlooked(side, view, explained);
             }
-            false
+            Taken::Known
         }
     }
 }
 
-/// A view without comments says at most that there are others than were seen.
-fn note_unlooked(side: &mut Side, view: &Observed) {
+/// A view without comments says at most that there are others than were seen. As
+/// many as were seen, on a ticket that changed in nothing that is shown, may be the
+/// same ones hidden, redacted or edited.
+fn note_unlooked(side: &mut Side, view: &Observed, explained: bool) {
     match view.comment_count {
-        Some(count) if side.comments_seen == Some(count) => {
-            side.comments_at = side.comments_at.max(view.version);
-        }
+        // What became of them since is told by a full look alone.
+        Some(count) if (explained || count == 0) && side.comments_seen == Some(count) => {}
         Some(_) => side.comments_seen = None,
         None if view.version > side.comments_at => side.comments_seen = None,
         None => {}
@@ -69,7 +82,7 @@ fn take_all(
     comments: &[Comment],
     policy: &SyncPolicy,
     decisions: &mut Vec<Decision>,
-) -> bool {
+) -> Taken {
     let ticket = &view.ticket;
     let known = known_at(link, ticket);
     let has_unknown = comments.iter().any(|comment| !known.contains_key(comment.id()));
@@ -77,7 +90,7 @@ fn take_all(
         if let Some(side) = link.sides.get_mut(ticket) {
             side.comments_seen = None;
         }
-        return true;
+        return Taken::Ignored;
     }
     for comment in comments {
         match known.get(comment.id()) {
@@ -85,12 +98,13 @@ fn take_all(
             None => take_unknown(link, ticket, comment, comments, policy, decisions),
         }
     }
+    let is_doubtful = change::watch_missing(link, view, comments, policy, decisions);
     if let Some(side) = link.sides.get_mut(ticket) {
         let listed = u64::try_from(comments.len()).unwrap_or(u64::MAX);
-        side.comments_seen = Some(view.comment_count.unwrap_or(listed));
+        side.comments_seen = (!is_doubtful).then(|| view.comment_count.unwrap_or(listed));
         side.comments_at = known_until(view);
     }
-    false
+    if is_doubtful { Taken::Doubtful } else { Taken::Known }
 }
 
 /// The version up to which a full look is certain.

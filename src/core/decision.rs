@@ -134,6 +134,14 @@ pub enum Decision {
         /// Where it was written.
         comment: CommentKey,
     },
+    /// A comment was deleted where it was written: its copies are redacted, or
+    /// [`Decision::NotAmended`] says that an admin must see to it.
+    Deleted {
+        /// Its number in the link.
+        number: u64,
+        /// Where it was written.
+        comment: CommentKey,
+    },
     /// A comment says something else than before. Where it was written, its copies
     /// follow as far as they can; an edit of a copy is only noted.
     Edited {

@@ -152,6 +152,20 @@ pub struct CommentCopy {
     /// Whether it was public once and was made private.
     #[serde(default)]
     pub hidden: bool,
+    /// Whether it is missing where it was written.
+    #[serde(default)]
+    pub missing: Option<Missing>,
+}
+
+/// A comment that is not among all comments of the ticket on which it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// It was not there when they were listed at this moment, in our time. Lists
+    /// move under their reader: it is looked for again.
+    Since(Timestamp),
+    /// It was still not there later: it is deleted.
+    Deleted,
 }
 
 impl CommentCopy {
@@ -170,6 +184,7 @@ impl CommentCopy {
             theirs: BTreeSet::new(),
             past: false,
             hidden: false,
+            missing: None,
         }
     }
 

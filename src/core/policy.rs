@@ -104,6 +104,8 @@ pub struct Can {
     pub redact: bool,
     /// Rewrite a message of ours.
     pub rewrite: bool,
+    /// A message that all of a ticket's messages lack for a while was deleted.
+    pub lists_lack_deleted: bool,
     /// Make a ticket with its history.
     pub import: bool,
     /// Follow up a closed ticket by a new one.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    comments::{self, Source, form},
+    comments::{self, Source, Taken, change::DELETED_AFTER, form},
     intent::{Intent, Update},
     link::{Link, Place, Side, Standing},
     merge::{Ground, Views, is_synced, merge_fields, refresh_behind},
@@ -186,6 +186,8 @@ struct Planner<'a> {
     ground: Ground<'a>,
     updates: usize,
     amendments: usize,
+    /// Tickets that changed in nothing that their views show.
+    unexplained: BTreeSet<TicketKey>,
 }
 
 impl<'a> Planner<'a> {
@@ -198,7 +200,7 @@ impl<'a> Planner<'a> {
             look_at_comments: BTreeSet::new(),
             requeue_after: None,
         };
-        Self { plan, ground, updates: 0, amendments: 0 }
+        Self { plan, ground, updates: 0, amendments: 0, unexplained: BTreeSet::new() }
     }
 
     /// Fields that left the mapping leave the base.
@@ -259,7 +261,8 @@ impl<'a> Planner<'a> {
     /// What a view says about the side as a whole.
     fn take_view(&mut self, ticket: &TicketKey, view: &Observed) {
         let link = &mut self.plan.link;
-        if link.requester.is_none() {
+        // Somebody without an address cannot be written for: one who has got one by now can.
+        if link.requester.as_ref().is_none_or(|known| known.email.is_none()) && view.requester.is_some() {
             link.requester.clone_from(&view.requester);
         }
         let Some(side) = link.sides.get_mut(ticket) else { return };
@@ -267,6 +270,9 @@ impl<'a> Planner<'a> {
             self.plan.decisions.push(Decision::Unparked { ticket: ticket.clone() });
         }
         let is_newer = view.version > side.seen;
+        if is_newer && !differs(side, view) {
+            self.unexplained.insert(ticket.clone());
+        }
         side.seen = view.version;
         side.read_at = side.read_at.max(view.read_at);
         take_rating(ticket, side, view, &mut self.plan.decisions);
@@ -281,14 +287,19 @@ impl<'a> Planner<'a> {
     }
 
     fn take_comments(&mut self, views: &Views<'_>) {
-        let mut ignored = false;
+        let mut taken = Vec::new();
         for view in views.values() {
             let plan = &mut self.plan;
-            ignored |= comments::take_comments(&mut plan.link, view, self.ground.policy, &mut plan.decisions);
+            let policy = self.ground.policy;
+            let explained = !self.unexplained.contains(&view.ticket);
+            taken.push(comments::take_comments(&mut plan.link, view, explained, policy, &mut plan.decisions));
         }
         comments::end_uniting(&mut self.plan.link);
-        if ignored {
+        if taken.contains(&Taken::Ignored) {
             self.requeue();
+        }
+        if taken.contains(&Taken::Doubtful) {
+            self.plan.requeue_after.get_or_insert(DELETED_AFTER);
         }
         let unlooked = comments::unlooked(&self.plan.link, views);
         self.plan.look_at_comments.extend(unlooked);

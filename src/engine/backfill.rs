@@ -79,7 +79,7 @@ impl Engine {
         let mut writes = Vec::new();
         for account in &accounts {
             let known = self.known_backfill(account).await?;
-            if let Some(known) = known.filter(|row| !order.restart && !row.index_only) {
+            if let Some(known) = known.filter(|row| !order.restart && (!row.index_only || row.taken_in)) {
                 rows.push(known);
                 continue;
             }
@@ -94,13 +94,18 @@ impl Engine {
             .filter(|row| row.phase == BackfillPhase::Index)
             .map(|row| row.account.clone())
             .collect();
-        for account in self.fellows(&begun).filter(|fellow| !accounts.contains(fellow)) {
+        for account in self.fellows(&begun).filter(|fellow| !begun.contains(fellow)) {
             let known = self.known_backfill(&account).await?;
-            if known.is_none_or(|row| row.finished_at.is_some()) {
-                let row = self.new_backfill(&account, Timestamp::default(), true);
-                writes.push(tables::put(BACKFILLS, Key::of(&[account.as_str()]), &row));
-                rows.push(row);
+            let known = known.unwrap_or_else(|| self.new_backfill(&account, Timestamp::default(), true));
+            // One that is under way was entered into the index before.
+            if known.finished_at.is_none() && known.phase == BackfillPhase::Tickets {
+                continue;
             }
+            let (phase, cursor, finished_at) = (BackfillPhase::Index, None, None);
+            let row = BackfillRow { phase, cursor, finished_at, index_only: true, indexed: 0, ..known };
+            writes.push(tables::put(BACKFILLS, Key::of(&[account.as_str()]), &row));
+            rows.retain(|other| other.account != account);
+            rows.push(row);
         }
         self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
         self.backfill_now.notify_waiters();
@@ -124,6 +129,7 @@ impl Engine {
             since,
             phase: if joins { BackfillPhase::Index } else { BackfillPhase::Tickets },
             index_only,
+            taken_in: false,
             cursor: None,
             page: None,
             page_done: 0,
@@ -299,17 +305,20 @@ impl Engine {
         {
             return Ok(Some(self.failed_history(desk, &mut row, &error).await?));
         }
-        row.indexed += seen.len() as u64;
-        row.cursor = Some(page.next);
-        if !page.more {
-            row.phase = if row.index_only { BackfillPhase::Done } else { BackfillPhase::Tickets };
-            row.cursor = None;
-        }
         let mut cards = Vec::new();
         for observed in &seen {
             cards.push(self.card_of(&group, observed).await.map_err(|error| error.to_string())?);
         }
-        self.enter_matches(&group, &cards).await?;
+        row.indexed += self.enter_matches(&group, &cards).await?;
+        row.cursor = Some(page.next);
+        if !page.more {
+            // A search index that counts tickets may lag behind them.
+            if row.since == Timestamp::default() {
+                row.total = row.total.max(Some(row.indexed));
+            }
+            row.phase = if row.index_only { BackfillPhase::Done } else { BackfillPhase::Tickets };
+            row.cursor = None;
+        }
         self.save_backfill(&row).await?;
         Ok(None)
     }
@@ -342,7 +351,7 @@ impl Engine {
             Err(error) => return Ok(Some(self.failed_history(desk, &mut row, &error).await?)),
         };
         loop {
-            row.total = page.total.or(row.total);
+            row.total = page.total.max(row.total);
             let next = page.more.then(|| FeedStart::After(page.next.clone()));
             let ahead = async {
                 match next {
@@ -359,6 +368,7 @@ impl Engine {
             (row.cursor, row.page_done) = (Some(after), 0);
             let Some(ahead) = ahead else {
                 row.phase = BackfillPhase::Done;
+                row.taken_in = true;
                 row.finished_at = Some(self.now());
                 self.save_backfill(&row).await?;
                 self.after_history(desk, &row).await?;

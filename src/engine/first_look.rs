@@ -2,12 +2,15 @@
 //! a link starts one, if its account is in a group.
 
 use handoffd_connectors::contract::Error;
-use handoffd_core::{Fetched, LinkId, Observed, OpKey, RemoteId, TicketKey, policy::SyncPolicy, reconcile};
+use handoffd_core::{
+    Fetched, LinkId, Observed, OpKey, Rating, RemoteId, TicketKey, intent::Intent, policy::SyncPolicy,
+    reconcile,
+};
 
 use super::{Engine, Fault, reconciler::Look};
 use crate::store::{
-    Write,
-    tables::{self, INTENTS, IntentRow, LinkRow},
+    Commit, Guard, Key, Write,
+    tables::{self, INTENTS, IntentRow, LinkRow, RATINGS},
 };
 
 impl Engine {
@@ -35,17 +38,26 @@ impl Engine {
         };
         let known = tables::read_link(&*self.parts.store, &look.link).await?;
         match (view, known) {
-            (Fetched::Shown(observed), Some(row)) => {
+            (Fetched::Shown(mut observed), Some(row)) => {
                 if self.decided_anew(look, &row, &observed).await? {
                     return Err(Fault::Later {
                         at: self.now(),
                         why: "what it belongs to was decided".to_owned(),
                     });
                 }
+                self.take_rating(&mut observed).await?;
+                // A comment that was hidden or redacted changes no count: on its slow round a ticket
+                // that changed since its comments were listed has them listed again.
+                if look.cause == "resync" {
+                    observed.comment_count = None;
+                }
                 look.observed.insert(ticket.clone(), *observed);
                 Ok(true)
             }
-            (Fetched::Shown(observed), None) => self.start_link(look, desk.group.as_ref(), *observed).await,
+            (Fetched::Shown(mut observed), None) => {
+                self.take_rating(&mut observed).await?;
+                self.start_link(look, desk.group.as_ref(), *observed).await
+            }
             (Fetched::Gone(_), Some(row)) => {
                 self.take_off(look, &row, ticket).await?;
                 self.fail_intakes(ticket, "the ticket is deleted").await?;
@@ -60,6 +72,28 @@ impl Engine {
                 Ok(false)
             }
         }
+    }
+
+    /// Adds what a feed told of the customer's verdict to a ticket that does not show it. What the
+    /// link knows already is kept no longer.
+    async fn take_rating(&self, observed: &mut Observed) -> Result<(), Fault> {
+        let (store, key) = (&*self.parts.store, tables::ticket_key(&observed.ticket));
+        let Some(row) = tables::read::<Rating>(store, RATINGS, &key).await? else { return Ok(()) };
+        let link = match tables::link_of(store, &observed.ticket).await? {
+            Some(id) => tables::read_link(store, &id).await?,
+            None => None,
+        };
+        let side = link.as_ref().and_then(|row| row.link.sides.get(&observed.ticket));
+        if side.is_some_and(|side| side.rating.as_ref() == Some(&row.value)) {
+            let guards = vec![Guard::Rev(RATINGS, key.clone(), row.rev)];
+            let writes = vec![Write::Delete(RATINGS, key)];
+            let done = store.commit(Commit { guards, writes, ..Commit::default() }).await;
+            if let Err(error) = done {
+                tracing::debug!(ticket = %observed.ticket, %error, "The rating's row stays for now.");
+            }
+        }
+        observed.rating.get_or_insert(row.value);
+        Ok(())
     }
 
     /// Starts a link with its first ticket. A ticket that bears our marker is a
@@ -77,6 +111,10 @@ impl Engine {
         if let Some(marker) = &observed.marker {
             return self.take_marked(&observed, marker, &policy).await;
         }
+        if self.may_be_being_made(&observed).await? {
+            let at = self.now().plus(self.parts.config.retry_first.0);
+            return Err(Fault::Later { at, why: "it may be a mirror that is being made".to_owned() });
+        }
         if self.adopt_follow_up(&observed).await? {
             return Err(Fault::Later { at: self.now(), why: "it follows up a closed ticket".to_owned() });
         }
@@ -86,6 +124,26 @@ impl Engine {
         look.starting = Some(link);
         look.observed.insert(observed.ticket.clone(), observed);
         Ok(true)
+    }
+
+    /// Where a new ticket gets its marker after it was made: whether this may be one of ours
+    /// without it, because a ticket for the same person is being made there.
+    async fn may_be_being_made(&self, observed: &Observed) -> Result<bool, Fault> {
+        let account = &observed.ticket.account;
+        if self.parts.desks.get(account).is_none_or(|desk| desk.capabilities.marks_at_once) {
+            return Ok(false);
+        }
+        let all = Key::of(&[]);
+        let rows = tables::read_all::<IntentRow>(&*self.parts.store, INTENTS, &all, usize::MAX).await?;
+        let asker = observed.requester.as_ref().and_then(|person| person.email_folded());
+        let is_it = |row: &IntentRow| match &row.intent {
+            Intent::Create(create) if create.at == *account => {
+                let of = create.ticket.requester.email_folded();
+                asker.is_none() || of.is_none() || of == asker
+            }
+            _ => false,
+        };
+        Ok(rows.iter().any(|(_, row)| is_it(&row.value)))
     }
 
     /// A ticket that bears our marker is a mirror whose creation is not settled

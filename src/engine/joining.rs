@@ -234,8 +234,12 @@ impl Engine {
         let Some(_taken) = self.try_take(id) else { return Err(self.busy(id)) };
         let Some(row) = tables::read_link(&*self.parts.store, id).await? else { return Ok(()) };
         let rules = self.join_rules(&policy.group);
-        let joined = join::join(&row.link, &observed.ticket, policy, &rules);
-        self.store_link(&Look::at(id.clone(), "found"), Some(&row), &joined, Vec::new(), Vec::new()).await
+        let account = &observed.ticket.account;
+        let mut joined = join::join(&row.link, &observed.ticket, policy, &rules);
+        joined.create_parked.remove(account);
+        joined.doubts.remove(account);
+        let writes = row.link.sides.keys().map(|side| no_doubt(side, account)).collect();
+        self.store_link(&Look::at(id.clone(), "found"), Some(&row), &joined, writes, Vec::new()).await
     }
 
     /// Makes the link of one ticket and another ticket, with the link that it may have, one.

@@ -26,16 +26,17 @@ const ROWS_PER_COMMIT: usize = 60;
 const HOPS: usize = 3;
 
 impl Engine {
-    /// Enters tickets under their match keys.
-    pub(super) async fn enter_matches(&self, group: &GroupId, cards: &[Card]) -> Result<(), String> {
+    /// Enters tickets under their match keys; says how many were not in the index before.
+    pub(super) async fn enter_matches(&self, group: &GroupId, cards: &[Card]) -> Result<u64, String> {
         let mut entered: BTreeMap<Key, Vec<TicketKey>> = BTreeMap::new();
-        let mut writes = Vec::new();
+        let (mut writes, mut new_cards) = (Vec::new(), 0);
         for card in cards {
             let key = card_key(group, &card.ticket);
             let known = self.card(group, &card.ticket).await.map_err(|error| error.to_string())?;
             if known.as_ref() == Some(card) {
                 continue;
             }
+            new_cards += u64::from(known.is_none());
             writes.push(tables::put(MATCHES, key, card));
             for key in &card.keys {
                 let key = list_key(group, key, &card.ticket.account);
@@ -57,7 +58,7 @@ impl Engine {
             let rest = writes.split_off(writes.len().min(ROWS_PER_COMMIT));
             self.commit_matches(std::mem::replace(&mut writes, rest)).await?;
         }
-        Ok(())
+        Ok(new_cards)
     }
 
     async fn commit_matches(&self, writes: Vec<Write>) -> Result<(), String> {
@@ -128,7 +129,9 @@ impl Inner {
                 if known.len() >= KNOWN_MAX {
                     break;
                 }
-                found.extend(self.listed(group, &card, sides.1).await?);
+                if hop < HOPS {
+                    found.extend(self.listed(group, &card, sides.1).await?);
+                }
                 let tie = self.tie(&card.ticket, sides.1).await?;
                 known.insert(card.ticket.clone(), Known { card, tie });
             }

@@ -2,7 +2,7 @@
 //! last commit of the page, never before its rows.
 
 use handoffd_connectors::contract::{Changes, Disarms, Error, Feed, FeedRow, FeedStart, Lane};
-use handoffd_core::{Fetched, RemoteId, TicketKey, Timestamp};
+use handoffd_core::{Fetched, Rating, RemoteId, TicketKey, Timestamp};
 
 use super::{Desk, Engine};
 use crate::store::{
@@ -181,13 +181,24 @@ impl Engine {
                 commit.jobs.push(self.ticket_job(&from, "poll", due).await);
                 self.views.keep(from.clone(), Fetched::MovedTo { from, to });
             }
-            FeedRow::Rated { ticket, .. } => {
+            // Passes overlap: the newest ratings come again.
+            FeedRow::Rated { ticket, rating } if self.knows_rating(&ticket, &rating).await => {}
+            FeedRow::Rated { ticket, rating } => {
+                // The ticket itself does not show it: it is kept until the look that the job makes.
+                commit.writes.push(tables::put(tables::RATINGS, tables::ticket_key(&ticket), &rating));
                 commit.jobs.push(self.ticket_job(&ticket, "poll", due).await);
             }
             FeedRow::Unreadable { id, what } => {
                 commit.writes.extend(self.park_row(desk, feed, id.as_ref(), &what).await);
             }
         }
+    }
+
+    async fn knows_rating(&self, ticket: &TicketKey, rating: &Rating) -> bool {
+        let store = &*self.parts.store;
+        let Ok(Some(link)) = tables::link_of(store, ticket).await else { return false };
+        let Ok(Some(row)) = tables::read_link(store, &link).await else { return false };
+        row.link.sides.get(ticket).is_some_and(|side| side.rating.as_ref() == Some(rating))
     }
 
     /// Parks a row that cannot be read; a row that is parked for this already is not said again.

@@ -39,6 +39,9 @@ const CALL: Duration = Duration::from_secs(300);
 const REST: Duration = Duration::from_secs(2);
 /// How often in a row a call may fail for a passing reason.
 const TRIES: u32 = 8;
+/// From this quota on, in requests a minute, comments are listed ticket by ticket although they come in
+/// bulk: exports in bulk have a limit of their own, some 10 pages of 1000 a minute.
+const BULK_BELOW: f64 = 2_500.0;
 /// How often it is told how far a page is.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// How many tickets' comments are listed side by side.
@@ -188,11 +191,14 @@ impl Puller<'_> {
         }
     }
 
-    /// A pull that began with the feed goes on with it.
+    /// A pull goes on with what it began with.
     fn source(&self, feed: Feed, out: &Out) -> Source {
         let is_first = self.desk.feeds().first() == Some(&feed);
         let bulk = self.order.comments && self.desk.capabilities().history_has_comments;
-        match is_first && bulk && out.cursor(feed.0).is_none() {
+        let quota = self.desk.quota();
+        let per_minute = f64::from(quota.count) * 60.0 / quota.per.as_secs_f64().max(0.001);
+        let pays = per_minute < BULK_BELOW || out.cursor(HISTORY).is_some();
+        match is_first && bulk && pays && out.cursor(feed.0).is_none() {
             true => Source::History,
             false => Source::Changes,
         }

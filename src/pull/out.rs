@@ -113,7 +113,12 @@ impl Out {
             let why = "it is there already, and no pull to go on with".to_owned();
             return Err(OutError::Other { path: path.to_owned(), why });
         }
+        let is_new = found.is_none();
         let state = found.unwrap_or_else(|| fresh(account, comments));
+        if is_new {
+            // Before the file: one that was cut before its first page is ours to go on with.
+            save(&state_path, &state)?;
+        }
         let mut file = File::options()
             .create(true)
             .write(true)
@@ -191,14 +196,10 @@ impl Out {
     }
 
     fn save(&self) -> Result<(), OutError> {
-        let To::File { state_path, .. } = &self.to else { return Ok(()) };
-        let failed = |why| OutError::File { path: state_path.clone(), why };
-        let bytes = serde_json::to_vec_pretty(&self.state).map_err(|why| failed(why.into()))?;
-        let dir = state_path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut whole = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
-        whole.write_all(&bytes).and_then(|()| whole.as_file().sync_all()).map_err(failed)?;
-        whole.persist(state_path).map_err(|why| failed(why.error))?;
-        Ok(())
+        match &self.to {
+            To::File { state_path, .. } => save(state_path, &self.state),
+            To::Stdout(..) => Ok(()),
+        }
     }
 
     fn failed(&self, why: io::Error) -> OutError {
@@ -208,6 +209,16 @@ impl Out {
         };
         OutError::File { path, why }
     }
+}
+
+fn save(path: &Path, state: &State) -> Result<(), OutError> {
+    let failed = |why| OutError::File { path: path.to_owned(), why };
+    let bytes = serde_json::to_vec_pretty(state).map_err(|why| failed(why.into()))?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut whole = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+    whole.write_all(&bytes).and_then(|()| whole.as_file().sync_all()).map_err(failed)?;
+    whole.persist(path).map_err(|why| failed(why.error))?;
+    Ok(())
 }
 
 fn fresh(account: &AccountId, comments: bool) -> State {

@@ -380,6 +380,12 @@ fn a_file_that_belongs_to_something_else_is_left_alone() {
         let refused = Out::file(&path, account, comments, false).err().expect("it is refused");
         assert!(refused.to_string().contains("--restart"), "{refused}");
     }
+    // What was cut before its first page ended is begun anew.
+    let begun = dir.path().join("begun.ndjson");
+    drop(Out::file(&begun, &mine, true, false).expect("a new file"));
+    std::fs::write(&begun, "{\"type\":\"tick").expect("written");
+    drop(Out::file(&begun, &mine, true, false).expect("it goes on"));
+    assert_eq!(std::fs::read(&begun).expect("the file"), b"");
     let precious = dir.path().join("notes.txt");
     std::fs::write(&precious, "do not lose").expect("written");
     assert!(Out::file(&precious, &mine, true, false).is_err());

@@ -44,6 +44,8 @@ pub const PEOPLE: Table = Table("people");
 pub const ANSWERS: Table = Table("answers");
 /// How far the history of an account was taken in, by account.
 pub const BACKFILLS: Table = Table("backfills");
+/// Ratings that a feed told and that their links do not know yet, by account and ticket.
+pub const RATINGS: Table = Table("ratings");
 /// Tickets that may be conversations of another account's, by group and match key, while histories are taken in.
 pub const MATCHES: Table = Table("matches");
 
@@ -115,6 +117,9 @@ pub struct BackfillRow {
     /// Only its index is wanted, because tickets of other accounts are matched with it.
     #[serde(default)]
     pub index_only: bool,
+    /// Its tickets were taken in, this time or before.
+    #[serde(default)]
+    pub taken_in: bool,
     /// Where the phase goes on; `None` at its beginning.
     pub cursor: Option<Cursor>,
     /// Where the page begins whose tickets are being looked at, and how many of them were.

@@ -169,10 +169,7 @@ write = { y = \"Incident\", z = \"Question\", w = \"Incident\", x = \"Question\"
     let flaw = &parsed(&json.stdout)["groups"]["support"]["mapping"]["flaws"][0];
     assert!(flaw["place"].as_str().is_some_and(|place| place.contains("handoffd.toml:")), "{flaw}");
     let run = world.command(&["run"]);
-    assert!(
-        run.code == Some(3) && run.stderr.contains("fields.status"),
-        "the daemon refuses it too: {run:?}"
-    );
+    assert!(run.code == Some(3) && run.stderr.contains("fields.type"), "the daemon refuses it too: {run:?}");
 
     for (line, key, words) in [
         ("private_notes = \"public\"", "private_notes", "as private notes, or not at all"),

@@ -9,21 +9,20 @@ use handoffd::store::{
     Key,
     tables::{self, HANDOFFS, INTENTS, IntentRow, LINKS, PARKED, ParkedRow},
 };
-use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
+use handoffd_connectors::sim::{ShownComment, ShownTicket, SimFile, Who};
 use handoffd_core::{
-    AccountId, Field, Fields, Handoff, TicketKey, Value, briefing::TITLE, fold_text, link::Link,
+    AccountId, Field, Fields, Handoff, RemoteId, Status, TicketKey, briefing::TITLE, fold_text, link::Link,
 };
 
 use crate::{
-    oracle::{Edit, Said, Talk, What, folded_tag},
-    world::{DESKS, FRESHDESK, Life, ZENDESK},
+    oracle::{Fate, Said, Talk, What},
+    setup::{AGENTS, CUSTOM, HIRING},
+    shown::{LATE, custom_words, fields, is_of_a_merge, is_ours, stands, texts_of, type_of, words_of},
+    world::{CUSTOMERS, INTERCOM, Life, ZENDESK},
 };
 
-/// How long before the end nothing may be written any more.
-const STILL: Duration = Duration::from_secs(3_600);
-
-/// How a follow-up to a briefing begins.
-const LATE: &str = "Came after the handoff briefing above:";
+/// How long before the end nothing may be written any more: every ticket is read again in it.
+const STILL: Duration = Duration::from_secs(2 * 3_600);
 
 /// What was found at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +38,7 @@ struct Judge<'a> {
     life: &'a Life,
     tickets: BTreeMap<&'static str, Vec<ShownTicket>>,
     parked: Vec<ParkedRow>,
+    links: Vec<Link>,
     verdict: Verdict,
 }
 
@@ -52,7 +52,8 @@ pub async fn judge(life: &Life, log: &str) -> Verdict {
     let handoffs = tables::read_all::<Handoff>(store, HANDOFFS, &all, 10_000).await.expect("readable rows");
     let mut judge = Judge {
         life,
-        tickets: DESKS.map(|desk| (desk, life.tickets(desk))).into_iter().collect(),
+        tickets: life.profile.desks.iter().map(|desk| (*desk, life.tickets(desk))).collect(),
+        links: links.iter().map(|(_, row)| row.value.clone()).collect(),
         parked: parked.into_iter().map(|(_, row)| row.value).collect(),
         verdict: Verdict::default(),
     };
@@ -95,11 +96,15 @@ impl Judge<'_> {
     /// A parked write is excused where its answer was lost; nothing else is.
     fn parked_rows(&mut self) {
         for row in self.parked.clone() {
+            let mut said = self.life.oracle.talks.values().flat_map(|talk| &talk.said);
+            let hidden = said.any(|said| said.fate == Fate::Hidden);
             let deleted = self.life.oracle.talks.values().any(Talk::is_deleted);
             if row.reason.is_empty() {
                 self.breaks(format!("{} {} is parked without a reason", row.kind, row.name));
             } else if row.kind == "write" && row.reason.starts_with("sent, not answered and not found") {
                 self.excuse("a write whose answer was lost and that was not found");
+            } else if hidden && row.reason.contains("first message of a Freshdesk ticket cannot be hidden") {
+                self.excuse("a first message that Freshdesk cannot hide, which an admin is told");
             } else if deleted && row.reason.contains("gone") {
                 self.excuse("a write to a deleted ticket");
             } else {
@@ -108,72 +113,127 @@ impl Judge<'_> {
         }
     }
 
+    /// The conversation's ticket at a helpdesk. Where one follows up another they are shown as one.
     fn ticket_at(&mut self, number: u32, talk: &Talk, account: &'static str) -> Option<ShownTicket> {
         let mark = Talk::mark(number);
-        let of_talk = |ticket: &&ShownTicket| match account == talk.home {
+        let of_talk = |ticket: &&ShownTicket| match account == talk.home && talk.closed.is_empty() {
             true => ticket.id == talk.id,
-            false => ticket.subject.contains(&mark),
+            false => ticket.subject.contains(&mark) || (account == talk.home && ticket.id == talk.id),
         };
         let found: Vec<ShownTicket> = self.tickets[account].iter().filter(of_talk).cloned().collect();
         let gone_early = talk.is_deleted();
-        match found.len() {
-            1 => {}
-            0 if gone_early => {}
-            count => self.breaks(format!("{mark} has {count} tickets at {account}")),
+        let most = 1 + if account == ZENDESK { talk.closed.len() } else { 0 };
+        let is_chain = found.windows(2).all(|two| two[1].follows.as_ref() == Some(&two[0].id));
+        if !is_chain || found.len() > most || (found.is_empty() && !gone_early) {
+            self.breaks(format!("{mark} has {} tickets at {account}", found.len()));
         }
-        found.into_iter().next()
+        let earlier = found.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
+        let before: Vec<ShownComment> = earlier.iter().flat_map(|one| one.comments.clone()).collect();
+        let last = found.last().cloned()?;
+        Some(ShownTicket { comments: [before, last.comments.clone()].concat(), ..last })
+    }
+
+    /// Whether Zendesk's ticket of a conversation is closed for good and nothing followed it.
+    fn is_closed(&self, desk: &str, ticket: &ShownTicket) -> bool {
+        desk == ZENDESK && ticket.status == Status::Closed
     }
 
     fn talk(&mut self, number: u32, talk: &Talk) {
         let mark = Talk::mark(number);
-        let sides: Vec<(&str, ShownTicket)> = DESKS
-            .into_iter()
-            .filter_map(|desk| self.ticket_at(number, talk, desk).map(|ticket| (desk, ticket)))
-            .collect();
+        let mut sides: Vec<(&'static str, ShownTicket)> = Vec::new();
+        for desk in self.life.profile.desks.clone() {
+            sides.extend(self.ticket_at(number, talk, desk).map(|ticket| (desk, ticket)));
+        }
+        let merged = self.merged_into(number);
         for (desk, ticket) in &sides {
-            self.messages(&mark, talk, desk, ticket);
+            if talk.merged.is_none() {
+                self.messages(&mark, talk, &merged, desk, ticket);
+            }
             self.briefings(&mark, talk, desk, ticket);
             if ticket.tags.iter().any(|tag| tag == "handoffd_quiet") && !ticket.deleted {
                 self.breaks(format!("{mark} at {desk} still bears the quiet tag"));
             }
+            if ticket.deleted && talk.deleted.iter().all(|(at, _)| at != desk) {
+                self.breaks(format!("{mark} was deleted at {desk}, where nobody deleted it"));
+            }
         }
-        if talk.is_deleted() {
+        if !talk.is_live() {
             return;
         }
-        if let [(_, zendesk), (_, freshdesk)] = &sides[..] {
-            self.agreement(&mark, zendesk, freshdesk);
-            self.last_edits(&mark, talk, zendesk, freshdesk);
+        self.ratings(&mark, talk, &sides);
+        sides.retain(|(desk, ticket)| !self.is_closed(desk, ticket));
+        self.agreement(&mark, &sides);
+        self.more_agreement(&mark, talk, &sides);
+        self.last_edits(&mark, talk, &sides);
+    }
+
+    /// The conversations that were merged into this one, directly or not.
+    fn merged_into(&self, number: u32) -> Vec<u32> {
+        let mut all = vec![number];
+        loop {
+            let more = self.life.oracle.talks.iter().find(|(other, talk)| {
+                talk.merged.is_some_and(|into| all.contains(&into)) && !all.contains(other)
+            });
+            match more {
+                Some((other, _)) => all.push(*other),
+                None => return all.split_off(1),
+            }
         }
     }
 
-    /// Each message exactly once on each side, as public as it was, in the order of its origin.
-    fn messages(&mut self, mark: &str, talk: &Talk, desk: &str, ticket: &ShownTicket) {
+    /// Each message exactly once on each side, as public as it was, in the order of its origin,
+    /// with each of its files once. `merged`: the conversations that were merged into this one, of
+    /// which each message is once on their tickets or on this one.
+    fn messages(
+        &mut self,
+        mark: &str,
+        talk: &Talk,
+        merged: &[u32],
+        desk: &'static str,
+        ticket: &ShownTicket,
+    ) {
+        let mut comments = ticket.comments.clone();
+        let mut said: Vec<(bool, Said)> = talk.said.iter().map(|said| (false, said.clone())).collect();
+        for number in merged {
+            let other = &self.life.oracle.talks[number];
+            said.extend(other.said.iter().map(|said| (true, said.clone())));
+            comments
+                .extend(self.ticket_at(*number, other, desk).into_iter().flat_map(|ticket| ticket.comments));
+        }
         let mut at: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let (mut known, mut lost) = (0, 0);
-        for said in &talk.said {
-            let text = fold_text(&said.text);
-            let places: Vec<usize> = (0..ticket.comments.len())
-                .filter(|place| words_of(&ticket.comments[*place]) == text)
-                .collect();
-            known += places.len();
-            let excused = talk.is_deleted() && said.account != desk;
+        let (mut lost, mut redacted) = (0, 0);
+        let parked = self.parked_of(talk)
+            + merged.iter().map(|one| self.parked_of(&self.life.oracle.talks[one])).sum::<usize>();
+        let unfollowed = self.is_closed(desk, ticket);
+        for (is_of_other, said) in &said {
+            let texts = texts_of(said, desk);
+            let is_it = |place: &usize| texts.contains(&words_of(&comments[*place]));
+            let places: Vec<usize> = (0..comments.len()).filter(is_it).collect();
+            redacted += usize::from(matches!(said.fate, Fate::Redacted | Fate::Removed));
+            let excused = (talk.is_deleted() && said.account != desk)
+                || (unfollowed && said.account != desk && !(said.public && said.fate == Fate::Stands));
+            let gone = match said.fate {
+                Fate::Redacted => talk.closed.is_empty(),
+                Fate::Removed => said.account == desk,
+                Fate::Stands | Fate::Hidden | Fate::Edited(_) => false,
+            };
             match places[..] {
-                [place] => {
-                    let shown = &ticket.comments[place];
-                    if shown.public != said.public {
-                        self.breaks(format!("{mark} at {desk}: {:.12?} changed who can read it", said.text));
-                    }
-                    let by_customer = said.who == Who::Customer;
-                    if shown.public && shown.by_customer != by_customer {
-                        self.breaks(format!(
-                            "{mark} at {desk}: {:.12?} is shown as somebody else's",
-                            said.text
-                        ));
-                    }
-                    at.entry(said.account).or_default().push(place);
+                [_, ..] if gone && !talk.is_deleted() => {
+                    self.breaks(format!(
+                        "{mark} at {desk}: {:.12?} was taken out and stands there",
+                        said.text
+                    ));
                 }
-                [] if excused => {}
-                [] if lost < self.parked_of(talk) => {
+                [place] => {
+                    let shown = &comments[place];
+                    self.one_message(mark, desk, said, shown);
+                    // What is hidden by writing it anew stands at another place.
+                    if !is_of_other && said.fate != Fate::Hidden {
+                        at.entry(said.account).or_default().push(place);
+                    }
+                }
+                [] if excused || gone || matches!(said.fate, Fate::Redacted | Fate::Removed) => {}
+                [] if lost < parked => {
                     lost += 1;
                     self.excuse("a message that was sent, not answered and not found");
                 }
@@ -181,12 +241,18 @@ impl Judge<'_> {
                     let (who, from) = (&said.who, said.account);
                     let count = places.len();
                     self.breaks(format!(
-                        "{mark} at {desk}: {:.12?} of {who:?} from {from} (public: {}) is there {count} times",
-                        said.text, said.public
+                        "{mark} at {desk}: {:.12?} of {who:?} from {from} (public: {}, {:?}) is there {count} times",
+                        said.text, said.public, said.fate
                     ));
                 }
             }
         }
+        self.in_order(mark, desk, at);
+        self.strangers(mark, desk, &comments, &said, redacted);
+    }
+
+    /// What was said at one helpdesk stands in the order of saying.
+    fn in_order(&mut self, mark: &str, desk: &str, at: BTreeMap<&str, Vec<usize>>) {
         for (origin, places) in at {
             if !places.is_sorted() {
                 self.breaks(format!(
@@ -194,15 +260,72 @@ impl Judge<'_> {
                 ));
             }
         }
-        let ours = ticket.comments.iter().filter(|comment| is_ours(&comment.text)).count();
-        if known + ours != ticket.comments.len() {
-            let said: BTreeSet<String> = talk.said.iter().map(|said| fold_text(&said.text)).collect();
-            let strange = ticket.comments.iter().map(words_of);
-            let strange: Vec<String> = strange
-                .filter(|text| !said.contains(text) && !is_ours(text))
-                .map(|text| format!("{text:.60}"))
-                .collect();
-            self.breaks(format!("{mark} at {desk} shows what nobody said: {strange:?}"));
+    }
+
+    /// Nothing stands there that nobody said, but for our own words and the vendors'.
+    fn strangers(
+        &mut self,
+        mark: &str,
+        desk: &str,
+        comments: &[ShownComment],
+        said: &[(bool, Said)],
+        redacted: usize,
+    ) {
+        let all: BTreeSet<String> = said.iter().flat_map(|(_, said)| texts_of(said, desk)).collect();
+        let strange =
+            comments.iter().filter(|comment| !all.contains(&words_of(comment)) && !is_ours(&comment.text));
+        let strange: Vec<String> = strange.map(|comment| format!("{:.60}", words_of(comment))).collect();
+        let (of_merges, others): (Vec<_>, Vec<_>) = strange.into_iter().partition(|text| is_of_a_merge(text));
+        if of_merges.iter().collect::<BTreeSet<_>>().len() != of_merges.len() {
+            self.breaks(format!("{mark} at {desk} shows a vendor's words twice: {of_merges:?}"));
+        }
+        let has_words = |text: &String| text.contains(": word ") || text.contains(": with markup");
+        if others.len() > redacted || others.iter().any(has_words) {
+            self.breaks(format!("{mark} at {desk} shows what nobody said: {others:?}"));
+        }
+    }
+
+    /// Who can read it, whose it is, its link and its files.
+    fn one_message(&mut self, mark: &str, desk: &str, said: &Said, shown: &ShownComment) {
+        let what = format!("{mark} at {desk}: {:.12?}", said.text);
+        let by_customer = said.who == Who::Customer;
+        // Intercom would mail it once more, so it stands in a note that says what it is.
+        let is_noted = desk == INTERCOM && said.account != desk && !by_customer;
+        let wanted = said.public && !is_noted && said.fate != Fate::Hidden;
+        // The first message of a Freshdesk ticket, and those of Intercom, cannot be hidden.
+        let stays = said.fate == Fate::Hidden
+            && said.account != desk
+            && (desk == INTERCOM || shown.id.as_str() == "description");
+        if shown.public != wanted && !stays {
+            self.breaks(format!("{what} changed who can read it"));
+        }
+        if shown.public && shown.by_customer != by_customer {
+            self.breaks(format!("{what} is shown as somebody else's"));
+        }
+        let link = said.link.as_ref().filter(|_| said.fate == Fate::Stands);
+        let has =
+            |link: &String| shown.html.contains(link) || shown.html.contains(&link.replace('&', "&amp;"));
+        if link.is_some_and(|link| !has(link)) {
+            self.breaks(format!("{what} lost its link: {:?}", shown.html));
+        }
+        if said.fate != Fate::Stands && said.fate != Fate::Hidden {
+            return;
+        }
+        for file in &said.files {
+            let same = |other: &&SimFile| other.name == file.name && other.bytes == file.bytes;
+            let count = shown.files.iter().filter(same).count();
+            let told = shown.text.contains(&format!("[attachment not copied: {}", file.name));
+            if count != usize::from(!told) {
+                let there: Vec<_> = shown.files.iter().map(|one| (&one.name, one.bytes.len())).collect();
+                self.breaks(format!(
+                    "{what}: {} ({} bytes) is there {count} times, named: {told}; there: {there:?}",
+                    file.name,
+                    file.bytes.len()
+                ));
+            }
+        }
+        if shown.files.len() > said.files.len() {
+            self.breaks(format!("{what} has {} files instead of {}", shown.files.len(), said.files.len()));
         }
     }
 
@@ -233,15 +356,62 @@ impl Judge<'_> {
         }
     }
 
-    fn agreement(&mut self, mark: &str, zendesk: &ShownTicket, freshdesk: &ShownTicket) {
-        let (ours, theirs) = (fields(zendesk), fields(freshdesk));
+    /// There is one value that every side shows in its own form.
+    fn agreement(&mut self, mark: &str, sides: &[(&'static str, ShownTicket)]) {
+        let shown: Vec<(&str, Fields)> =
+            sides.iter().map(|(desk, ticket)| (*desk, fields(self.life, desk, ticket))).collect();
         for field in Field::SYNCED {
             let only = |of: &Fields| Fields::from([(field, of[&field].clone())]);
-            let agrees = self.normalize(ZENDESK, &only(&theirs)) == only(&ours)
-                || self.normalize(FRESHDESK, &only(&ours)) == only(&theirs);
-            if !agrees {
-                let (ours, theirs) = (&ours[&field], &theirs[&field]);
-                self.breaks(format!("{mark}: {field} is {ours:?} at zendesk and {theirs:?} at freshdesk"));
+            let is_base = |(_, base): &(&str, Fields)| {
+                shown.iter().all(|(desk, own)| self.normalize(desk, &only(base)) == only(own))
+            };
+            if !shown.is_empty() && !shown.iter().any(is_base) {
+                let values: Vec<_> =
+                    shown.iter().map(|(desk, own)| format!("{:?} at {desk}", own[&field])).collect();
+                self.breaks(format!("{mark}: {field} is {}", values.join(", ")));
+            }
+        }
+    }
+
+    /// Types, owners and custom fields, in the words that people see.
+    fn more_agreement(&mut self, mark: &str, talk: &Talk, sides: &[(&'static str, ShownTicket)]) {
+        if !self.life.profile.rich {
+            return;
+        }
+        let mut same = |what: &str, values: Vec<(&str, String)>| {
+            if values.iter().any(|(_, value)| *value != values[0].1) {
+                self.verdict.broken.push(format!("{mark}: {what} is {values:?}"));
+            }
+        };
+        let typed = sides.iter().filter(|(desk, _)| *desk != INTERCOM);
+        same("the type", typed.map(|(desk, ticket)| (*desk, type_of(ticket))).collect());
+        for (name, _, kind) in CUSTOM {
+            let value = |(desk, ticket): &(&'static str, ShownTicket)| {
+                let native = &self.life.made.custom[name][desk];
+                (*desk, custom_words(kind, ticket.custom.get(native)))
+            };
+            same(name, sides.iter().map(value).collect());
+        }
+        // Only people are mapped: what the AI agent owns is left as it is elsewhere.
+        if !talk.bot_owns && talk.closed.is_empty() {
+            let owner = |ticket: &ShownTicket| ticket.assignee.clone().unwrap_or_default();
+            let owned = sides.iter().map(|(desk, ticket)| (*desk, owner(ticket)));
+            let owned: Vec<_> = owned.collect();
+            if owned.iter().any(|(desk, owner)| *desk == talk.home && AGENTS.contains(&owner.as_str())) {
+                same("the owner", owned);
+            }
+        }
+    }
+
+    /// What the customer thought is known.
+    fn ratings(&mut self, mark: &str, talk: &Talk, sides: &[(&'static str, ShownTicket)]) {
+        for desk in talk.rated.keys().filter(|_| talk.closed.is_empty()) {
+            let Some((_, ticket)) = sides.iter().find(|(one, _)| one == desk) else { continue };
+            let key = TicketKey::new(*desk, ticket.id.clone());
+            let known =
+                self.links.iter().find_map(|link| link.sides.get(&key)).map(|side| side.rating.is_some());
+            if known != Some(true) {
+                self.breaks(format!("{mark} at {desk}: the rating is not known: {known:?}"));
             }
         }
     }
@@ -252,18 +422,18 @@ impl Judge<'_> {
     }
 
     /// The last edit of a field stands, unless the other side edited it shortly before.
-    fn last_edits(&mut self, mark: &str, talk: &Talk, zendesk: &ShownTicket, freshdesk: &ShownTicket) {
+    fn last_edits(&mut self, mark: &str, talk: &Talk, sides: &[(&'static str, ShownTicket)]) {
         let settled = self.life.profile.intake_within;
         for (place, (edit, other)) in talk.last_edits() {
             let contested = other.is_some_and(|other| edit.at.since(other) < settled)
                 || edit.at.since(talk.opened_at) < settled;
-            let touched = matches!(edit.what, What::Status(_))
+            let touched = matches!(edit.what, What::Status(_) | What::Waiting)
                 && talk.touched.iter().any(|at| at.plus(settled) > edit.at);
-            if contested || touched {
-                continue;
-            }
-            let ticket = if edit.account == ZENDESK { zendesk } else { freshdesk };
-            if !stands(&edit, ticket) {
+            // What was edited about when the ticket was closed for good may be on it alone.
+            let closed = talk.closed.iter().any(|at| at.plus(settled) > edit.at);
+            let ticket = sides.iter().find(|(desk, _)| *desk == edit.account).map(|(_, ticket)| ticket);
+            let Some(ticket) = ticket.filter(|_| !contested && !touched && !closed) else { continue };
+            if !stands(self.life, &edit, ticket) {
                 self.breaks(format!(
                     "{mark}: the last edit of the {place} at {} is lost: {:?}",
                     edit.account, edit.what
@@ -276,7 +446,8 @@ impl Judge<'_> {
         let marks: Vec<String> = self.life.oracle.talks.keys().map(|number| Talk::mark(*number)).collect();
         for (desk, tickets) in self.tickets.clone() {
             for ticket in tickets {
-                if !marks.iter().any(|mark| ticket.subject.contains(mark)) {
+                let is_hiring = ticket.subject == HIRING && ticket.deleted;
+                if !is_hiring && !marks.iter().any(|mark| ticket.subject.contains(mark)) {
                     self.breaks(format!("{desk} has a ticket that nobody opened: {:?}", ticket.subject));
                 }
             }
@@ -285,46 +456,66 @@ impl Judge<'_> {
 
     /// One mail per public reply of an agent, none of anything else.
     fn mails(&mut self) {
-        let mut mailed: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for desk in DESKS {
+        let mut mailed: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
+        for desk in self.life.profile.desks.clone() {
             for mail in self.life.mails(desk) {
                 let ticket = self.tickets[desk].iter().find(|ticket| ticket.id == mail.ticket).cloned();
-                let Some(ticket) = ticket else { continue };
+                let Some(ticket) = ticket.filter(|ticket| ticket.subject != HIRING) else { continue };
                 match &mail.comment {
                     None => self.receipt(desk, &ticket),
                     Some(id) => {
-                        let comment = ticket.comments.iter().find(|comment| comment.id == *id);
-                        let text = comment.map_or_else(String::new, |comment| fold_text(&comment.text));
-                        mailed.entry(text).or_default().push(format!("{desk} to {}", mail.to));
+                        let text = self.text_of(desk, &ticket, id);
+                        mailed.entry(text).or_default().push((desk, mail.to.clone()));
                     }
                 }
             }
         }
-        let said: Vec<(u32, Said)> = self
-            .life
-            .oracle
-            .talks
-            .iter()
-            .flat_map(|(number, talk)| talk.said.iter().map(|said| (*number, said.clone())))
-            .collect();
-        for (number, said) in said {
-            let mails = mailed.remove(&fold_text(&said.text)).unwrap_or_default();
-            let wanted = usize::from(said.public && said.who != Who::Customer);
-            if mails.is_empty() && wanted == 1 && said.hushed {
-                self.excuse("an agent's reply in the moment when the quiet tag was on");
-            } else if mails.len() != wanted {
-                self.breaks(format!(
-                    "[c{number}] {:.12?} of {:?} from {} (public: {}) was mailed {} times: {mails:?}",
-                    said.text,
-                    said.who,
-                    said.account,
-                    said.public,
-                    mails.len()
-                ));
+        for (number, talk) in &self.life.oracle.talks {
+            for said in &talk.said {
+                let mut mails = mailed.remove(&fold_text(&said.text)).unwrap_or_default();
+                self.mails_of(*number, talk, said, &mut mails);
             }
         }
         for (text, mails) in mailed {
             self.breaks(format!("mailed what nobody said: {text:.60?} {mails:?}"));
+        }
+    }
+
+    /// What a comment says, or said before people changed it.
+    fn text_of(&self, desk: &str, ticket: &ShownTicket, id: &RemoteId) -> String {
+        let changed = self.life.oracle.talks.values().flat_map(|talk| &talk.said);
+        let changed = changed.filter(|said| said.account == desk && said.id.as_ref() == Some(id));
+        let comment = ticket.comments.iter().find(|comment| comment.id == *id);
+        let shown = || comment.map_or_else(String::new, words_of);
+        changed.map(|said| fold_text(&said.text)).next().unwrap_or_else(shown)
+    }
+
+    fn mails_of(&mut self, number: u32, talk: &Talk, said: &Said, mails: &mut Vec<(&str, String)>) {
+        let requester = CUSTOMERS[talk.customer].1;
+        let all = format!("{mails:?}");
+        mails.retain(|(_, to)| to == requester || !talk.ccs.contains(to));
+        let by_bot = said.account == INTERCOM && talk.home == INTERCOM && said.who == Who::Bot;
+        // Intercom mails nobody what its AI agent says in answer to an e-mail.
+        let unmailed = by_bot && self.life.profile.facing == INTERCOM;
+        let wanted = usize::from(said.public && said.who != Who::Customer && !unmailed);
+        if mails.is_empty() && wanted == 1 && said.hushed {
+            self.excuse("an agent's reply in the moment when the quiet tag was on");
+        } else if mails.is_empty()
+            && by_bot
+            && (!talk.is_live() || said.fate != Fate::Stands || self.parked_of(talk) > 0)
+        {
+            self.excuse(
+                "an AI agent's reply that was to be mailed by another helpdesk, and was taken out or lost",
+            );
+        } else if mails.len() != wanted {
+            self.breaks(format!(
+                "[c{number}] {:.12?} of {:?} from {} (public: {}) was mailed {} times: {all}",
+                said.text,
+                said.who,
+                said.account,
+                said.public,
+                mails.len()
+            ));
         }
     }
 
@@ -343,7 +534,7 @@ impl Judge<'_> {
         let private: Vec<String> = talks
             .flat_map(|talk| &talk.said)
             .filter(|said| !said.public)
-            .map(|said| fold_text(&said.text))
+            .flat_map(|said| texts_of(said, ""))
             .chain([TITLE.to_owned()])
             .collect();
         for (desk, tickets) in self.tickets.clone() {
@@ -363,12 +554,14 @@ impl Judge<'_> {
         let log = self.life.world.log();
         let writes = log.iter().filter(|line| {
             line.at > since
-                && !matches!(line.method.as_str(), "GET" | "WEBHOOK")
+                && !matches!(line.method.as_str(), "GET" | "HEAD" | "WEBHOOK")
                 && !line.path.contains("oauth")
+                // Intercom's feeds are searches.
+                && !line.path.ends_with("/search")
         });
         let writes: Vec<String> = writes.map(ToString::to_string).collect();
         if !writes.is_empty() {
-            self.breaks(format!("{} writes in the last hour, such as {}", writes.len(), writes[0]));
+            self.breaks(format!("{} writes long after all was done, such as {}", writes.len(), writes[0]));
         }
     }
 
@@ -387,42 +580,5 @@ impl Judge<'_> {
         if let Some(line) = leaked {
             self.breaks(format!("what somebody said is in the log: {line}"));
         }
-    }
-}
-
-/// What somebody said: a private note of an agent whom the helpdesk does not know begins with
-/// a line that names them.
-fn words_of(comment: &ShownComment) -> String {
-    let text = fold_text(&comment.text);
-    match text.split_once(" (agent): ") {
-        Some((name, words)) if !comment.public && name.len() < 40 => words.to_owned(),
-        _ => text,
-    }
-}
-
-/// Whether a comment is of our own words.
-fn is_ours(text: &str) -> bool {
-    text.starts_with(TITLE)
-        || text.starts_with(LATE)
-        || fold_text(text) == "This conversation began with internal notes only."
-}
-
-fn fields(ticket: &ShownTicket) -> Fields {
-    Fields::from([
-        (Field::Subject, Value::subject(&ticket.subject)),
-        (Field::Status, Value::Status(ticket.status)),
-        (Field::Priority, Value::Priority(ticket.priority)),
-        (Field::Tags, Value::Tags(ticket.tags.iter().cloned().collect())),
-    ])
-}
-
-fn stands(edit: &Edit, ticket: &ShownTicket) -> bool {
-    let has = |tag: &str| ticket.tags.iter().any(|have| folded_tag(have) == folded_tag(tag));
-    match &edit.what {
-        What::Subject(subject) => ticket.subject == *subject,
-        What::Status(status) => ticket.status == *status,
-        What::Priority(priority) => ticket.priority == Some(*priority),
-        What::Tagged(tag) => has(tag),
-        What::Untagged(tag) => !has(tag),
     }
 }

@@ -4,6 +4,7 @@
 //! `HANDOFFD_SEED=7` lives one life and tells it; `HANDOFFD_SEEDS=0..500` lives a range.
 
 mod acts;
+mod deeds;
 mod history;
 mod invariants;
 mod kept_back;
@@ -13,8 +14,11 @@ mod oracle;
 mod parked;
 mod past;
 mod plans;
+mod poison;
 mod quota;
 mod requests;
+mod setup;
+mod shown;
 mod world;
 
 use std::{
@@ -32,7 +36,7 @@ use handoffd_connectors::sim::faults::Faults;
 use tracing_subscriber::fmt::MakeWriter;
 
 use invariants::Verdict;
-use world::{Life, Profile};
+use world::{DESKS, FRESHDESK, INTERCOM, Life, Profile, ZENDESK};
 
 /// What came of one life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +47,34 @@ struct End {
     requests: u64,
 }
 
+/// In what world the seed's life is lived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Zendesk and Freshdesk, words and plain fields: the worlds that were drawn first.
+    Plain,
+    /// Two or three helpdesks, and everything that a ticket is.
+    Rich,
+}
+
+/// The helpdesks of a seed's world: each pair, and all three.
+fn desks_of(seed: u64) -> Vec<&'static str> {
+    match (seed + seed / 8) % 4 {
+        0 => vec![ZENDESK, FRESHDESK, INTERCOM],
+        1 => vec![ZENDESK, INTERCOM],
+        2 => vec![FRESHDESK, INTERCOM],
+        _ => vec![ZENDESK, FRESHDESK],
+    }
+}
+
 /// How the life of a seed is: some without trouble, most with some, some with a lot.
-fn profile(seed: u64) -> Profile {
+fn profile(seed: u64, kind: Kind) -> Profile {
+    let rich = kind == Kind::Rich;
+    let desks = if rich { desks_of(seed) } else { DESKS.to_vec() };
+    let facing = if rich { desks[usize::try_from(seed / 4).unwrap_or(0) % desks.len()] } else { ZENDESK };
     let calm = Profile {
+        desks,
+        facing,
+        rich,
         faults: Faults { latency_ms: 5..=200, ..Faults::none() },
         crashes: false,
         expiries: false,
@@ -84,6 +113,13 @@ fn profile(seed: u64) -> Profile {
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
+impl Lines {
+    /// All of it.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
@@ -104,7 +140,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 /// Lives one life.
-fn live(seed: u64, verbose: bool) -> End {
+fn live(seed: u64, kind: Kind, verbose: bool) -> End {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(lines.clone())
@@ -119,10 +155,9 @@ fn live(seed: u64, verbose: bool) -> End {
         .expect("a runtime");
     let end = tracing::subscriber::with_default(subscriber, || {
         runtime.block_on(async {
-            let mut life = Life::begin(seed, profile(seed), verbose).await;
+            let mut life = Life::begin(seed, profile(seed, kind), verbose).await;
             life.live().await;
-            let log =
-                String::from_utf8_lossy(&lines.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
+            let log = lines.text();
             let verdict = invariants::judge(&life, &log).await;
             if verbose {
                 tell(&life, &log).await;
@@ -143,7 +178,8 @@ fn live(seed: u64, verbose: bool) -> End {
 /// What went over the net, what was logged, and why each link did what it did.
 async fn tell(life: &Life, log: &str) {
     let start = life.world.log().first().map_or(0, |line| line.at.0);
-    for line in life.world.log().iter().filter(|line| line.method != "GET") {
+    let all = std::env::var("HANDOFFD_NET").is_ok();
+    for line in life.world.log().iter().filter(|line| all || line.method != "GET") {
         eprintln!("net  {:>9} {line}", line.at.0 - start);
     }
     for line in log.lines().filter(|line| !line.contains("DEBUG")) {
@@ -158,11 +194,11 @@ async fn tell(life: &Life, log: &str) {
 }
 
 /// Lives the seeds, each twice, and tells what is broken and how to see it again.
-fn check(seeds: impl Iterator<Item = u64>) {
+fn check(seeds: impl Iterator<Item = (u64, Kind)>) {
     let mut failed = Vec::new();
-    for seed in seeds {
-        let end = live(seed, false);
-        if live(seed, false) != end {
+    for (seed, kind) in seeds {
+        let end = live(seed, kind, false);
+        if live(seed, kind, false) != end {
             failed.push(format!("seed {seed}: a second life of the same seed went another way"));
         }
         if !end.verdict.excused.is_empty() {
@@ -184,14 +220,43 @@ fn range() -> Option<Range<u64>> {
 }
 
 /// The seeds of one of four chunks: a range that was asked for, or those of every run.
-fn chunk(number: u64) -> impl Iterator<Item = u64> {
-    range().unwrap_or(0..50).filter(move |seed| seed % 4 == number)
+fn chunk(number: u64) -> impl Iterator<Item = (u64, Kind)> {
+    let seeds = range().unwrap_or(0..50).filter(move |seed| seed % 4 == number);
+    seeds.map(|seed| (seed, asked_kind()))
+}
+
+/// The kind of world that was asked for.
+fn asked_kind() -> Kind {
+    match std::env::var("HANDOFFD_WORLD").as_deref() {
+        Ok("plain") => Kind::Plain,
+        _ => Kind::Rich,
+    }
+}
+
+/// A line of the list: a seed, and `plain` if its world was drawn before there were others.
+fn regression(line: &str) -> Option<(u64, Kind)> {
+    let mut words = line.split('#').next()?.split_whitespace();
+    let seed = words.next()?.parse().ok()?;
+    Some((seed, if words.next() == Some("plain") { Kind::Plain } else { Kind::Rich }))
+}
+
+#[test]
+fn every_pair_and_all_three_are_drawn() {
+    let mut worlds = std::collections::BTreeMap::<Vec<&str>, std::collections::BTreeSet<u64>>::new();
+    for seed in 0..50 {
+        worlds.entry(desks_of(seed)).or_default().insert(seed % 8);
+    }
+    assert_eq!(worlds.len(), 4, "{worlds:?}");
+    assert!(worlds.values().all(|kinds| kinds.len() >= 6), "each in most kinds of trouble: {worlds:?}");
+    let facing: std::collections::BTreeSet<_> =
+        (0..50).map(|seed| (desks_of(seed), profile(seed, Kind::Rich).facing)).collect();
+    assert_eq!(facing.len(), 3 + 2 * 3, "each helpdesk mails in each world: {facing:?}");
 }
 
 #[test]
 fn one_seed() {
     let Some(seed) = std::env::var("HANDOFFD_SEED").ok().and_then(|seed| seed.parse().ok()) else { return };
-    let end = live(seed, true);
+    let end = live(seed, asked_kind(), true);
     eprintln!("{end:#?}");
     assert!(end.verdict.broken.is_empty(), "seed {seed}:\n{}", end.verdict.broken.join("\n"));
 }
@@ -199,8 +264,7 @@ fn one_seed() {
 #[test]
 fn regressions() {
     let lines = include_str!("regressions.txt").lines();
-    let seeds = lines.filter_map(|line| line.split('#').next()?.trim().parse().ok());
-    check(seeds);
+    check(lines.filter_map(regression));
 }
 
 #[test]

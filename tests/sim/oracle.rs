@@ -1,9 +1,9 @@
 //! What people did, and nothing else: from this the end is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use handoffd_connectors::sim::Who;
-use handoffd_core::{Priority, RemoteId, Status, Timestamp};
+use handoffd_connectors::sim::{SimFile, Who};
+use handoffd_core::{Field, Priority, RemoteId, Status, Timestamp, Typed, Value};
 
 /// Everything that people did in one life of the world.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub struct Talk {
     pub home: &'static str,
     /// Its ticket there.
     pub id: RemoteId,
+    /// Which customer opened it.
+    pub customer: usize,
     /// When it was opened.
     pub opened_at: Timestamp,
     /// Whether the AI agent owns it at home now.
@@ -32,8 +34,16 @@ pub struct Talk {
     pub touched: Vec<Timestamp>,
     /// The signs of its handoffs from the AI agent to a person, stretch by stretch.
     pub handoffs: Vec<Handover>,
-    /// Where it was deleted, and when.
+    /// Where it was deleted or taken for spam, and when.
     pub deleted: Vec<(&'static str, Timestamp)>,
+    /// When its ticket at Zendesk was closed for good, each time.
+    pub closed: Vec<Timestamp>,
+    /// The conversation that it was merged into.
+    pub merged: Option<u32>,
+    /// What the customer thought of the help, where they said so, in percent.
+    pub rated: BTreeMap<&'static str, u8>,
+    /// Every address that was ever in copy.
+    pub ccs: BTreeSet<String>,
 }
 
 /// One handoff from the AI agent to a person.
@@ -62,6 +72,37 @@ pub struct Said {
     pub hushed: bool,
     /// Unlike any other text.
     pub text: String,
+    /// What is attached.
+    pub files: Vec<SimFile>,
+    /// Where it links to.
+    pub link: Option<String>,
+    /// What people made of it afterwards.
+    pub fate: Fate,
+    /// Its id where it was said, once something became of it.
+    pub id: Option<RemoteId>,
+}
+
+impl Said {
+    /// Words alone, which stand.
+    pub fn plain(account: &'static str, who: Who, public: bool, text: String) -> Self {
+        let (files, fate) = (Vec::new(), Fate::Stands);
+        Self { account, who, public, hushed: false, text, files, link: None, fate, id: None }
+    }
+}
+
+/// What people made of a message where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stands.
+    Stands,
+    /// The customer was kept from reading it.
+    Hidden,
+    /// Its words were taken out.
+    Redacted,
+    /// It was taken away; Freshdesk tells nobody.
+    Removed,
+    /// It says something else now; this is what it said before.
+    Edited(Vec<String>),
 }
 
 /// Something edited.
@@ -88,6 +129,12 @@ pub enum What {
     Tagged(String),
     /// A tag goes.
     Untagged(String),
+    /// The type, the due time or the people in copy.
+    Set(Field, Value),
+    /// A custom field, by the link group's name for it.
+    Custom(&'static str, Option<Typed>),
+    /// The custom status.
+    Waiting,
 }
 
 impl What {
@@ -95,9 +142,11 @@ impl What {
     pub fn place(&self) -> String {
         match self {
             Self::Subject(_) => "subject".to_owned(),
-            Self::Status(_) => "status".to_owned(),
+            Self::Status(_) | Self::Waiting => "status".to_owned(),
             Self::Priority(_) => "priority".to_owned(),
             Self::Tagged(tag) | Self::Untagged(tag) => format!("tag {}", folded_tag(tag)),
+            Self::Set(field, _) => field.name().to_owned(),
+            Self::Custom(name, _) => format!("custom {name}"),
         }
     }
 }
@@ -111,6 +160,11 @@ impl Talk {
     /// The mark that every subject of this conversation bears.
     pub fn mark(number: u32) -> String {
         format!("[c{number}]")
+    }
+
+    /// Whether people still work on it.
+    pub fn is_live(&self) -> bool {
+        !self.is_deleted() && self.merged.is_none()
     }
 
     /// Whether it was deleted anywhere.

@@ -1,13 +1,18 @@
 //! A world with vendors, the daemon in it, and time.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, pending};
 use handoffd::{
     app::{self, Outside},
-    config::{self, Config, SecretRef},
+    config::Config,
     engine::Engine,
     http::{Agent, Site, SiteParts, public_router},
     status::Readiness,
@@ -27,22 +32,25 @@ use handoffd_connectors::{
         world::{WebhookAnswer, World},
     },
 };
-use handoffd_core::{AccountId, RemoteId, Timestamp};
+use handoffd_core::{AccountId, RemoteId, Timestamp, Typed, Value};
 use http::{Request, Response};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use tower::ServiceExt;
 
+pub use crate::setup::configure;
 use crate::{
     acts::{Deed, Playwright},
     oracle::{Edit, Handover, Oracle, Said, Talk, What},
+    setup::{Made, PRIORITY, configure_all, fill_stripe, furnish},
 };
 
 pub const ZENDESK: &str = "zendesk";
 pub const FRESHDESK: &str = "freshdesk";
+pub const INTERCOM: &str = "intercom";
 pub const STRIPE: &str = "stripe";
-/// The two helpdesks.
+/// The two helpdesks of the worlds that were drawn first.
 pub const DESKS: [&str; 2] = [ZENDESK, FRESHDESK];
 
 /// Monday, 2026-01-05, 09:00 UTC.
@@ -52,7 +60,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// The same while nobody acts.
 const QUIET_TICK: Duration = Duration::from_secs(5);
 
-const WEBHOOK_SECRET: &str = "the-webhooks-are-signed-with-this";
+pub const WEBHOOK_SECRET: &str = "the-webhooks-are-signed-with-this";
 const AGENT_TOKEN: &str = "the-ai-agent-signs-in-with-this";
 
 /// Customers: one with a plan, one who is two customers at Stripe, two unknown there.
@@ -66,6 +74,12 @@ pub const CUSTOMERS: [(&str, &str); 4] = [
 /// What kind of life a seed leads.
 #[derive(Clone, Debug)]
 pub struct Profile {
+    /// The helpdesks that there are.
+    pub desks: Vec<&'static str>,
+    /// Which of them mails the customer when nobody has yet.
+    pub facing: &'static str,
+    /// Whether everything that a ticket is travels and happens.
+    pub rich: bool,
     pub faults: Faults,
     pub crashes: bool,
     pub expiries: bool,
@@ -98,6 +112,61 @@ impl Transport for Mortal {
     }
 }
 
+/// What a vendor answers to a request instead of doing it; `None` where it does it.
+pub type Refusal = dyn Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync;
+
+/// Changes the bodies of a vendor's answers.
+pub type Spoil = dyn Fn(&mut serde_json::Value) + Send + Sync;
+
+/// The net, with somebody in it who refuses requests and spoils answers.
+pub struct Tamper {
+    inner: Arc<dyn Transport>,
+    refusals: Mutex<Vec<Arc<Refusal>>>,
+    spoils: Mutex<Vec<Arc<Spoil>>>,
+}
+
+impl Tamper {
+    /// A net in which nobody does anything yet.
+    pub fn over(inner: Arc<dyn Transport>) -> Arc<Self> {
+        Arc::new(Self { inner, refusals: Mutex::default(), spoils: Mutex::default() })
+    }
+
+    /// From now on these requests are refused.
+    pub fn refuse(&self, rule: impl Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync + 'static) {
+        self.refusals.lock().expect("a lock").push(Arc::new(rule));
+    }
+
+    /// From now on every answer in JSON is changed so.
+    pub fn spoil(&self, rule: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) {
+        self.spoils.lock().expect("a lock").push(Arc::new(rule));
+    }
+
+    /// From now on all is as it is.
+    pub fn mend(&self) {
+        self.refusals.lock().expect("a lock").clear();
+        self.spoils.lock().expect("a lock").clear();
+    }
+}
+
+impl Transport for Tamper {
+    fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let refusals = self.refusals.lock().expect("a lock").clone();
+        let spoils = self.spoils.lock().expect("a lock").clone();
+        Box::pin(async move {
+            if let Some(refused) = refusals.iter().find_map(|rule| rule(&outgoing.request)) {
+                return Ok(refused);
+            }
+            let answer = self.inner.send(outgoing).await?;
+            if spoils.is_empty() {
+                return Ok(answer);
+            }
+            let Ok(mut body) = serde_json::from_slice(answer.body()) else { return Ok(answer) };
+            spoils.iter().for_each(|rule| rule(&mut body));
+            Ok(answer.map(|_| Bytes::from(body.to_string())))
+        })
+    }
+}
+
 struct AlwaysReady;
 
 impl Readiness for AlwaysReady {
@@ -120,6 +189,10 @@ pub struct Life {
     pub profile: Profile,
     pub crashes: u32,
     pub verbose: bool,
+    /// What admins made at the helpdesks.
+    pub made: Made,
+    /// Spoils answers on their way.
+    pub tamper: Arc<Tamper>,
     seed: u64,
     clock: Arc<dyn Clock>,
     config: Config,
@@ -135,19 +208,37 @@ impl Life {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(START));
         let world = World::new(seed, clock.clone());
         world.keep_log();
-        for vendor in [ZENDESK, FRESHDESK, STRIPE] {
+        for vendor in profile.desks.iter().chain([&STRIPE]) {
             let setup = SimSetup { seed, plan: "unlimited".to_owned(), now: clock.now() };
             let sim = connector(vendor).expect("a known vendor").simulator(setup);
-            world.add(AccountId::new(vendor), sim, profile.faults.clone());
+            world.add(AccountId::new(*vendor), sim, profile.faults.clone());
         }
         fill_stripe(&world);
-        for desk in DESKS {
+        let mut made = Made::default();
+        let config = if profile.rich {
+            world.calm();
+            made = furnish(&world, &profile.desks);
+            let outside = Outside {
+                clock: clock.clone(),
+                jitter: Arc::new(SeededJitter::new(seed)),
+                transport: world.transport(),
+            };
+            let config = configure_all(&world, &profile.desks, profile.facing, &made, &outside).await;
+            clock.sleep_until(START.plus(Duration::from_secs(2 * 3_600))).await;
+            for vendor in profile.desks.iter().chain([&STRIPE]) {
+                world.set_faults(&AccountId::new(*vendor), profile.faults.clone());
+            }
+            config
+        } else {
+            configure(&world)
+        };
+        for desk in &profile.desks {
             let url = format!("https://handoffd.example/webhooks/{desk}");
-            world.with(&AccountId::new(desk), |sim, _| sim.set_webhook(&url, WEBHOOK_SECRET));
+            world.with(&AccountId::new(*desk), |sim, _| sim.set_webhook(&url, WEBHOOK_SECRET));
         }
-        let config = configure(&world);
+        let tamper = Tamper::over(world.transport());
         let (blobs, store) = (Blobs::memory(), Arc::new(MemStore::new(clock.clone())));
-        let daemon = start(&config, &world, &clock, &blobs, store, seed, 1).await;
+        let daemon = start(&config, tamper.clone(), &clock, &blobs, store, seed, 1).await;
         Self {
             world,
             oracle: Oracle::default(),
@@ -159,6 +250,8 @@ impl Life {
             config,
             blobs,
             daemon,
+            made,
+            tamper,
             runs: 1,
             metrics: String::new(),
         }
@@ -188,8 +281,8 @@ impl Life {
     /// Every secret of this world.
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets = vec![WEBHOOK_SECRET.to_owned(), AGENT_TOKEN.to_owned()];
-        for vendor in [ZENDESK, FRESHDESK, STRIPE] {
-            let all = self.world.with(&AccountId::new(vendor), |sim, _| sim.credentials());
+        for vendor in self.world.accounts() {
+            let all = self.world.with(&vendor, |sim, _| sim.credentials());
             let all = all.and_then(|all| all.as_object().cloned()).unwrap_or_default();
             let secret = all.into_iter().filter(|(name, _)| name != "email" && name != "client_id");
             secrets.extend(secret.filter_map(|(_, value)| value.as_str().map(str::to_owned)));
@@ -255,10 +348,11 @@ impl Life {
         self.runs += 1;
         let store = Arc::new(MemStore::open(self.daemon.store.snapshot(), self.clock.clone()));
         self.daemon =
-            start(&self.config, &self.world, &self.clock, &self.blobs, store, self.seed, self.runs).await;
+            start(&self.config, self.tamper.clone(), &self.clock, &self.blobs, store, self.seed, self.runs)
+                .await;
     }
 
-    fn say(&self, what: &str) {
+    pub fn say(&self, what: &str) {
         if self.verbose {
             eprintln!("{:>9} {what}", self.now().since(START).as_millis());
         }
@@ -267,6 +361,7 @@ impl Life {
     /// Does it; answers with what is to be done later.
     async fn perform(&mut self, deed: Deed) -> Option<(Duration, Deed)> {
         self.say(&format!("{deed:.300?}"));
+        let deed = self.perform_more(deed)?;
         match deed {
             Deed::Open { number, account, customer, to_bot, text } => {
                 self.open(number, account, customer, to_bot, text);
@@ -294,6 +389,13 @@ impl Life {
                 let Seq(seq) = self.daemon.store.seq();
                 self.daemon.store.crash_at(Seq(seq + commits), side);
             }
+            Deed::Attach { .. }
+            | Deed::Amend { .. }
+            | Deed::TakeOver { .. }
+            | Deed::Close { .. }
+            | Deed::Merge { .. }
+            | Deed::Spam { .. }
+            | Deed::Rate { .. } => {}
             Deed::Restart => {
                 self.daemon.engine.shutdown(Duration::from_secs(20)).await;
                 self.restart().await;
@@ -302,11 +404,11 @@ impl Life {
         None
     }
 
-    fn talk(&mut self, number: u32) -> &mut Talk {
+    pub fn talk(&mut self, number: u32) -> &mut Talk {
         self.oracle.talks.get_mut(&number).expect("a conversation that was opened")
     }
 
-    fn human(&self, account: &str, act: HumanAct) -> Option<RemoteId> {
+    pub fn human(&self, account: &str, act: HumanAct) -> Option<RemoteId> {
         match self.world.human(&AccountId::new(account), act) {
             Ok(id) => Some(id),
             Err(why) => {
@@ -317,20 +419,22 @@ impl Life {
     }
 
     /// The conversation's ticket at an account, if people can see one there.
-    fn ticket_of(&self, number: u32, account: &str) -> Option<RemoteId> {
+    pub fn ticket_of(&self, number: u32, account: &str) -> Option<RemoteId> {
         let talk = self.oracle.talks.get(&number)?;
-        if talk.home == account {
+        if talk.home == account && talk.closed.is_empty() {
             return Some(talk.id.clone());
         }
         let mark = Talk::mark(number);
-        let found = self
-            .tickets(account)
-            .into_iter()
-            .find(|ticket| !ticket.deleted && ticket.subject.contains(&mark));
-        found.map(|ticket| ticket.id)
+        let of_talk = |ticket: &&ShownTicket| {
+            !ticket.deleted && ticket.merged_into.is_none() && ticket.subject.contains(&mark)
+        };
+        // Where one follows up another, people work on the last.
+        let found: Vec<ShownTicket> = self.tickets(account).iter().filter(of_talk).cloned().collect();
+        let followed: BTreeSet<_> = found.iter().filter_map(|ticket| ticket.follows.clone()).collect();
+        found.into_iter().find(|ticket| !followed.contains(&ticket.id)).map(|ticket| ticket.id)
     }
 
-    fn shown(&self, number: u32, account: &str) -> Option<ShownTicket> {
+    pub fn shown(&self, number: u32, account: &str) -> Option<ShownTicket> {
         let id = self.ticket_of(number, account)?;
         self.tickets(account).into_iter().find(|ticket| ticket.id == id)
     }
@@ -346,10 +450,11 @@ impl Life {
         };
         let Some(id) = self.human(account, act) else { return };
         let at = self.now();
-        let opening = Said { account, who: Who::Customer, public: true, hushed: false, text };
+        let opening = Said::plain(account, Who::Customer, true, text);
         let talk = Talk {
             home: account,
             id,
+            customer,
             opened_at: at,
             bot_owns: to_bot,
             owner_since: at,
@@ -358,6 +463,10 @@ impl Life {
             touched: vec![at],
             handoffs: Vec::new(),
             deleted: Vec::new(),
+            closed: Vec::new(),
+            merged: None,
+            rated: BTreeMap::new(),
+            ccs: BTreeSet::new(),
         };
         self.oracle.talks.insert(number, talk);
     }
@@ -372,13 +481,26 @@ impl Life {
             let at = self.now();
             let talk = self.talk(number);
             talk.touched.push(at);
-            talk.said.push(Said { account, who, public, hushed, text });
+            talk.said.push(Said { hushed, ..Said::plain(account, who, public, text) });
         }
     }
 
     fn edit(&mut self, number: u32, account: &'static str, what: What) {
         let Some(ticket) = self.ticket_of(number, account) else { return };
         let act = match what.clone() {
+            What::Priority(priority) if account == INTERCOM => {
+                let value = Some(Typed::Text(priority.name().to_owned()));
+                HumanAct::SetCustom { ticket, native: PRIORITY.to_owned(), value }
+            }
+            What::Set(field, value) => HumanAct::SetField { ticket, field, value },
+            What::Custom(name, value) => {
+                let Some(native) = self.made.custom.get(name).and_then(|at| at.get(account)) else { return };
+                HumanAct::SetCustom { ticket, native: native.clone(), value }
+            }
+            What::Waiting => {
+                let Some(native) = self.made.waiting.get(account) else { return };
+                HumanAct::SetStatusDetail { ticket, native: native.clone() }
+            }
             What::Subject(subject) => HumanAct::SetSubject { ticket, subject },
             What::Status(status) => HumanAct::SetStatus { ticket, status },
             What::Priority(priority) => HumanAct::SetPriority { ticket, priority: Some(priority) },
@@ -389,7 +511,11 @@ impl Life {
         // What was so already is no edit.
         if self.human(account, act).is_some() && self.shown(number, account) != before {
             let at = self.now();
-            self.talk(number).edits.push(Edit { at, account, what });
+            let talk = self.talk(number);
+            if let What::Set(_, Value::Tags(ccs)) = &what {
+                talk.ccs.extend(ccs.iter().cloned());
+            }
+            talk.edits.push(Edit { at, account, what });
         }
     }
 
@@ -468,7 +594,7 @@ async fn deliver(router: Router, store: Arc<MemStore>, request: Request<Bytes>) 
 
 async fn start(
     config: &Config,
-    world: &World,
+    net: Arc<dyn Transport>,
     clock: &Arc<dyn Clock>,
     blobs: &Blobs,
     store: Arc<MemStore>,
@@ -478,7 +604,7 @@ async fn start(
     let outside = Outside {
         clock: clock.clone(),
         jitter: Arc::new(SeededJitter::new(seed.wrapping_mul(1_000).wrapping_add(run))),
-        transport: Arc::new(Mortal { inner: world.transport(), store: store.clone() }),
+        transport: Arc::new(Mortal { inner: net, store: store.clone() }),
     };
     let mut parts = app::engine_parts(config, store.clone(), blobs.clone(), &outside)
         .await
@@ -496,94 +622,3 @@ async fn start(
     engine.start();
     Daemon { engine, router: public_router(site), store }
 }
-
-/// A plan for one customer, two customers under one address.
-fn fill_stripe(world: &World) {
-    let stripe = AccountId::new(STRIPE);
-    let key = world.with(&stripe, |sim, _| sim.credentials()).expect("an account");
-    let key = key["api_key"].as_str().expect("a key").to_owned();
-    let post = |path: &str, form: &str| {
-        let request = Request::post(format!("https://stripe.sim/v1/{path}"))
-            .header("authorization", format!("Bearer {key}"))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(Bytes::from(form.to_owned()))
-            .expect("a request");
-        let answer = world.with(&stripe, |sim, now| sim.handle(request, now)).expect("an account");
-        assert!(answer.status().is_success(), "{path}: {:?}", answer.body());
-        let body: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
-        body["id"].as_str().expect("an id").to_owned()
-    };
-    let dana = post("customers", "email=dana%40example.com&name=Dana+Reyes");
-    for _ in 0..2 {
-        post("customers", "email=sam%40example.com&name=Sam");
-    }
-    let product = post("products", "name=Team+plan");
-    let price = format!("product={product}&currency=eur&unit_amount=4900&recurring%5Binterval%5D=month");
-    let price = post("prices", &price);
-    let plan = "collection_method=send_invoice&days_until_due=14";
-    post("subscriptions", &format!("customer={dana}&items%5B0%5D%5Bprice%5D={price}&{plan}"));
-}
-
-pub fn configure(world: &World) -> Config {
-    let mut text = TEMPLATE.to_owned();
-    for vendor in [ZENDESK, FRESHDESK, STRIPE] {
-        let url = world.base_url(&AccountId::new(vendor)).expect("an account");
-        text = text.replace(&format!("@{vendor}@"), url.as_str());
-    }
-    let mut config = config::load_text("the simulation's configuration", &text, &[]).expect("it loads");
-    for (name, account) in &mut config.accounts {
-        let id = AccountId::new(name);
-        let all = world.with(&id, |sim, _| sim.credentials()).expect("an account");
-        let value = |key: &str| all[key].as_str().expect("a credential").to_owned();
-        let made = |key: &str| Some(SecretRef::Made(Secret::new(value(key))));
-        if name == ZENDESK {
-            account.auth.client_id = Some(value("client_id"));
-            account.auth.client_secret = made("client_secret");
-        } else {
-            account.auth.key = made("api_key");
-        }
-        if name != STRIPE {
-            account.webhook_secret = Some(SecretRef::Made(Secret::new(WEBHOOK_SECRET)));
-            let (assignees, groups) = world.with(&id, |sim, _| sim.bot_marks()).expect("an account");
-            account.bots.assignees = assignees.into_iter().map(|id| id.0).collect();
-            account.bots.groups = groups.into_iter().map(|id| id.0).collect();
-        }
-        let settings = world.with(&id, |sim, _| sim.suggested_settings()).expect("an account");
-        account.settings = serde_json::from_value(settings).expect("settings");
-    }
-    config
-}
-
-const TEMPLATE: &str = r#"
-[engine]
-poll = { every = "60s", jitter = "10s" }
-resync = { every = "90m", jitter = "10m" }
-
-[accounts.zendesk]
-connector = "zendesk"
-base_url = "@zendesk@"
-auth = { method = "client_credentials", client_id = "made", client_secret = "env:MADE" }
-webhook_secret = "env:MADE"
-
-[accounts.freshdesk]
-connector = "freshdesk"
-base_url = "@freshdesk@"
-auth = { method = "api_key", key = "env:MADE" }
-webhook_secret = "env:MADE"
-
-[accounts.stripe]
-connector = "stripe"
-base_url = "@stripe@"
-auth = { method = "api_key", key = "env:MADE" }
-
-[groups.support]
-accounts = ["zendesk", "freshdesk"]
-customer_facing = "zendesk"
-routes = [
-  { from = "zendesk", to = "freshdesk" },
-  { from = "freshdesk", to = "zendesk" },
-]
-
-[agents.assistant]
-token = "env:MADE"
-"#;

@@ -380,6 +380,7 @@ async fn a_probe_names_what_is_missing() {
         script
             .expect("GET /api/v2/agents/me", 200, me)
             .expect("GET /api/v2/ticket_fields", status, fields)
+            .expect("GET /api/v2/agents?per_page=100&page=1", 200, "[]")
             .expect(surveys, 200, "[]");
         let probe = desk.probe(call()).await.unwrap();
         let problems: Vec<(Disarms, String)> = probe

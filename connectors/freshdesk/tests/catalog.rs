@@ -14,7 +14,9 @@ fn fields() -> String {
         {"name": "status", "type": "default_status", "choices": {"2": ["Open", "x"], "6": ["Waiting", "y"]}},
         {"name": "ticket_type", "type": "default_ticket_type", "choices": ["Question", "Incident"]},
         {"name": "cf_handoff_key", "label": "Handoff key", "type": "custom_text"},
-        {"name": "cf_region", "label": "Region", "type": "custom_dropdown", "choices": {"EMEA": ["DE"], "AMER": []}},
+        {"name": "cf_region", "label": "Region", "type": "custom_dropdown", "choices": {"EMEA": ["DE"], "AMER": []},
+            "displayed_to_customers": true},
+        {"name": "cf_why", "label": "Why", "type": "custom_text", "displayed_to_customers": false},
         {"name": "cf_odd", "label": "Odd", "type": "custom_file"},
     ])
     .to_string()
@@ -42,7 +44,10 @@ async fn the_catalog_is_read_to_its_end() {
     assert_eq!(statuses, [("2", "Open", Status::Open, true), ("6", "Waiting", Status::Pending, false)]);
     let custom: Vec<_> =
         found.fields.iter().map(|one| (one.native.as_str(), one.kind, one.options.len())).collect();
-    assert_eq!(custom, [("cf_region", Some(FieldKind::Choice), 2), ("cf_odd", None, 0)]);
+    let text = ("cf_why", Some(FieldKind::Text), 0);
+    assert_eq!(custom, [("cf_region", Some(FieldKind::Choice), 2), text, ("cf_odd", None, 0)]);
+    let seen: Vec<_> = found.fields.iter().map(|one| one.customers_see).collect();
+    assert_eq!(seen, [Some(true), Some(false), None]);
 }
 
 fn field(native: &str, kind: FieldKind) -> Provision {

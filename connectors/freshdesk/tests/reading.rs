@@ -50,11 +50,29 @@ fn a_ticket_is_read_into_canonical_words() {
     assert_eq!(observed.fields, expected);
 }
 
+/// A body that is cut short takes nobody's ticket away.
+#[test]
+fn what_is_not_told_is_not_empty() {
+    let read = |more: Json| {
+        let mut body = json!({"id": 1, "updated_at": "2026-11-22T08:00:00Z"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        shown(&mapping(), &serde_json::from_value(body).unwrap()).fields
+    };
+    assert_eq!(read(json!({})), Fields::new());
+    let nulls = read(json!({"subject": null, "responder_id": null, "group_id": null}));
+    let expected = Fields::from([
+        (Field::Subject, Value::subject("(no subject)")),
+        (Field::Assignee, Value::Owner(None)),
+        (Field::Group, Value::Owner(None)),
+    ]);
+    assert_eq!(nulls, expected);
+}
+
 #[test]
 fn comments_say_who_may_read_them_and_who_was_mailed() {
     let ticket: wire::Ticket = serde_json::from_str(include_str!("../fixtures/ticket.json")).unwrap();
     let conversations = ticket.conversations.clone().unwrap();
-    let comments = mapping().comments(&ticket, &conversations).unwrap();
+    let comments = mapping().comments(&ticket, &conversations, &People::new()).unwrap();
     let expected = [
         "description | public | customer 43 | Hello,\nit says \"wrong password\".",
         "9001 | public, mailed | agent 7001 | Try a reset (https://acme.test/reset).",
@@ -76,7 +94,7 @@ fn a_description_is_not_told_twice() {
     let read = |ticket: Json, conversations: Json| {
         let ticket: wire::Ticket = serde_json::from_value(ticket).unwrap();
         let conversations: Vec<wire::Conversation> = serde_json::from_value(conversations).unwrap();
-        let comments = mapping().comments(&ticket, &conversations).unwrap();
+        let comments = mapping().comments(&ticket, &conversations, &People::new()).unwrap();
         comments.iter().map(line).collect::<Vec<_>>()
     };
     let ticket = |source: i64, text: &str| {
@@ -112,7 +130,7 @@ fn an_unreadable_conversation_is_named_and_not_left_out() {
     ];
     for (conversations, expected) in rows {
         let conversations: Vec<wire::Conversation> = serde_json::from_value(conversations).unwrap();
-        assert_eq!(mapping().comments(&ticket, &conversations), Err(expected.to_owned()));
+        assert_eq!(mapping().comments(&ticket, &conversations, &People::new()), Err(expected.to_owned()));
     }
 }
 
@@ -232,7 +250,7 @@ fn bodies_of_others_are_read() {
         let ticket: wire::Ticket = serde_json::from_str(&text(name)).unwrap();
         let observed = shown(&mapping(), &ticket);
         assert!(observed.fields.len() >= 9, "{name}: {:?}", observed.fields.keys());
-        assert_eq!(mapping().comments(&ticket, &[]).unwrap().len(), 1, "{name}");
+        assert_eq!(mapping().comments(&ticket, &[], &People::new()).unwrap().len(), 1, "{name}");
         tickets += 1;
     }
     let rows: Vec<wire::Ticket> = serde_json::from_str(&text("all_tickets.json")).unwrap();
@@ -242,7 +260,7 @@ fn bodies_of_others_are_read() {
     }
     let rows: Vec<wire::Conversation> = serde_json::from_str(&text("conversations.json")).unwrap();
     let ticket: wire::Ticket = serde_json::from_str(&text("ticket_1.json")).unwrap();
-    let comments = mapping().comments(&ticket, &rows).unwrap();
+    let comments = mapping().comments(&ticket, &rows, &People::new()).unwrap();
     let kinds: Vec<bool> = comments.iter().map(Comment::is_public).collect();
     assert_eq!((tickets, kinds), (4, vec![true, false, true]));
     for name in ["note_1.json", "reply_1.json"] {
@@ -255,7 +273,7 @@ fn bodies_of_others_are_read() {
     }
     let agent: wire::Agent = serde_json::from_str(&text("agent_1.json")).unwrap();
     assert_eq!(agent.contact.unwrap().name.text().as_deref(), Some("Rachel"));
-    let ratable = mapping().comments(&ticket, &rows).unwrap();
+    let ratable = mapping().comments(&ticket, &rows, &People::new()).unwrap();
     assert_eq!(ratable[0].attachments().len(), 1, "the description's file");
     let groups: Vec<wire::Group> = serde_json::from_str(&text("groups.json")).unwrap();
     assert!(groups.iter().all(|group| group.id.id().is_some() && group.name.text().is_some()));

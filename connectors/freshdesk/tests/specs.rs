@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::conformance::every;
 use crate::{
-    conformance::Check,
+    conformance::{Check, recorder::exchanged_by},
     specs::{
         bodies::{By, Reading, Sampled, all_are_read, odd_ones_are_read},
         description::{Sample, files},
@@ -150,6 +150,77 @@ fn heard() -> Vec<Check> {
     let tour = Check { name: "tour", run: || Box::pin(whole("freshdesk")) };
     let mirror = Check { name: "tour of a mirror", run: || Box::pin(on_made("freshdesk", "{}")) };
     every().into_iter().chain([tour, mirror]).collect()
+}
+
+/// What the simulator answers is as the samples are: of the same kind where both have a field.
+#[test]
+fn answers_of_the_simulator_are_as_the_samples() {
+    let Some(folder) = shared(NAME) else { return };
+    let samples = files(&folder);
+    let row = |json: &Json| json.get(0).unwrap_or(json).clone();
+    let of = |name: &str| {
+        let found = samples.iter().find(|sample| sample.name == name);
+        row(&found.unwrap_or_else(|| panic!("no sample {name}")).body)
+    };
+    let kinds = [
+        ("GET", "/api/v2/tickets", of("ticket_1")),
+        ("GET", "/api/v2/tickets/*", of("ticket_1")),
+        ("PUT", "/api/v2/tickets/*", of("ticket_1")),
+        ("GET", "/api/v2/tickets/*/conversations", of("conversations")),
+        ("POST", "/api/v2/tickets/*/notes", of("note_1")),
+        ("POST", "/api/v2/tickets/*/reply", of("reply_1")),
+        ("GET", "/api/v2/agents/me", of("agent_1")),
+        ("GET", "/api/v2/agents", of("agents")),
+        ("GET", "/api/v2/contacts", of("contacts")),
+        ("POST", "/api/v2/contacts", of("contact")),
+        ("GET", "/api/v2/groups", of("groups")),
+    ];
+    let (mut judged, mut wrong) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for one in exchanged_by(&heard()).iter().filter(|one| one.status.is_success()) {
+        let is_id = |part: &str| part.parse::<u64>().is_ok();
+        let path: Vec<&str> =
+            one.uri.path().split('/').map(|part| if is_id(part) { "*" } else { part }).collect();
+        let path = path.join("/");
+        let fits = |kind: &&(&str, &str, Json)| kind.0 == one.method.as_str() && kind.1 == path;
+        let Some((method, path, sample)) = kinds.iter().find(fits) else { continue };
+        let Ok(answer) = serde_json::from_slice::<Json>(&one.body) else { continue };
+        judged.insert((*method, *path));
+        let rows = answer.as_array().cloned().unwrap_or_else(|| vec![answer.clone()]);
+        for row in &rows {
+            differences(&format!("{method} {path} "), row, sample, &mut wrong);
+        }
+    }
+    assert_eq!(judged.len(), kinds.len(), "{judged:?}");
+    assert_eq!(wrong, std::collections::BTreeSet::new());
+}
+
+/// Fields of both that hold different kinds of things.
+fn differences(at: &str, ours: &Json, theirs: &Json, wrong: &mut std::collections::BTreeSet<String>) {
+    let kind = |json: &Json| match json {
+        Json::Null => 0,
+        Json::Bool(_) => 1,
+        Json::Number(_) => 2,
+        Json::String(_) => 3,
+        Json::Array(_) => 4,
+        Json::Object(_) => 5,
+    };
+    match (ours, theirs) {
+        (Json::Null, _) | (_, Json::Null) => {}
+        (Json::Object(ours), Json::Object(theirs)) if !at.ends_with("custom_fields/") => {
+            for (name, ours) in ours {
+                if let Some(theirs) = theirs.get(name) {
+                    differences(&format!("{at}{name}/"), ours, theirs, wrong);
+                }
+            }
+        }
+        (Json::Array(ours), Json::Array(theirs)) => {
+            if let Some(theirs) = theirs.first() {
+                ours.iter().for_each(|ours| differences(at, ours, theirs, wrong));
+            }
+        }
+        (ours, theirs) if kind(ours) == kind(theirs) => {}
+        (ours, theirs) => drop(wrong.insert(format!("{at}: {ours} where the vendor has {theirs}"))),
+    }
 }
 
 #[test]

@@ -133,7 +133,7 @@ async fn a_due_time_takes_the_first_response_along_where_it_must() {
 fn comments_of(ticket: Json, conversations: Json) -> Vec<Comment> {
     let ticket: wire::Ticket = serde_json::from_value(ticket).unwrap();
     let conversations: Vec<wire::Conversation> = serde_json::from_value(conversations).unwrap();
-    mapping().comments(&ticket, &conversations).unwrap()
+    mapping().comments(&ticket, &conversations, &People::new()).unwrap()
 }
 
 #[test]

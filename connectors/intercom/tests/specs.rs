@@ -9,6 +9,7 @@ use crate::{
     contract::{AuthMethod, CustomField},
     specs::{
         Exception,
+        answers::all_are_described,
         bodies::{By, Reading, Sampled, all_are_read, odd_ones_are_read},
         description::{Sample, examples, read},
         refusals::{all_are_named, listed},
@@ -60,6 +61,40 @@ fn heard() -> Vec<Check> {
 #[test]
 fn every_request_is_as_described() {
     judge(&JUDGED, &heard());
+}
+
+/// Where the simulator is right and the file is not.
+const ANSWERS: &[Exception] = &[
+    Exception {
+        request: "GET /contacts/",
+        said: "/url breaks format",
+        why: "the addresses of a contact's lists are paths, as in the file's own examples",
+    },
+    Exception {
+        request: "POST /contacts ",
+        said: "/url breaks format",
+        why: "the addresses of a contact's lists are paths, as in the file's own examples",
+    },
+    Exception {
+        request: "GET /conversations/",
+        said: "/custom_attributes/",
+        why: "attributes are flags and numbers too",
+    },
+    Exception {
+        request: "PUT /conversations/",
+        said: "/custom_attributes/",
+        why: "attributes are flags and numbers too",
+    },
+    Exception {
+        request: "GET /data_attributes",
+        said: "/data/*/model breaks enum",
+        why: "conversations have attributes too, which the file's own parameter asks for",
+    },
+];
+
+#[test]
+fn every_answer_of_the_simulator_is_as_described() {
+    all_are_described(&JUDGED, &heard(), ANSWERS);
 }
 
 #[test]

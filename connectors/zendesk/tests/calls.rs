@@ -11,6 +11,7 @@ use crate::{
 
 const EXPORT: &str = "GET /api/v2/incremental/tickets/cursor.json?";
 const SHOW: &str = "GET /api/v2/tickets/show_many.json?ids=";
+const ME: &str = "GET /api/v2/users/me.json";
 const SEARCH: &str = "GET /api/v2/users/search.json?";
 
 fn page(after: Option<&str>, end: bool) -> Reply {
@@ -41,7 +42,7 @@ async fn the_feed_goes_on_by_cursor_alone() {
 #[tokio::test(start_paused = true)]
 async fn zendesks_own_clock_bounds_what_is_complete() {
     let dated = |date: &str| {
-        let body = json!({"tickets": null, "after_cursor": "c", "end_of_stream": true}).to_string();
+        let body = json!({"tickets": [], "after_cursor": "c", "end_of_stream": true}).to_string();
         Ok(http::Response::builder().header("date", date).body(Bytes::from(body)).unwrap())
     };
     let behind = Script::new(vec![(EXPORT, dated("Sun, 22 Nov 2026 07:59:30 GMT"))]);
@@ -138,11 +139,21 @@ async fn tickets_come_in_the_order_asked_a_hundred_at_a_time() {
 async fn missing_and_deleted_tickets_are_gone() {
     let deleted =
         ok_json(&json!({"tickets": [{"id": 1, "status": "deleted", "updated_at": "2026-11-22T07:00:00Z"}]}));
-    for reply in [deleted, status(404, r#"{"error":"RecordNotFound"}"#), ok(r#"{"tickets": []}"#)] {
-        let script = Script::new(vec![(SHOW, reply)]);
+    let none = || status(404, r#"{"error":"RecordNotFound"}"#);
+    let alive = (ME, ok(r#"{"user": {"id": 42}}"#));
+    for steps in [vec![(SHOW, deleted)], vec![(SHOW, none()), alive], vec![(SHOW, ok(r#"{"tickets": []}"#))]]
+    {
+        let script = Script::new(steps);
         let fetched = adapter(&script).fetch_many(call(), &ids([1])).await.unwrap();
         assert_eq!(fetched, [Fetched::Gone(TicketKey::new("zd", "1"))]);
+        script.assert_done();
     }
+    let script = Script::new(vec![(SHOW, none()), (ME, status(404, "No help desk here"))]);
+    let nowhere = adapter(&script).fetch_many(call(), &ids([1])).await.unwrap_err();
+    assert!(
+        matches!(nowhere, Error::Transient { .. }),
+        "the account is not there, who knows of its tickets: {nowhere}"
+    );
     // An answer about something else does not say that a ticket is gone.
     let script = Script::new(vec![(SHOW, ok("{}"))]);
     let strange = adapter(&script).fetch_many(call(), &ids([1])).await.unwrap_err();
@@ -150,6 +161,43 @@ async fn missing_and_deleted_tickets_are_gone() {
     let script = Script::new(vec![(SHOW, ok_json(&json!({"tickets": [{"id": 1, "updated_at": "s3cret"}]})))]);
     let unreadable = adapter(&script).fetch_many(call(), &ids([1])).await.unwrap_err();
     assert_eq!(unreadable, Error::Malformed { what: "tickets[0].updated_at: not a time".to_owned() });
+}
+
+/// Nothing where a list is due, or nothing in the list, is no "there is none".
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_null_is_not_an_empty_one() {
+    let malformed = |error: Error| assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    let of =
+        |name: &str, list: Json| ok_json(&json!({name: list, "after_cursor": "c2", "end_of_stream": true}));
+    let none = BTreeSet::new();
+    let (lost, made) = (Intent::Update(update(&[], note(), None)), Intent::Create(create()));
+    for list in [json!(null), json!([null]), json!({})] {
+        let script = Script::new(vec![(SHOW, of("tickets", list.clone()))]);
+        malformed(adapter(&script).fetch_many(call(), &ids([1])).await.unwrap_err());
+        let script = Script::new(vec![(COMMENTS, of("comments", list.clone()))]);
+        malformed(adapter(&script).comments(call(), &"155".into()).await.unwrap_err());
+        let script = Script::new(vec![("GET /api/v2/tickets/155/audits.json", of("audits", list.clone()))]);
+        malformed(adapter(&script).find_applied(call(), attempted(&lost, &none)).await.unwrap_err());
+        let script =
+            Script::new(vec![("GET /api/v2/tickets.json?external_id=", of("tickets", list.clone()))]);
+        malformed(adapter(&script).find_applied(call(), attempted(&made, &none)).await.unwrap_err());
+        let me = json!({"user": {"id": 42, "name": "Robot", "role": "admin"}});
+        malformed(
+            probe(&me, page(None, true), Some(of("triggers", list.clone())), json!({})).await.unwrap_err(),
+        );
+        let script = Script::new(vec![(
+            "GET /api/v2/incremental/ticket_events.json",
+            of("ticket_events", list.clone()),
+        )]);
+        malformed(adapter(&script).history(call(), FeedStart::Since(Timestamp(0))).await.unwrap_err());
+    }
+    for list in [json!(null), json!({})] {
+        let script = Script::new(vec![(EXPORT, of("tickets", list))]);
+        malformed(adapter(&script).changes(call(), TICKETS, after("after:c1")).await.unwrap_err());
+    }
+    let script = Script::new(vec![(EXPORT, of("tickets", json!([null])))]);
+    let rows = adapter(&script).changes(call(), TICKETS, after("after:c1")).await.unwrap().rows;
+    assert!(matches!(&rows[..], [crate::contract::FeedRow::Unreadable { .. }]), "{rows:?}");
 }
 
 const PAGES: [&str; 2] =

@@ -2,19 +2,28 @@
 //! What happens where a comment was written happens to its copies, or an alarm
 //! says that it does not.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use crate::{
     comments::form::{self, Original},
     decision::Decision,
     intent::Amendment,
-    link::{Change, CommentCopy, Link, Origin, Place, Shown, Standing},
+    link::{Change, CommentCopy, Link, Missing, Origin, Place, Shown, Standing},
     merge::Views,
     model::{
         comment::Comment,
         ids::{CommentKey, OpKey, RemoteId, TicketKey},
-        ticket::CommentsSeen,
+        ticket::{CommentsSeen, Observed},
     },
     policy::{Can, SyncPolicy},
 };
+
+/// How long an original must be missing before it counts as deleted. Pages that moved
+/// under their reader, and a vendor's own copies that are behind, do not last so long.
+pub const DELETED_AFTER: Duration = Duration::from_secs(30);
+
+/// The most originals of one ticket that are taken for deleted by one look.
+const DELETED_AT_ONCE_MAX: usize = 3;
 
 impl Change {
     /// The word for it, for an admin.
@@ -53,7 +62,6 @@ pub(crate) fn watch(
     policy: &SyncPolicy,
     decisions: &mut Vec<Decision>,
 ) {
-    let is_making = !link.creating.is_empty();
     let Some(copy) = link.copies.get_mut(&number) else { return };
     let changes = changes(copy, ticket, comment);
     let is_origin = matches!(&copy.origin, Origin::Comment(key) if key.ticket == *ticket);
@@ -70,15 +78,108 @@ pub(crate) fn watch(
             Change::Redact | Change::Rewrite => Decision::Edited { number, comment, original: is_origin },
         });
         if is_origin {
-            if is_making {
-                copy.due_where_made.insert(change);
-            }
-            let others: Vec<_> = copy.places.keys().filter(|other| *other != ticket).cloned().collect();
-            wanted.extend(others.into_iter().map(|other| (other, change)));
+            wanted.push(change);
         }
     }
-    for (other, change) in wanted {
+    for change in wanted {
+        spread(link, number, ticket, change, policy, decisions);
+    }
+}
+
+/// What became of an original becomes of its copies.
+fn spread(
+    link: &mut Link,
+    number: u64,
+    origin: &TicketKey,
+    change: Change,
+    policy: &SyncPolicy,
+    decisions: &mut Vec<Decision>,
+) {
+    let is_making = !link.creating.is_empty();
+    let Some(copy) = link.copies.get_mut(&number) else { return };
+    if is_making {
+        copy.due_where_made.insert(change);
+    }
+    for other in others(copy, origin) {
         want(link, number, &other, change, policy, decisions);
+    }
+}
+
+/// The tickets that a copy stands on beside its origin.
+fn others(copy: &CommentCopy, origin: &TicketKey) -> Vec<TicketKey> {
+    copy.places.keys().filter(|other| *other != origin).cloned().collect()
+}
+
+/// Looks for originals that all comments of their ticket lack: deleted, if they
+/// were lacking some time ago too. Returns whether there are others to be looked for again.
+pub(crate) fn watch_missing(
+    link: &mut Link,
+    view: &Observed,
+    comments: &[Comment],
+    policy: &SyncPolicy,
+    decisions: &mut Vec<Decision>,
+) -> bool {
+    let ticket = &view.ticket;
+    if !policy.can(&ticket.account).lists_lack_deleted {
+        return false;
+    }
+    let listed: BTreeSet<&RemoteId> = comments.iter().map(Comment::id).collect();
+    let (mut deleted, mut is_doubtful) = (Vec::new(), false);
+    for (number, copy) in &mut link.copies {
+        let Origin::Comment(key) = &copy.origin else { continue };
+        if key.ticket != *ticket || copy.places.get(ticket) != Some(&Place::Here(key.id.clone())) {
+            continue;
+        }
+        copy.missing = match copy.missing {
+            _ if listed.contains(&key.id) => None,
+            None => Some(Missing::Since(view.read_at)),
+            Some(Missing::Since(at)) if view.read_at.since(at) >= DELETED_AFTER => {
+                deleted.push((*number, key.clone()));
+                Some(Missing::Deleted)
+            }
+            known => known,
+        };
+        is_doubtful |= matches!(copy.missing, Some(Missing::Since(_)));
+    }
+    let is_cut = deleted.len() > DELETED_AT_ONCE_MAX;
+    for (number, comment) in deleted {
+        match is_cut {
+            true => doubt(link, number, ticket, decisions),
+            false => delete(link, number, comment, policy, decisions),
+        }
+    }
+    is_doubtful
+}
+
+/// An original was deleted.
+fn delete(
+    link: &mut Link,
+    number: u64,
+    comment: CommentKey,
+    policy: &SyncPolicy,
+    decisions: &mut Vec<Decision>,
+) {
+    let Some(copy) = link.copies.get_mut(&number) else { return };
+    let was_redacted = copy.shown.get(&comment.ticket).is_some_and(|shown| shown.redacted);
+    // There is no text any more to be hidden or rewritten by.
+    for due in copy.due.values_mut() {
+        due.retain(|change, key| *change == Change::Redact || key.is_some());
+    }
+    let origin = comment.ticket.clone();
+    decisions.push(Decision::Deleted { number, comment });
+    if !was_redacted {
+        spread(link, number, &origin, Change::Redact, policy, decisions);
+    }
+}
+
+/// So many originals are missing at once that rather the list was cut short.
+fn doubt(link: &Link, number: u64, origin: &TicketKey, decisions: &mut Vec<Decision>) {
+    let Some(copy) = link.copies.get(&number) else { return };
+    for ticket in others(copy, origin) {
+        let reason = "many originals are missing at once, which a list that is cut short shows too: redact \
+                      this copy by hand if its original was deleted"
+            .to_owned();
+        decisions.push(Decision::NotAmended { number, ticket, change: Change::Redact, reason });
     }
 }
 

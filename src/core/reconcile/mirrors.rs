@@ -12,7 +12,7 @@ use crate::{
     model::{
         comment::{Mail, Message, PublicMessage},
         ids::{AccountId, TicketKey},
-        person::Person,
+        person::{Person, Role},
         ticket::{CommentsSeen, Field, Observed, Status, Value},
     },
     policy::SyncPolicy,
@@ -223,8 +223,11 @@ impl Planner<'_> {
         if self.waits_for_comments(views) {
             return;
         }
-        // A ticket's first message is never mailed: one that is to be mailed follows as an update.
-        let opening = opening.filter(|(number, _)| self.is_silent(*number, at, views));
+        // A ticket's first message is never mailed and is shown as the customer's: what is to be
+        // mailed, and what somebody else said, follows as an update.
+        let opening = opening.filter(|(number, message)| {
+            message.author.role == Role::Customer && self.is_silent(*number, at, views)
+        });
         self.reopen();
         let mirror = DueMirror { of: closed.clone(), at: at.clone() };
         let first = route::first_fields(&self.plan.link, &mirror, self.ground.policy);

@@ -2,7 +2,8 @@
 //!
 //! Steps: `see a: 1 hello, 2 psst note` lists a ticket's comments (public, by an
 //! agent and mailed, unless a word says `note`, `customer` or `unmailed`);
-//! `newer a`, `count a 2` and `same a` are views without comments; `again` is no
+//! `late a:` does so much later; `newer a`, `count a 2` (`moved`: another field changed
+//! too) and `same a` are views without comments; `again` is no
 //! view at all; `settle b -> here 7 | unknown | not_applied | lost | refused`
 //! ends the oldest write to a ticket, also with `closed`, and `here 7 8 9` where a
 //! ticket is made with history; `brief b` sends a note of ours, `gone a`, `move a`
@@ -45,6 +46,7 @@ fn can(options: &str) -> Can {
         hide: has("hides"),
         redact: has("redacts"),
         rewrite: has("rewrites"),
+        lists_lack_deleted: has("loses"),
         import: has("imports"),
         follow_up: has("follows"),
         delete: has("deletes"),
@@ -72,6 +74,7 @@ impl Story {
         }
         let b = policy.accounts.get_mut(&"b".into()).unwrap();
         b.can = can(options);
+        policy.accounts.get_mut(&"a".into()).unwrap().can.lists_lack_deleted = options.contains("loses");
         if options.contains("propagate") {
             policy.deletions = Deletions::Propagate;
         }
@@ -137,12 +140,22 @@ impl Story {
         let mut view = view_of(&name[..1], self.version, subject());
         view.ticket = key(name);
         view.comment_count = None;
-        let age = if words[0] == "soon" { 1_000 } else { 10_000 };
+        let age = match words[0] {
+            "soon" => 1_000,
+            "late" => 100_000,
+            _ => 10_000,
+        };
         view.read_at = Timestamp(self.version + age);
         match words[0] {
             "newer" => {}
             "same" => view.version = self.link.sides[&key(name)].seen,
-            "count" => view.comment_count = words[2].parse().ok(),
+            "count" => {
+                view.comment_count = words[2].parse().ok();
+                if words.contains(&"moved") {
+                    let group = Some(RemoteId::new(self.version.to_string()));
+                    view.fields.insert(Field::Group, Value::Owner(group));
+                }
+            }
             _ => {
                 let list = step.split_once(':').expect("a list").1;
                 let comments = list.split(',').filter(|item| !item.trim().is_empty()).map(comment);
@@ -414,14 +427,23 @@ fn when_comments_are_looked_at() {
             "",
             &[("newer a", "look a"), ("again", "look a"), ("see a:", ""), ("again", "")],
         ),
-        ("a count that is known says there are none", "", &[("count a 0", "")]),
+        (
+            "a count that is known says there are none, where something else changed",
+            "",
+            &[("count a 0 moved", ""), ("count a 0 moved", "")],
+        ),
         ("a count that is not known says there are", "", &[("count a 1", "look a")]),
+        (
+            "as many as before may say something else: a view that counts none has them looked at",
+            "",
+            &[("see a:", ""), ("count a 0", ""), ("same a", "look a")],
+        ),
         ("the version that was looked at holds no more", "", &[("see a:", ""), ("same a", "")]),
         ("unless it was looked at within its second", "", &[("soon a:", ""), ("same a", "look a")]),
         (
             "our own message counts",
             "",
-            &[("see a: 1 hello", "b says hello"), ("settle b -> here 7", ""), ("count b 1", "")],
+            &[("see a: 1 hello", "b says hello"), ("settle b -> here 7", ""), ("count b 1 moved", "")],
         ),
         (
             "and another beside it does too",

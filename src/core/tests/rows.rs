@@ -460,6 +460,7 @@ pub fn show_decision(decision: &Decision) -> String {
         Decision::Arrived { number, comment } => format!("arrived {number} {comment}"),
         Decision::Hidden { number, comment } => format!("hidden {number} {comment}"),
         Decision::Redacted { number, comment } => format!("redacted {number} {comment}"),
+        Decision::Deleted { number, comment } => format!("deleted {number} {comment}"),
         Decision::Edited { number, comment, original } => {
             format!("edited {number} {comment}{}", if *original { "" } else { " copy" })
         }

@@ -102,6 +102,138 @@ const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
 const HERE: (&str, &str) = ("settle b -> here 7", "");
 
 #[test]
+fn a_change_that_is_not_shown_is_looked_for() {
+    let rows: &[(&str, &str, Steps)] = &[(
+        "where nothing changed that is shown, one may be hidden, redacted or edited",
+        "hides",
+        &[
+            HELLO,
+            HERE,
+            ("see a: 1 hello", ""),
+            ("count a 1 moved", ""),
+            ("count a 1", "look a"),
+            ("again", "look a"),
+            ("see a: 1 hello note", "b hides 7: hello; hidden 0 a/1#1"),
+        ],
+    )];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
+fn what_is_deleted_goes_everywhere() {
+    const MANY: &str = "see a: 1 one, 2 two, 3 three, 4 four";
+    let rows: &[(&str, &str, Steps)] = &[
+        (
+            "missing for long: deleted",
+            "loses redacts",
+            &[
+                HELLO,
+                HERE,
+                ("see a:", "requeue"),
+                ("soon a:", "requeue"),
+                ("late a:", "b redacts 7; deleted 0 a/1#1"),
+                ("settle b -> here 7", ""),
+                ("late a:", ""),
+            ],
+        ),
+        (
+            "missing for a moment, twice: a list that moved",
+            "loses redacts",
+            &[
+                HELLO,
+                HERE,
+                ("see a:", "requeue"),
+                ("late a: 1 hello", ""),
+                ("late a:", "requeue"),
+                ("late a: 1 hello", ""),
+            ],
+        ),
+        (
+            "a note",
+            "loses redacts",
+            &[
+                ("see a: 1 psst note, 2 hello", "b notes psst; b says hello"),
+                ("settle b -> here 7", ""),
+                ("settle b -> here 8", ""),
+                ("see a: 2 hello", "requeue"),
+                ("late a: 2 hello", "b redacts 7; deleted 0 a/1#1"),
+            ],
+        ),
+        (
+            "where nobody can take it out: an alarm, once",
+            "loses",
+            &[
+                HELLO,
+                HERE,
+                ("see a:", "requeue"),
+                ("late a:", "alarm redact 0 b; deleted 0 a/1#1"),
+                ("late a:", ""),
+            ],
+        ),
+        (
+            "a helpdesk that gives the newest alone, or from which nothing is deleted",
+            "redacts",
+            &[HELLO, HERE, ("see a:", ""), ("late a:", "")],
+        ),
+        (
+            "missing where it was mirrored: nobody else is concerned",
+            "loses redacts",
+            &[HELLO, HERE, ("see b:", ""), ("late b:", ""), ("see a: 1 hello", "")],
+        ),
+        (
+            "so many at once that the list may be cut short",
+            "loses redacts",
+            &[
+                (MANY, "b says four; b says one; b says three; b says two"),
+                ("settle b -> here 6", ""),
+                ("settle b -> here 7", ""),
+                ("settle b -> here 8", ""),
+                ("settle b -> here 9", ""),
+                ("see a:", "requeue"),
+                ("late a:", "alarm redact 0 b; alarm redact 1 b; alarm redact 2 b; alarm redact 3 b"),
+                ("late a:", ""),
+            ],
+        ),
+        (
+            "redacted first, then deleted",
+            "loses redacts",
+            &[
+                HELLO,
+                HERE,
+                ("see a: 1 [redacted] redacted", "b redacts 7; redacted 0 a/1#1"),
+                ("settle b -> here 7", ""),
+                ("see a:", "requeue"),
+                ("late a:", "deleted 0 a/1#1"),
+            ],
+        ),
+        (
+            "deleted before it could be hidden",
+            "loses redacts hides",
+            &[
+                HELLO,
+                ("see a: 1 hello note", "hidden 0 a/1#1"),
+                ("see a:", "requeue"),
+                ("late a:", "deleted 0 a/1#1"),
+                HERE,
+                ("late a:", "b redacts 7"),
+            ],
+        ),
+        (
+            "deleted while its mirror is made",
+            "route loses redacts",
+            &[
+                ("see a: 1 hello", "create b with hello"),
+                ("see a:", "requeue"),
+                ("late a:", "deleted 0 a/1#1"),
+                ("settle b -> here 7", "created b/1"),
+                ("late a:", "b redacts 7"),
+            ],
+        ),
+    ];
+    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
+}
+
+#[test]
 fn what_becomes_of_a_comment_becomes_of_its_copies() {
     let rows: &[(&str, &str, Steps)] = &[
         (
