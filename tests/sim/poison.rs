@@ -157,7 +157,8 @@ async fn poisoned(webhooks: bool) {
 
     life.tamper.mend();
     for thing in things {
-        let order = ParkedOrder { id: thing.id, order: Order::Retry, send_again: false, join: None, alone: false };
+        let order =
+            ParkedOrder { id: thing.id, order: Order::Retry, send_again: false, join: None, alone: false };
         life.engine().parked_order(&order).await.expect("it is tried again");
     }
     rest(&mut life, SETTLED).await;
