@@ -86,7 +86,8 @@ fn take_all(
     let ticket = &view.ticket;
     let known = known_at(link, ticket);
     let has_unknown = comments.iter().any(|comment| !known.contains_key(comment.id()));
-    if has_unknown && is_sending(link, ticket) {
+    // What is only counted is not on its way: nothing unknown is ours.
+    if has_unknown && is_sending(link, ticket) && !policy.at_once {
         if let Some(side) = link.sides.get_mut(ticket) {
             side.comments_seen = None;
         }
@@ -257,7 +258,7 @@ pub(crate) fn end_uniting(link: &mut Link) {
 
 /// The tickets whose comments have to be looked at before it is known what
 /// they hold. None where nobody would receive them.
-pub(crate) fn unlooked(link: &Link, views: &Views<'_>) -> BTreeSet<TicketKey> {
+pub(crate) fn unlooked(link: &Link, views: &Views<'_>, policy: &SyncPolicy) -> BTreeSet<TicketKey> {
     // A ticket that is closed for good can still be read.
     let there = link.sides.iter().filter(|(_, side)| side.standing != Standing::Gone);
     let is_lone = there.clone().count() < 2 && link.sides.values().all(|side| side.uniting.is_none());
@@ -267,7 +268,7 @@ pub(crate) fn unlooked(link: &Link, views: &Views<'_>) -> BTreeSet<TicketKey> {
     there
         .filter(|(ticket, side)| {
             let looked = views.get(ticket).is_some_and(|view| matches!(view.comments, CommentsSeen::All(_)));
-            side.comments_seen.is_none() && !looked && !is_sending(link, ticket)
+            side.comments_seen.is_none() && !looked && (policy.at_once || !is_sending(link, ticket))
         })
         .map(|(ticket, _)| ticket.clone())
         .collect()

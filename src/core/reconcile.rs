@@ -302,7 +302,7 @@ impl<'a> Planner<'a> {
         if taken.contains(&Taken::Doubtful) {
             self.plan.requeue_after.get_or_insert(DELETED_AFTER);
         }
-        let unlooked = comments::unlooked(&self.plan.link, views);
+        let unlooked = comments::unlooked(&self.plan.link, views, self.ground.policy);
         self.plan.look_at_comments.extend(unlooked);
     }
 
