@@ -1,6 +1,7 @@
 //! `handoffd backfill`: takes in the history of accounts, in the daemon that runs or here.
 
 use std::{
+    collections::BTreeSet,
     io::{IsTerminal as _, Write as _},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use crate::{
         backfill::{BackfillOrder, BackfillStatus},
         parked::OrderError,
     },
-    store::tables::BackfillPhase,
+    store::tables::{BackfillPhase, BackfillRow},
     telemetry,
 };
 
@@ -152,13 +153,22 @@ pub(super) struct Shown {
     last: Option<Timestamp>,
     /// Whose history was shown, and what was done with it.
     stage: Option<(AccountId, BackfillPhase)>,
+    /// Whose history was shown as it was taken in.
+    taken_in: BTreeSet<AccountId>,
 }
 
 impl Shown {
     pub(super) fn new(silent: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let every = if terminal { SHOWN_EVERY.0 } else { SHOWN_EVERY.1 };
-        Self { every: every.min(Duration::from_secs(1)), terminal, silent, last: None, stage: None }
+        Self {
+            every: every.min(Duration::from_secs(1)),
+            terminal,
+            silent,
+            last: None,
+            stage: None,
+            taken_in: BTreeSet::new(),
+        }
     }
 
     /// Shows how far it is; says whether everything is finished or parked.
@@ -170,6 +180,9 @@ impl Shown {
         if due && !self.silent {
             (self.last, self.stage) = (Some(now), stage);
             if let Some(status) = open {
+                if status.row.phase == BackfillPhase::Tickets {
+                    self.taken_in.insert(status.row.account.clone());
+                }
                 let (start, end) = if self.terminal { ("\r\x1b[K", "") } else { ("", "\n") };
                 eprint!("{start}{}{end}", line(status));
                 // A display that cannot be flushed is shown later.
@@ -181,6 +194,17 @@ impl Shown {
             eprintln!();
         }
         done
+    }
+
+    /// Shows what was taken in faster than it is shown.
+    pub(super) fn over(&self, rows: &[BackfillStatus]) {
+        for status in rows.iter().filter(|status| status.row.phase == BackfillPhase::Done) {
+            let is_new = !status.row.index_only && !self.taken_in.contains(&status.row.account);
+            if is_new && !self.silent {
+                let row = BackfillRow { phase: BackfillPhase::Tickets, ..status.row.clone() };
+                eprintln!("{}", line(&BackfillStatus { row, ..status.clone() }));
+            }
+        }
     }
 }
 

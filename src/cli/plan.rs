@@ -109,6 +109,7 @@ async fn decide(
             }
         };
         failed.extend(done.err());
+        shown.over(&engine.backfills().await.map_err(StartError::from)?);
         sync::drain(engine, say).await;
     }
     failed.extend(sync::left_over(&engine.left().await.map_err(StartError::from)?));

@@ -222,7 +222,7 @@ impl Engine {
             && self.asking.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Work that is stored and not done, the soonest first, at most [`LEFT_MAX`] of each shard.
+    /// Work that is stored and not done, the soonest first, at most a hundred of each shard.
     /// A conversation that waits for nothing but its handoff's own time is at rest.
     pub async fn left(&self) -> Result<Vec<JobLeft>, ReadError> {
         let mut left = Vec::new();

@@ -12,7 +12,7 @@ use handoffd::{
     store::{
         Commit, Key, Seq,
         mem::{CrashSide, MemStore},
-        tables::{self, BACKFILLS, BackfillRow, JOURNAL, JournalRow, LINKS, PARKED, ParkedRow},
+        tables::{self, BACKFILLS, BackfillRow, JOURNAL, JournalRow, LINKS},
     },
 };
 use handoffd_connectors::{

@@ -39,16 +39,19 @@ fn freshdesk_mails() -> Past {
 
 /// Takes in every change there is, and does or counts what follows from it.
 async fn carry(past: &mut Past, dry: Option<Arc<DryRun>>) {
-    past.sleep(Duration::from_secs(400)).await;
     let engine = past.engine(dry).await;
     engine.start_queue();
-    for desk in engine.parts().desks.values() {
-        engine.probe(desk).await;
-        for feed in desk.helpdesk.feeds() {
-            while engine.read_feed(desk, *feed).await.expect("a page").more {}
+    // A ticket that was just written to is hidden in a feed's blind spot, with what people did to it.
+    for _ in 0..2 {
+        past.sleep(Duration::from_secs(400)).await;
+        for desk in engine.parts().desks.values() {
+            engine.probe(desk).await;
+            for feed in desk.helpdesk.feeds() {
+                while engine.read_feed(desk, *feed).await.expect("a page").more {}
+            }
         }
+        past.drain(&engine).await;
     }
-    past.drain(&engine).await;
     assert_eq!(engine.parked().await.expect("rows"), []);
     engine.shutdown(Duration::from_secs(5)).await;
 }
@@ -150,11 +153,17 @@ async fn journal_len(past: &mut Past) -> usize {
 /// Plans, carries out, and compares. Answers with the plan.
 async fn assert_foreseen(past: &mut Past, what: &str) -> Planned {
     let journal = journal_len(past).await;
-    let before = shows(past);
+    let (before, mark) = (shows(past), past.world.log().len());
     let planned = plan(past).await;
     assert_eq!(written(&before, &shows(past)), BTreeMap::new(), "{what}: the plan wrote");
     carry(past, None).await;
-    assert_eq!(planned.accounts, written(&before, &shows(past)), "{what}");
+    let sent: Vec<String> = past.world.log()[mark..]
+        .iter()
+        .filter(|line| line.method != "GET")
+        .map(ToString::to_string)
+        .collect();
+    let shown = written(&before, &shows(past));
+    assert_eq!(planned.accounts, shown, "{what}: {:#?} {sent:#?}", planned.samples);
     let engine = past.engine(None).await;
     assert_eq!(planned.rules, decided(&engine, journal).await, "{what}");
     planned
