@@ -202,7 +202,8 @@ impl Engine {
         let guessed = per_minute / REQUESTS_GUESSED;
         let left = row.total.map(|total| total.saturating_sub(row.looked) as f64);
         let about = left.map(|left| (left * 60.0 / measured.unwrap_or(guessed).max(0.001)) as u64);
-        let about_secs_left = if row.finished_at.is_some() { Some(0) } else { about };
+        let is_over = row.finished_at.is_some();
+        let about_secs_left = if is_over { Some(0) } else { about.map(|secs| secs.max(1)) };
         BackfillStatus {
             row,
             requests_per_minute: per_minute,

@@ -218,7 +218,9 @@ impl Engine {
         };
         let key = tables::parked_key(&row);
         let known = tables::read::<ParkedRow>(&*self.parts.store, tables::PARKED, &key).await.ok().flatten();
-        if known.is_some_and(|known| known.value.reason == row.reason) {
+        let looked_at = Key::of(&["work", &format!("t/{}", row.name)]);
+        let is_parked = matches!(self.parts.store.get(tables::PARKED, &looked_at).await, Ok(Some(_)));
+        if is_parked || known.is_some_and(|known| known.value.reason == row.reason) {
             return None;
         }
         tracing::warn!(account = %desk.id, feed = feed.0, place = row.name, what, "A row of the feed cannot be read and is parked.");

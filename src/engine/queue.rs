@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{Engine, Fault, Inner};
 use crate::store::{
-    Claimed, Commit, CommitError, JobDone, Lease, LeaseName, NewJob, ReadError, SHARDS, Shard, Topic,
+    Claimed, Commit, CommitError, JobDone, Key, Lease, LeaseName, NewJob, ReadError, SHARDS, Shard, Topic,
     tables::{self, PARKED, ParkedRow, Wake, parked_key, put, read},
 };
 
@@ -179,7 +179,7 @@ impl Engine {
             }
             Fault::Park { why } => {
                 tracing::error!(job = claimed.job.id, why, "Work is parked until an admin looks.");
-                Commit { done, writes: vec![self.parked_job(claimed, why).await], ..Commit::default() }
+                Commit { done, writes: self.parked_job(claimed, why).await, ..Commit::default() }
             }
         };
         let mut rest = STORE_REST;
@@ -194,7 +194,7 @@ impl Engine {
         }
     }
 
-    async fn parked_job(&self, claimed: &Claimed, why: &str) -> crate::store::Write {
+    async fn parked_job(&self, claimed: &Claimed, why: &str) -> Vec<crate::store::Write> {
         self.parts.metrics.parked("work");
         let account = match Wake::read(&claimed.job) {
             Some(Wake::Ticket { ticket, .. }) => ticket.account,
@@ -212,7 +212,14 @@ impl Engine {
         let key = parked_key(&row);
         let known = read::<ParkedRow>(&*self.parts.store, PARKED, &key).await.ok().flatten();
         let since = known.map_or(row.since, |known| known.value.since);
-        put(PARKED, key, &ParkedRow { since, ..row })
+        let mut writes = vec![put(PARKED, key, &ParkedRow { since, ..row })];
+        // What a feed could not read of the same ticket is no second thing to be looked after.
+        if let Some(ticket) = claimed.job.id.strip_prefix("t/") {
+            let key = Key::of(&["row", ticket]);
+            let known = self.parts.store.get(PARKED, &key).await.ok().flatten();
+            writes.extend(known.map(|_| crate::store::Write::Delete(PARKED, key)));
+        }
+        writes
     }
 
     /// Whether nothing is due, nothing is in hand, and no source is being asked.

@@ -58,10 +58,10 @@ pub(super) enum Halt {
 
 /// What keeps the histories of a group back: until every index of it is whole, a ticket that two
 /// helpdesks hold would be mirrored beside its twin.
-pub(super) fn indexing<'a>(
-    rows: &'a [BackfillRow],
+pub(super) fn indexing(
+    rows: &[BackfillRow],
     group_of: impl Fn(&AccountId) -> Option<GroupId>,
-) -> BTreeMap<GroupId, &'a BackfillRow> {
+) -> BTreeMap<GroupId, &BackfillRow> {
     let open = rows.iter().filter(|row| row.phase == BackfillPhase::Index);
     open.filter_map(|row| Some((group_of(&row.account)?, row))).collect()
 }

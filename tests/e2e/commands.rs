@@ -45,7 +45,7 @@ async fn what_is_parked_is_listed_shown_decided_and_put_away() {
         parsed(&listed.stdout).as_array().unwrap().iter().find(|one| one["id"] == of_zd).unwrap().clone();
     assert_eq!(thing["candidates"], json!([format!("fd/{one}"), format!("fd/{two}")]), "{thing}");
     let some = world.command(&["parked", "list", "--account", "fd", "--json"]).with_code(0);
-    assert_eq!(ids(&some), [of_zd.clone()], "by the account that it is about");
+    assert_eq!(ids(&some), std::slice::from_ref(&of_zd), "by the account that it is about");
     let words = world.command(&["parked", "list"]).with_code(0);
     for part in [
         of_zd.as_str(),
@@ -85,7 +85,7 @@ async fn what_is_parked_is_listed_shown_decided_and_put_away() {
     })
     .await;
     let left = world.command(&["parked", "list", "--json"]).with_code(0);
-    assert_eq!(ids(&left), [of_two.clone()]);
+    assert_eq!(ids(&left), std::slice::from_ref(&of_two));
     world.stop(daemon);
 
     let dropped = world.command(&["parked", "drop", &of_two]).with_code(0);

@@ -7,6 +7,7 @@ mod acts;
 mod deeds;
 mod history;
 mod invariants;
+mod joined;
 mod kept_back;
 mod left;
 mod merges;

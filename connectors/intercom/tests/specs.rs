@@ -76,6 +76,11 @@ const ANSWERS: &[Exception] = &[
         why: "the addresses of a contact's lists are paths, as in the file's own examples",
     },
     Exception {
+        request: "POST /contacts/search",
+        said: "/url breaks format",
+        why: "the addresses of a contact's lists are paths, as in the file's own examples",
+    },
+    Exception {
         request: "GET /conversations/",
         said: "/custom_attributes/",
         why: "attributes are flags and numbers too",

@@ -14,6 +14,7 @@
 #![expect(clippy::too_many_lines, reason = "tables")]
 
 mod later;
+mod made;
 
 use std::collections::BTreeMap;
 
@@ -325,6 +326,9 @@ fn check(name: &str, options: &str, steps: &[(&str, &str)]) {
     }
 }
 
+const HELLO: (&str, &str) = ("see a: 1 hello", "b says hello");
+const HERE: (&str, &str) = ("settle b -> here 7", "");
+
 #[test]
 fn what_is_said_on_one_side_is_said_on_the_other() {
     let rows: &[(&str, &str, Steps)] = &[
@@ -621,61 +625,6 @@ fn our_own_words_are_not_mirrored() {
             "",
             &[("brief a", ""), ("settle a -> not_applied", ""), ("see a: 1 facts note", "b notes facts")],
         ),
-    ];
-    rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
-}
-
-#[test]
-fn a_mirror_opens_with_the_first_message() {
-    let rows: &[(&str, &str, Steps)] = &[
-        (
-            "the first, the others follow",
-            "route",
-            &[
-                ("newer a", "look a"),
-                ("see a: 1 one customer, 2 two", "create b with one"),
-                ("settle b -> here 1", "created b/1"),
-                ("see a: 1 one customer, 2 two", "b says two"),
-            ],
-        ),
-        (
-            "no opening where the first is private",
-            "route",
-            &[
-                ("see a: 1 psst note, 2 hello", "create b"),
-                ("settle b -> here", "created b/1"),
-                ("see a: 1 psst note, 2 hello", "b notes psst; b says hello"),
-            ],
-        ),
-        ("no comment at all", "route", &[("see a:", "create b")]),
-        (
-            "not applied: made again",
-            "route",
-            &[
-                ("see a: 1 one", "create b with one"),
-                ("settle b -> not_applied", ""),
-                ("see a: 1 one", "create b with one"),
-            ],
-        ),
-        (
-            "lost: never again",
-            "route",
-            &[
-                ("see a: 1 one", "create b with one"),
-                ("settle b -> lost", "create parked b"),
-                ("see a: 1 one", ""),
-            ],
-        ),
-        (
-            "refused: parked",
-            "route",
-            &[
-                ("see a: 1 one", "create b with one"),
-                ("settle b -> refused", "create parked b"),
-                ("see a: 1 one", ""),
-            ],
-        ),
-        ("one at a time", "route", &[("see a: 1 one", "create b with one"), ("see a: 1 one, 2 two", "")]),
     ];
     rows.iter().for_each(|(name, options, steps)| check(name, options, steps));
 }
