@@ -233,7 +233,9 @@ fn line(status: &BackfillStatus) -> String {
         BackfillPhase::Tickets => ("taking in", row.looked),
         BackfillPhase::Done => ("done", row.looked),
     };
-    let total = row.total.filter(|total| *total >= done);
+    // The vendor may count mirrors that were made meanwhile: what is done is all there was.
+    let is_done = row.phase == BackfillPhase::Done;
+    let total = row.total.map(|total| if is_done { done } else { total }).filter(|total| *total >= done);
     let bar = total.map_or_else(String::new, |total| {
         let full = (done * BAR).checked_div(total).unwrap_or(BAR);
         format!("[{}{}] ", "#".repeat(full as usize), ".".repeat((BAR - full) as usize))
