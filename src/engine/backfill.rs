@@ -96,11 +96,11 @@ impl Engine {
             .collect();
         for account in self.fellows(&begun).filter(|fellow| !begun.contains(fellow)) {
             let known = self.known_backfill(&account).await?;
-            let known = known.unwrap_or_else(|| self.new_backfill(&account, Timestamp::default(), true));
-            // One that is under way was entered into the index before.
-            if known.finished_at.is_none() && known.phase == BackfillPhase::Tickets {
+            // One that is under way is in the index, or comes there by itself.
+            if known.as_ref().is_some_and(|row| row.finished_at.is_none()) {
                 continue;
             }
+            let known = known.unwrap_or_else(|| self.new_backfill(&account, Timestamp::default(), true));
             let (phase, cursor, finished_at) = (BackfillPhase::Index, None, None);
             let row = BackfillRow { phase, cursor, finished_at, index_only: true, indexed: 0, ..known };
             writes.push(tables::put(BACKFILLS, Key::of(&[account.as_str()]), &row));

@@ -213,6 +213,31 @@ fn a_new_ticket_does_not_wait_for_an_index() {
 }
 
 #[test]
+fn an_order_for_one_account_leaves_the_order_for_another_as_it_is() {
+    run(async {
+        let mut past = Past::new(["unlimited", "unlimited"], None, 20);
+        for desk in [ZENDESK, FRESHDESK] {
+            past.talk(desk, 0, &format!("Of {desk}"), &[(agent(), true)]).await;
+        }
+        past.sleep(Duration::from_secs(3_600)).await;
+        let engine = past.engine(None).await;
+        for desk in [ZENDESK, FRESHDESK] {
+            let order = BackfillOrder { accounts: vec![AccountId::new(desk)], since: None, restart: false };
+            engine.order_backfill(&order).await.expect("an order");
+        }
+        engine.start_queue();
+        engine.take_in_history().await.expect("a history");
+        past.drain(&engine).await;
+        engine.shutdown(Duration::from_secs(5)).await;
+        for desk in [ZENDESK, FRESHDESK] {
+            let row = backfill_row(&past, desk).await.expect("a row");
+            assert!(row.taken_in && row.looked > 0, "{row:?}");
+            assert_eq!(past.tickets(desk).len(), 2, "{desk}");
+        }
+    });
+}
+
+#[test]
 fn a_backfill_that_dies_goes_on_and_makes_nothing_twice() {
     run(async {
         let mut past = Past::new(["unlimited", "unlimited"], Some(ZENDESK), 20);
