@@ -280,22 +280,12 @@ mod tests {
     fn status(account: &str, phase: BackfillPhase, parked_because: Option<&str>) -> BackfillStatus {
         let is_done = phase == BackfillPhase::Done;
         let row = BackfillRow {
-            account: AccountId::new(account),
-            since: Timestamp(0),
-            phase,
-            index_only: false,
-            taken_in: false,
-            cursor: None,
-            page: None,
-            page_done: 0,
-            page_parked: 0,
             total: Some(200),
             indexed: 70,
             comments: 900,
             looked: if is_done { 200 } else { 0 },
-            parked: 0,
-            started_at: Timestamp(0),
             finished_at: is_done.then_some(Timestamp(9)),
+            ..BackfillRow::new(AccountId::new(account), Timestamp(0), phase, Timestamp(0))
         };
         BackfillStatus {
             row,

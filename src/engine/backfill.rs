@@ -124,24 +124,8 @@ impl Engine {
             let accounts = self.parts.groups.get(&group).map_or(0, |group| group.accounts.len());
             accounts > 1 && self.join_rules(&group).joins()
         });
-        BackfillRow {
-            account: account.clone(),
-            since,
-            phase: if joins { BackfillPhase::Index } else { BackfillPhase::Tickets },
-            index_only,
-            taken_in: false,
-            cursor: None,
-            page: None,
-            page_done: 0,
-            page_parked: 0,
-            total: None,
-            indexed: 0,
-            comments: 0,
-            looked: 0,
-            parked: 0,
-            started_at: self.now(),
-            finished_at: None,
-        }
+        let phase = if joins { BackfillPhase::Index } else { BackfillPhase::Tickets };
+        BackfillRow { index_only, ..BackfillRow::new(account.clone(), since, phase, self.now()) }
     }
 
     /// The other helpdesk accounts of these accounts' link groups.

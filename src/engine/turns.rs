@@ -180,24 +180,7 @@ mod tests {
     use super::*;
 
     fn row(account: &str, phase: BackfillPhase) -> BackfillRow {
-        BackfillRow {
-            account: AccountId::new(account),
-            since: Timestamp(0),
-            phase,
-            index_only: false,
-            taken_in: false,
-            cursor: None,
-            page: None,
-            page_done: 0,
-            page_parked: 0,
-            total: None,
-            indexed: 0,
-            comments: 0,
-            looked: 0,
-            parked: 0,
-            started_at: Timestamp(0),
-            finished_at: None,
-        }
+        BackfillRow::new(AccountId::new(account), Timestamp(0), phase, Timestamp(0))
     }
 
     /// Accounts are named by their group and a number.

@@ -147,6 +147,30 @@ pub struct BackfillRow {
     pub finished_at: Option<Timestamp>,
 }
 
+impl BackfillRow {
+    /// One of which nothing is done yet.
+    pub fn new(account: AccountId, since: Timestamp, phase: BackfillPhase, started_at: Timestamp) -> Self {
+        Self {
+            account,
+            since,
+            phase,
+            index_only: false,
+            taken_in: false,
+            cursor: None,
+            page: None,
+            page_done: 0,
+            page_parked: 0,
+            total: None,
+            indexed: 0,
+            comments: 0,
+            looked: 0,
+            parked: 0,
+            started_at,
+            finished_at: None,
+        }
+    }
+}
+
 /// What is being done about an account's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
