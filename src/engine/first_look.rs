@@ -3,8 +3,8 @@
 
 use handoffd_connectors::contract::Error;
 use handoffd_core::{
-    Fetched, LinkId, Observed, OpKey, Rating, RemoteId, TicketKey, intent::Intent, policy::SyncPolicy,
-    reconcile,
+    Fetched, LinkId, Observed, OpKey, Rating, RemoteId, TicketKey, intent::Intent, link::Link,
+    policy::SyncPolicy, reconcile,
 };
 
 use super::{Engine, Fault, reconciler::Look};
@@ -160,13 +160,21 @@ impl Engine {
             let why = format!("it bears the marker {marker} of a mirror that this store does not know");
             return Err(Fault::Park { why });
         };
-        if row.link.creating.values().any(|key| key == marker) {
-            let at = self.now().plus(self.parts.config.retry_first.0);
-            return Err(Fault::Later { at, why: "its creation is not settled yet".to_owned() });
-        }
-        if !row.link.create_parked.contains_key(&observed.ticket.account) {
-            let why = format!("it bears the marker {marker}, and its conversation has another ticket here");
-            return Err(Fault::Park { why });
+        let later = |at, why: &str| Err(Fault::Later { at, why: why.to_owned() });
+        match Marked::of(&row.link, &observed.ticket, marker) {
+            Marked::Creating => {
+                return later(
+                    self.now().plus(self.parts.config.retry_first.0),
+                    "its creation is not settled yet",
+                );
+            }
+            Marked::Side => return later(self.now(), "its creation was settled meanwhile"),
+            Marked::Doubled => {
+                let why =
+                    format!("it bears the marker {marker}, and its conversation has another ticket here");
+                return Err(Fault::Park { why });
+            }
+            Marked::Found => {}
         }
         let mut link = reconcile::add_side(&row.link, &observed.ticket, policy);
         link.create_parked.remove(&observed.ticket.account);
@@ -201,5 +209,57 @@ impl Engine {
         let fetched = desk.helpdesk.fetch_many(self.call(look.lane), &ids).await?;
         desk.answered();
         Ok(fetched.into_iter().next().unwrap_or_else(|| Fetched::Gone(ticket.clone())))
+    }
+}
+
+/// What a ticket with our marker is to the conversation that the marker names.
+#[derive(Debug, PartialEq, Eq)]
+enum Marked {
+    /// The write that makes it is not settled.
+    Creating,
+    /// It is a side already: its creation was settled after its link was looked for.
+    Side,
+    /// Its creation was given up, and here it is.
+    Found,
+    /// The conversation has another ticket there.
+    Doubled,
+}
+
+impl Marked {
+    fn of(link: &Link, ticket: &TicketKey, marker: &OpKey) -> Self {
+        if link.creating.values().any(|key| key == marker) {
+            Self::Creating
+        } else if link.sides.contains_key(ticket) {
+            Self::Side
+        } else if link.create_parked.contains_key(&ticket.account) {
+            Self::Found
+        } else {
+            Self::Doubled
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use handoffd_core::link::Side;
+
+    use super::*;
+
+    #[test]
+    fn a_ticket_whose_creation_was_settled_meanwhile_is_a_side() {
+        let (first, mirror) = (TicketKey::new("fd", "1"), TicketKey::new("zd", "22"));
+        let marker = OpKey("l1-0".to_owned());
+        let link = serde_json::json!({
+            "id": Link::id_for(&first), "group": "support", "base": {}, "sides": {}, "former": [], "creating": {},
+            "create_parked": {}, "requester": null, "handoff": null, "next_op": 0, "next_copy": 0,
+        });
+        let mut link: Link = serde_json::from_value(link).expect("a link");
+        assert_eq!(Marked::of(&link, &mirror, &marker), Marked::Doubled);
+        link.create_parked.insert(mirror.account.clone(), "lost".to_owned());
+        assert_eq!(Marked::of(&link, &mirror, &marker), Marked::Found);
+        link.sides.insert(mirror.clone(), Side::default());
+        assert_eq!(Marked::of(&link, &mirror, &marker), Marked::Side);
+        link.creating.insert(mirror.account.clone(), marker.clone());
+        assert_eq!(Marked::of(&link, &mirror, &marker), Marked::Creating);
     }
 }
