@@ -14,11 +14,13 @@ pub mod join;
 pub mod link;
 pub mod merge;
 pub mod model;
+pub mod package;
 pub mod policy;
 pub mod reconcile;
 pub mod retry;
 pub mod route;
 pub mod settle;
+pub mod thread;
 pub mod transcript;
 pub mod unpark;
 

@@ -1,5 +1,6 @@
 //! Facts: typed statements about a customer, each with its source and age.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ids::AccountId, time::Timestamp};
@@ -37,7 +38,7 @@ pub enum Resolved {
 }
 
 /// Who may see a fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sensitivity {
     /// Any agent may read it in a private note.
@@ -47,7 +48,7 @@ pub enum Sensitivity {
 }
 
 /// The value of a fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FactValue {
     /// Words.
@@ -66,7 +67,7 @@ pub enum FactValue {
 }
 
 /// What a fact is about. One line of a briefing each, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FactKey {
     /// Who the customer is at the source.
@@ -82,7 +83,7 @@ pub enum FactKey {
 }
 
 /// One statement with where it comes from and how old it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fact {
     /// What it is about.
     pub key: FactKey,
