@@ -14,6 +14,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Commit, Guard, Key, NewJob, Page, ReadError, Rev, Store, Table, Write, codec};
 
+mod captures;
+
+pub use captures::{
+    CAPTURES, CONVERSATIONS, CaptureRow, ConversationRow, TALKS, bind_writes, capture_row, captured_of,
+    conversation_key, conversations_of, ticket_of_conversation,
+};
+
 /// Links, by id.
 pub const LINKS: Table = Table("links");
 /// Comments of links, by link and number.
@@ -50,7 +57,7 @@ pub const RATINGS: Table = Table("ratings");
 pub const MATCHES: Table = Table("matches");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 16] = [
+pub const ALL: [Table; 19] = [
     LINKS,
     COPIES,
     TICKETS,
@@ -67,6 +74,9 @@ pub const ALL: [Table; 16] = [
     ANSWERS,
     BACKFILLS,
     MATCHES,
+    CAPTURES,
+    CONVERSATIONS,
+    TALKS,
 ];
 
 /// A write on its way.
