@@ -208,6 +208,25 @@ pub struct IntakeRow {
     pub told: Told,
     /// When.
     pub at: Timestamp,
+    /// The AI agent's own id of the conversation, where it has one.
+    #[serde(default)]
+    pub conversation: Option<String>,
+    /// Where it asks that the conversation go.
+    #[serde(default)]
+    pub wanted: Wanted,
+}
+
+/// Where an AI agent asks that a conversation go; what it asks for is not checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The group, team or queue, by name or id.
+    pub queue: Option<String>,
+    /// The person, by name, e-mail or id.
+    pub agent: Option<String>,
+    /// How urgent it is, in the AI agent's word.
+    pub priority: Option<String>,
+    /// Until when somebody should have taken it.
+    pub deadline: Option<Timestamp>,
 }
 
 /// One thing that was decided or done.
