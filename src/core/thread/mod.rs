@@ -1,6 +1,10 @@
 //! Reads a conversation: what the customer wants, what was tried and promised, how they feel.
 //! Without any language model; every finding names the turn that it stands in.
 
+mod human;
+
+pub use human::promises_transfer;
+
 use crate::model::{
     package::{Given, Mood, Promise, Stated, Tried},
     turn::{Proof, Turn},
