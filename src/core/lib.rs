@@ -5,6 +5,7 @@
 //! vendor rewrites what it is sent) is an argument.
 
 pub mod briefing;
+pub mod capture;
 pub mod comments;
 pub mod decision;
 pub mod filter;
@@ -16,6 +17,7 @@ pub mod merge;
 pub mod model;
 pub mod package;
 pub mod policy;
+pub mod reask;
 pub mod reconcile;
 pub mod retry;
 pub mod route;
