@@ -4,7 +4,7 @@
 //! Lenient: a field that is missing, null or of another type counts as empty.
 //! Only a message that is no JSON object is refused.
 
-mod json;
+pub(crate) mod json;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +14,11 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{
     briefing::{one_line, shortened},
-    model::handoff::{Attempt, Told},
+    capture::all_turns,
+    model::{
+        handoff::{Attempt, Told},
+        turn::{Outcome, Proof, Turn},
+    },
 };
 use json::Json;
 pub(crate) use json::words as spaced;
@@ -58,6 +62,13 @@ pub struct ToolCall {
     /// The tool.
     pub name: String,
     arguments: Json,
+}
+
+impl ToolCall {
+    /// The inputs on one line.
+    pub fn inputs(&self) -> String {
+        self.arguments.flat()
+    }
 }
 
 impl fmt::Debug for ChatMessage {
@@ -147,17 +158,18 @@ impl Default for TranscriptRules {
     }
 }
 
-/// What a transcript tells about a handoff.
+/// What a transcript says outright about a handoff: the customer's first words and address, and
+/// the reason and summary of the tool that hands over. What was tried is in its events
+/// ([`crate::capture::events_from`]).
 ///
 /// The customer's address is taken from the customer's own messages only: a
 /// tool may answer with somebody else's.
-pub fn told_from(messages: &[ChatMessage], rules: &TranscriptRules) -> Told {
+pub fn statements_from(messages: &[ChatMessage], rules: &TranscriptRules) -> Told {
     let users = || messages.iter().filter(|message| message.role == ChatRole::User);
     let first_words = users().map(|message| one_line(&message.text)).find(|text| !text.is_empty());
     let mut told = Told {
         customer_wants: first_words.map(|text| shortened(&text, rules.wants_chars_max)),
         customer_email: users().find_map(|message| first_email(&message.text)),
-        attempts: attempts_in(messages, rules),
         ..Told::default()
     };
     for call in messages.iter().flat_map(|message| &message.tool_calls) {
@@ -167,6 +179,12 @@ pub fn told_from(messages: &[ChatMessage], rules: &TranscriptRules) -> Told {
             told.summary = words("summary").or(told.summary);
         }
     }
+    told
+}
+
+/// What a transcript tells about a handoff, with what was tried as it stands in its events.
+pub fn told_from(messages: &[ChatMessage], rules: &TranscriptRules) -> Told {
+    let mut told = Told { attempts: attempts_in(messages, rules), ..statements_from(messages, rules) };
     bound_attempts(&mut told, rules.attempts_max);
     told
 }
@@ -181,60 +199,27 @@ impl TranscriptRules {
     }
 }
 
-/// A call that has no answer yet; `at` is its place among the attempts, none
-/// for a tool that is no attempt.
-struct Waiting<'a> {
-    call: &'a ToolCall,
-    at: Option<usize>,
-}
-
-/// Every attempt, each with its answer. An answer belongs to the oldest call
-/// with its id that has none yet; without an id, to the oldest of its name.
+/// Every attempt, each with its answer.
 fn attempts_in(messages: &[ChatMessage], rules: &TranscriptRules) -> Vec<Attempt> {
-    let mut attempts: Vec<Attempt> = Vec::new();
-    let mut waiting: Vec<Waiting<'_>> = Vec::new();
-    for (number, message) in messages.iter().enumerate() {
-        for call in &message.tool_calls {
-            let counts = rules.is_attempt(&call.name);
-            waiting.push(Waiting { call, at: counts.then_some(attempts.len()) });
-            if counts {
-                attempts.push(attempt(call, number + 1, rules));
-            }
-        }
-        if message.role == ChatRole::Tool
-            && let Some(found) = waiting.iter().position(|open| answers(message, open.call))
-            && let Some(attempt) = waiting.remove(found).at.and_then(|at| attempts.get_mut(at))
-        {
-            let (outcome, failed) = outcome_of(&message.text);
-            attempt.outcome = shortened(&outcome, rules.outcome_chars_max);
-            attempt.failed = failed;
-        }
-    }
-    attempts
+    let turns = all_turns(messages, rules.inputs_chars_max, rules.outcome_chars_max);
+    turns.into_iter().filter_map(|turn| attempt(turn, rules)).collect()
 }
 
-fn answers(message: &ChatMessage, call: &ToolCall) -> bool {
-    match (&message.tool_call_id, &message.name) {
-        (Some(id), _) => call.id.as_ref() == Some(id),
-        (None, Some(name)) => call.name == *name,
-        (None, None) => true,
-    }
-}
-
-fn attempt(call: &ToolCall, number: usize, rules: &TranscriptRules) -> Attempt {
-    let id = call.id.as_deref().map(|id| format!(", {}", shortened(&one_line(id), 60)));
-    Attempt {
+fn attempt(turn: Turn, rules: &TranscriptRules) -> Option<Attempt> {
+    let call = turn.call.filter(|call| !call.name.is_empty() && rules.is_attempt(&call.name))?;
+    let Proof::Event { id: evidence, .. } = turn.proof else { return None };
+    Some(Attempt {
         action: shortened(&json::words(&call.name), 60),
-        inputs: shortened(&call.arguments.flat(), rules.inputs_chars_max),
-        outcome: String::new(),
-        failed: false,
-        evidence: format!("message {number}{}", id.unwrap_or_default()),
-    }
+        inputs: call.inputs,
+        outcome: call.outcome,
+        failed: call.result == Outcome::Failed,
+        evidence,
+    })
 }
 
 /// What a tool answered, on one line, and whether it says that it failed: text
 /// that begins with "Error", an `error` that is not empty, or `success` or `ok` that is false.
-fn outcome_of(answer: &str) -> (String, bool) {
+pub(crate) fn outcome_of(answer: &str) -> (String, bool) {
     let answer = answer.trim();
     let json = Json::read(answer);
     match &json {
@@ -264,7 +249,7 @@ fn first_email(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn is_email(word: &str) -> bool {
+pub(crate) fn is_email(word: &str) -> bool {
     let Some((local, domain)) = word.split_once('@') else { return false };
     let labels_fit = domain
         .split('.')

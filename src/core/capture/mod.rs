@@ -3,7 +3,23 @@
 //! A repeat changes nothing, an answer finds its call, and no address keeps a secret. What is too
 //! much is dropped from its old end and counted.
 
+mod behaviour;
+mod bound;
+mod chat;
+mod fold;
+mod page;
+mod profile;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+pub(crate) use chat::all_turns;
+pub use chat::events_from;
+pub(crate) use fold::is_result_alone;
+pub use page::{area_of, redacted_page};
 
 use crate::model::{
     captured::Captured,
@@ -13,6 +29,9 @@ use crate::model::{
 
 /// The most bytes of a [`Captured`] as JSON.
 pub const CAPTURED_BYTES_MAX: usize = 24 * 1024;
+
+/// How many ids of events are remembered.
+pub const SEEN_MAX: usize = 200;
 
 /// One event of a stream.
 #[derive(Clone, PartialEq, Eq)]
@@ -136,19 +155,64 @@ pub enum Taken {
     TooOld,
 }
 
-/// Takes one event in.
+impl CaptureEvent {
+    /// An event with an id of its own, or none.
+    pub fn new(id: Option<String>, at: Option<Timestamp>, what: What) -> Self {
+        Self { id, place: None, at, what }
+    }
+}
+
+impl std::fmt::Debug for CaptureEvent {
+    /// What was said never reaches a log.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "CaptureEvent({:?}, {:?}, {:?}, {})", self.id, self.place, self.at, self.what.name())
+    }
+}
+
+impl std::fmt::Debug for What {
+    /// What was said never reaches a log.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+impl What {
+    /// The kind of event, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Turn { .. } => "turn",
+            Self::ToolCall { .. } => "tool_call",
+            Self::ToolResult { .. } => "tool_result",
+            Self::PageView { .. } => "page_view",
+            Self::Product { .. } => "product",
+            Self::State(_) => "state",
+        }
+    }
+}
+
+/// Takes one event in. It is counted and remembered even where it is too old to be kept.
 pub fn capture(captured: &mut Captured, event: &CaptureEvent, rules: &CaptureRules) -> Taken {
-    let _ = (captured, event, rules);
-    Taken::Empty
+    let mark = event.id.as_deref().map(seen_mark);
+    if mark.as_ref().is_some_and(|mark| captured.seen.contains(mark)) {
+        return Taken::Repeated;
+    }
+    let inserted = match fold::take(captured, event, rules) {
+        fold::Folded::Nothing => return Taken::Empty,
+        fold::Folded::Turn(at) => Some(at),
+        fold::Folded::Other => None,
+    };
+    if let Some(mark) = mark {
+        captured.seen.push(mark);
+        let too_many = captured.seen.len().saturating_sub(SEEN_MAX);
+        captured.seen.drain(..too_many);
+    }
+    captured.at = captured.at.max(event.at.unwrap_or_default());
+    let dropped = bound::bound(captured, rules.bytes_max.min(CAPTURED_BYTES_MAX));
+    if inserted.is_some_and(|at| at < dropped) { Taken::TooOld } else { Taken::Taken }
 }
 
-/// The address of a page without secrets.
-pub fn redacted_page(page: &str) -> String {
-    page.split(['?', '#']).next().unwrap_or_default().to_owned()
-}
-
-/// The part of the product that a page belongs to, by the longest route that begins it.
-pub fn area_of(page: &str, areas: &[(String, String)]) -> Option<String> {
-    let _ = (page, areas);
-    None
+/// What is kept of an id: short however long the id is.
+fn seen_mark(id: &str) -> String {
+    let digest = Sha256::digest(id.as_bytes());
+    hex::encode(digest.get(..8).unwrap_or(&digest))
 }

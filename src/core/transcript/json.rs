@@ -25,7 +25,7 @@ const HIDDEN_KEYS: [&str; 9] =
 
 /// A JSON value.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(String),
@@ -36,7 +36,7 @@ pub(super) enum Json {
 
 impl Json {
     /// Reads text as JSON; text that is none stays text.
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         if text.len() > JSON_BYTES_MAX {
             return Self::Text(text.to_owned());
         }
@@ -44,7 +44,7 @@ impl Json {
     }
 
     /// The value under a key; null where there is none. Of two, the last.
-    pub(super) fn get(&self, key: &str) -> &Self {
+    pub(crate) fn get(&self, key: &str) -> &Self {
         match self {
             Self::Map(entries) => {
                 entries.iter().rev().find(|(name, _)| name == key).map_or(&Self::Null, |(_, value)| value)
@@ -53,14 +53,14 @@ impl Json {
         }
     }
 
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         match self {
             Self::List(items) => items,
             _ => &[],
@@ -68,7 +68,7 @@ impl Json {
     }
 
     /// Null, false, and empty text, lists and maps.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Null | Self::Bool(false) => true,
             Self::Bool(true) | Self::Number(_) => false,
@@ -79,7 +79,7 @@ impl Json {
     }
 
     /// One readable line: `user id: mia_li_3668, cabin: economy`.
-    pub(super) fn flat(&self) -> String {
+    pub(crate) fn flat(&self) -> String {
         let mut out = String::new();
         self.write_flat(&mut out, false);
         out
@@ -112,7 +112,7 @@ fn write_entries(entries: &[(String, Json)], out: &mut String) {
         }
         out.push_str(&words(key));
         out.push_str(": ");
-        if HIDDEN_KEYS.contains(&key.to_ascii_lowercase().as_str()) {
+        if is_hidden(key) {
             out.push_str("***");
         } else {
             value.write_flat(out, true);
@@ -121,6 +121,11 @@ fn write_entries(entries: &[(String, Json)], out: &mut String) {
             return;
         }
     }
+}
+
+/// Whether the value under a key is never shown.
+pub(crate) fn is_hidden(key: &str) -> bool {
+    HIDDEN_KEYS.contains(&key.to_ascii_lowercase().as_str())
 }
 
 fn write_list(items: &[Json], out: &mut String) {
