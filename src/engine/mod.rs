@@ -8,6 +8,7 @@
 mod accounts;
 pub mod backfill;
 mod bodies;
+mod captures;
 mod doubts;
 pub mod dry;
 mod enricher;
@@ -50,6 +51,7 @@ use crate::{
 };
 
 pub use accounts::Desk;
+pub use captures::is_ticket_id;
 pub use metrics::Metrics;
 pub use poller::{FeedPass, PassError};
 pub use queue::JobLeft;

@@ -1,97 +1,33 @@
-//! `POST /v1/handoffs`: an AI agent says that a conversation goes to a human.
+//! `POST /v1/handoffs`: an AI agent says that a conversation goes to a human, in any of the
+//! dialects; `GET /v1/handoffs/{id}`: where that stands.
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
-    http::{HeaderMap, HeaderValue, StatusCode},
+    extract::{Path, RawQuery, State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use handoffd_core::{
-    AccountId, Attempt, Handoff, HandoffId, TicketKey, Timestamp, Told,
-    briefing::text,
-    handoff::handoff_id_from_api,
-    transcript::{ChatMessage, TranscriptRules, merge_told, told_from},
+    Handoff, HandoffId, TicketKey, Timestamp, handoff::handoff_id_from_api, transcript::TranscriptRules,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use serde_json::{Value, json};
 
-use super::{Site, agents, reply};
-use crate::store::{
-    Commit, CommitError, Guard, Key,
-    tables::{self, ANSWERS, IntakeRow, Wanted},
+use super::{
+    Site,
+    agents::{self, Agent},
+    answers::{self, Asked},
+    dialects::{Dialect, Heard},
+    envelope::Envelope,
+    form::{Form, Loss, Place},
+    reply,
+    streams::{self, Folded, Part, Talk},
 };
-
-/// The longest idempotency key.
-const KEY_BYTES_MAX: usize = 255;
-/// The longest words of the agent's own that are kept, in characters.
-const WORDS_CHARS_MAX: usize = 600;
-/// The most attempts that may be named outright.
-const ATTEMPTS_MAX: usize = 100;
-
-/// The body of a handoff in its native form.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    conversation: Conversation,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    summary: Option<String>,
-    #[serde(default)]
-    customer: Option<Customer>,
-    #[serde(default)]
-    transcript: Vec<ChatMessage>,
-    #[serde(default)]
-    attempts: Vec<GivenAttempt>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Conversation {
-    account: String,
-    ticket_id: TicketId,
-}
-
-/// A ticket's id, as a number or as text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum TicketId {
-    Number(u64),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Customer {
-    #[serde(default)]
-    email: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GivenAttempt {
-    action: String,
-    #[serde(default)]
-    inputs: String,
-    #[serde(default)]
-    outcome: String,
-    #[serde(default)]
-    failed: bool,
-}
-
-/// What was answered to an idempotency key.
-#[derive(Serialize, Deserialize)]
-struct Answered {
-    at: Timestamp,
-    /// SHA-256 of the request's body.
-    digest: String,
-    id: HandoffId,
-}
+use crate::store::{Commit, CommitError, ReadError, tables::IntakeRow};
 
 pub(super) async fn create(
     State(site): State<Site>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -103,223 +39,199 @@ pub(super) async fn create(
     let Some(caller) = agents::caller(&site.agents, &headers, &body, now) else {
         return reply::unauthorized("Bearer", "a bearer token or a Standard Webhooks signature is needed");
     };
-    let digest = hex::encode(Sha256::digest(&body));
-    let key = match idempotency_key(&headers, caller.signed_id.as_deref(), &digest) {
-        Ok(key) => key,
-        Err(message) => {
-            return reply::error_at(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                message,
-                &["Idempotency-Key".to_owned()],
-            );
-        }
+    let mut asked = match Asked::of("", &headers, &caller, &body) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
     };
-    let agent = caller.agent.name.clone();
-    if let Some(answer) = repeated(&site, &agent, &key, &digest).await {
+    let value = match answers::json(&body) {
+        Ok(value) => value,
+        Err(refusal) => return refusal,
+    };
+    let (root, mut form) = (Place::root(&value), Form::default());
+    let envelope = Envelope::open(&root, &mut form);
+    if asked.key.is_none() {
+        // An event's own name is its key; else the same body is the same handoff.
+        let key = envelope.id.clone().unwrap_or_else(|| asked.digest.clone());
+        asked.named("", key);
+    }
+    if let Some(answer) = answers::repeated(&site, &asked).await {
         return answer;
     }
-    let request = match read(&body) {
-        Ok(request) => request,
-        Err(unreadable) => return unreadable.answer(),
+    let dialect = match dialect(query.as_deref(), &envelope.inner) {
+        Ok(dialect) => dialect,
+        Err(refusal) => return refusal,
     };
-    let row = match intake(&site, caller.agent, &key, request, now) {
-        Ok(row) => row,
-        Err((path, message)) => {
-            return reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &[path.to_owned()]);
-        }
-    };
-    store(&site, row, digest).await
+    let heard = dialect.read(&envelope.inner, &mut form, &transcript_rules(&site));
+    let telling = Telling { site: &site, agent: caller.agent, dialect, body: &envelope.inner, now };
+    telling.take(heard, form, &asked).await
 }
 
-/// The signed id; else the header's key; else the body's own digest. What is
-/// signed wins, so that a captured request cannot be told again under a new key.
-fn idempotency_key(headers: &HeaderMap, signed: Option<&str>, digest: &str) -> Result<String, &'static str> {
-    if let Some(signed) = signed {
-        return Ok(signed.to_owned());
-    }
-    let given = match headers.get("idempotency-key") {
-        None => return Ok(digest.to_owned()),
-        Some(value) => value.to_str().map_err(|_| "the key is plain text")?.trim(),
-    };
-    match given.len() {
-        0 => Err("the key is empty"),
-        1..=KEY_BYTES_MAX => Ok(given.to_owned()),
-        _ => Err("the key is longer than 255 characters"),
-    }
-}
-
-fn answer_key(agent: &str, key: &str) -> Key {
-    // Hashed, so that any text is a key of bounded length.
-    Key::of(&[agent, &hex::encode(Sha256::digest(key.as_bytes()))])
-}
-
-/// The first answer to a key that was used before.
-async fn repeated(site: &Site, agent: &str, key: &str, digest: &str) -> Option<Response> {
-    let row = tables::read::<Answered>(&*site.engine.parts().store, ANSWERS, &answer_key(agent, key)).await;
-    match row {
-        Ok(None) => None,
-        Ok(Some(row)) if row.value.digest == digest => Some(accepted(&row.value.id, true)),
-        Ok(Some(_)) => {
-            let message = "this key came before with another body; a new handoff needs a new key";
-            Some(reply::error_at(StatusCode::CONFLICT, message, &["Idempotency-Key".to_owned()]))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "A handoff could not be looked up; its sender is asked to send it again.");
-            Some(unavailable())
-        }
-    }
-}
-
-/// A body that cannot be read: the answer's status, words and place.
-struct Unreadable {
-    status: StatusCode,
-    message: String,
-    path: Option<String>,
-}
-
-impl Unreadable {
-    fn answer(&self) -> Response {
-        match &self.path {
-            Some(path) => reply::error_at(self.status, &self.message, std::slice::from_ref(path)),
-            None => reply::error(self.status, &self.message),
-        }
-    }
-}
-
-/// Values stay out of the words: only what was missing or expected is said.
-fn read(body: &[u8]) -> Result<Request, Unreadable> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.inner();
-        let place = format!("(line {}, column {})", inner.line(), inner.column());
-        if inner.is_syntax() || inner.is_eof() {
-            let message = format!("the body is no JSON {place}");
-            return Unreadable { status: StatusCode::BAD_REQUEST, message, path: None };
-        }
-        let words = inner.to_string();
-        let name = words.split_once('`').and_then(|(_, rest)| rest.split_once('`')).map(|(name, _)| name);
-        let (message, path) = match name {
-            Some(name) if words.starts_with("missing field") => {
-                (format!("`{name}` is missing"), joined(&path, name))
-            }
-            Some(name) if words.starts_with("unknown field") => (format!("`{name}` is not known here"), path),
-            _ => (format!("has the wrong type {place}"), path),
-        };
-        Unreadable { status: StatusCode::UNPROCESSABLE_ENTITY, message, path: Some(path) }
+/// What `?dialect=` says; else the one whose shape the body has.
+fn dialect(query: Option<&str>, body: &Place<'_>) -> Result<Dialect, Response> {
+    let mut asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let Some((_, name)) = asked.find(|(key, _)| key == "dialect") else { return Ok(Dialect::of(body)) };
+    Dialect::named(&name).ok_or_else(|| {
+        let names: Vec<&str> = Dialect::ALL.iter().map(|(name, _)| *name).collect();
+        let message = format!("the dialects are {}", names.join(", "));
+        reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &["?dialect".to_owned()])
     })
 }
 
-/// The path of a field within the part of the body that misses it.
-fn joined(path: &str, name: &str) -> String {
-    match path {
-        "" | "." => name.to_owned(),
-        path => format!("{path}.{name}"),
-    }
-}
-
-fn intake(
-    site: &Site,
-    agent: &agents::Agent,
-    key: &str,
-    request: Request,
-    now: Timestamp,
-) -> Result<IntakeRow, (&'static str, String)> {
-    let account = request.conversation.account.clone();
-    let desk = site.engine.parts().desks.get(&AccountId::new(account.as_str()));
-    if desk.is_none_or(|desk| desk.group.is_none())
-        || agent.accounts.as_ref().is_some_and(|accounts| !accounts.contains(&account))
-    {
-        let message = format!("there is no helpdesk account {account:?} whose tickets you may hand over");
-        return Err(("conversation.account", message));
-    }
-    let ticket = match &request.conversation.ticket_id {
-        TicketId::Number(number) => number.to_string(),
-        TicketId::Text(text) => text.trim().to_owned(),
-    };
-    if ticket.is_empty() || ticket.len() > 100 || ticket.contains(['/', '#', '\0']) {
-        return Err(("conversation.ticket_id", "is the ticket's id at its helpdesk".to_owned()));
-    }
-    if request.attempts.len() > ATTEMPTS_MAX {
-        return Err(("attempts", format!("has more than {ATTEMPTS_MAX} entries")));
-    }
-    let id = handoff_id_from_api(&agent.name, key);
-    let told = told(site, request);
-    let ticket = TicketKey::new(account.as_str(), ticket.as_str());
-    let (agent, key) = (agent.name.clone(), key.to_owned());
-    Ok(IntakeRow { id, ticket, agent, key, told, at: now, conversation: None, wanted: Wanted::default() })
-}
-
-fn told(site: &Site, request: Request) -> Told {
+fn transcript_rules(site: &Site) -> TranscriptRules {
     let config = &site.engine.parts().handoff;
-    let rules = TranscriptRules {
+    TranscriptRules {
         transfer_prefixes: config.transfer_tools.clone(),
         inner_tools: config.ignored_tools.iter().cloned().collect(),
         attempts_max: config.attempts_max,
         ..TranscriptRules::default()
-    };
-    let words = |text: Option<String>| {
-        text.map(|text| text::shortened(&text::one_line(&text), WORDS_CHARS_MAX))
-            .filter(|text| !text.is_empty())
-    };
-    let given = request.attempts.into_iter().enumerate().map(|(at, attempt)| Attempt {
-        action: text::shortened(&text::one_line(&attempt.action.replace('_', " ")), 80),
-        inputs: text::shortened(&text::one_line(&attempt.inputs), 160),
-        outcome: text::shortened(&text::one_line(&attempt.outcome), 200),
-        failed: attempt.failed,
-        evidence: format!("attempts[{at}]"),
-    });
-    let own = Told {
-        reason: words(request.reason),
-        summary: words(request.summary),
-        attempts: given.collect(),
-        customer_email: request.customer.and_then(|customer| customer.email),
-        ..Told::default()
-    };
-    merge_told(&told_from(&request.transcript, &rules), &own)
-}
-
-async fn store(site: &Site, row: IntakeRow, digest: String) -> Response {
-    let key = answer_key(&row.agent, &row.key);
-    let digest_again = digest.clone();
-    let answered = Answered { at: row.at, digest, id: row.id.clone() };
-    let mut commit = Commit {
-        guards: vec![Guard::Absent(ANSWERS, key.clone())],
-        writes: vec![tables::put(ANSWERS, key, &answered)],
-        ..Commit::default()
-    };
-    site.engine.intake(&row, &mut commit);
-    match site.engine.wake_ticket(&row.ticket, "api", commit).await {
-        Ok(_) => accepted(&row.id, false),
-        // The key was in hand twice at once: the other request was first.
-        Err(CommitError::Conflict { .. }) => {
-            repeated(site, &row.agent, &row.key, &digest_again).await.unwrap_or_else(unavailable)
-        }
-        Err(CommitError::TooLarge { .. }) => reply::error(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the handoff is too large to be kept; send less of the transcript",
-        ),
-        Err(error) => {
-            tracing::warn!(%error, "A handoff could not be stored; its sender is asked to send it again.");
-            unavailable()
-        }
     }
 }
 
-fn accepted(id: &HandoffId, repeated: bool) -> Response {
-    let body = json!({ "id": id, "state": "accepted", "url": format!("/v1/handoffs/{id}") });
-    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
-    if repeated {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    response
+/// A handoff that is being told.
+struct Telling<'a> {
+    site: &'a Site,
+    agent: &'a Agent,
+    dialect: Dialect,
+    body: &'a Place<'a>,
+    now: Timestamp,
 }
 
-fn unavailable() -> Response {
-    let mut response =
-        reply::error(StatusCode::SERVICE_UNAVAILABLE, "not stored; send it again with the same key");
-    response.headers_mut().insert("retry-after", HeaderValue::from_static("5"));
-    response
+impl Telling<'_> {
+    async fn take(&self, heard: Heard, mut form: Form, asked: &Asked) -> Response {
+        let ticket = match self.ticket(&heard, &mut form).await {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                tracing::warn!(%error, "A conversation could not be looked up; its agent is asked to send again.");
+                return reply::unavailable();
+            }
+        };
+        let Some(ticket) = ticket.filter(|_| form.wrongs.is_empty()) else {
+            let said = self.dialect.refused(self.source(), reply::wrongs_body(&form.wrongs));
+            return (StatusCode::UNPROCESSABLE_ENTITY, Json(said)).into_response();
+        };
+        self.store(heard, &ticket, &form, asked).await
+    }
+
+    fn source(&self) -> &Value {
+        self.body.value.unwrap_or(&Value::Null)
+    }
+
+    /// A path of the dialect's own, within the envelope where there is one.
+    fn path(&self, path: &str) -> String {
+        path.split('.').fold(self.body.clone(), |place, key| place.at(key)).path
+    }
+
+    /// The ticket: as the body names it, else the one that its conversation is bound to.
+    async fn ticket(&self, heard: &Heard, form: &mut Form) -> Result<Option<TicketKey>, ReadError> {
+        let places = self.dialect.ticket_places();
+        if let (Some(account), Some(id)) = (&heard.account, &heard.ticket_id) {
+            return Ok(streams::ticket_of(self.site, self.agent, account, id).map_or_else(
+                |(part, message)| {
+                    let at = if part == Part::Account { 0 } else { 1 };
+                    form.wrong(&self.path(places[at]), message);
+                    None
+                },
+                Some,
+            ));
+        }
+        let bound = match &heard.conversation {
+            Some(id) => self.site.engine.ticket_of_conversation(&self.agent.name, id).await?,
+            None => None,
+        };
+        if let Some(ticket) = bound.filter(|ticket| streams::may_use(self.agent, ticket)) {
+            return Ok(Some(ticket));
+        }
+        self.no_ticket(heard, form);
+        Ok(None)
+    }
+
+    /// Says what to send so that the ticket is known.
+    fn no_ticket(&self, heard: &Heard, form: &mut Form) {
+        let known: Vec<String> = form.wrongs.iter().map(|wrong| wrong.path.clone()).collect();
+        let conversation = self.path(self.dialect.conversation_place());
+        if heard.conversation.is_some() {
+            let message =
+                "is bound to no ticket; name the ticket here, or in events of the conversation before";
+            form.wrong(&conversation, message);
+        }
+        let given = [heard.account.is_some(), heard.ticket_id.is_some()];
+        for (path, given) in self.dialect.ticket_places().iter().zip(given) {
+            let path = self.path(path);
+            if !given && !known.contains(&path) {
+                let name = path.rsplit('.').next().unwrap_or_default();
+                let message = format!(
+                    "`{name}` is missing; `{conversation}` does instead, once events have bound it to a ticket"
+                );
+                form.wrong(&path, message);
+            }
+        }
+    }
+
+    async fn store(&self, heard: Heard, ticket: &TicketKey, form: &Form, asked: &Asked) -> Response {
+        let key = asked.key.clone().unwrap_or_default();
+        let row = IntakeRow {
+            id: handoff_id_from_api(&self.agent.name, &key),
+            ticket: ticket.clone(),
+            agent: self.agent.name.clone(),
+            key,
+            told: heard.told,
+            at: self.now,
+            conversation: heard.conversation.clone(),
+            wanted: heard.wanted,
+        };
+        let named = format!("{}:{}", ticket.account, ticket.id);
+        let id = heard.conversation.as_deref().unwrap_or(&named);
+        let talk = Talk { agent: self.agent, id, ticket: Some(ticket) };
+        for _ in 0..streams::TRIES_MAX {
+            let Ok(folded) = streams::fold(self.site, &talk, &heard.events, true, self.now).await else {
+                break;
+            };
+            let said = self.said(&row, form, &folded);
+            let mut commit =
+                Commit { guards: vec![folded.guard], writes: folded.writes, ..Commit::default() };
+            asked.answered_with(&said, self.now, &mut commit);
+            self.site.engine.intake(&row, &mut commit);
+            match self.site.engine.wake_ticket(ticket, "api", commit).await {
+                Ok(_) => return answers::accepted(&said, false),
+                // Events of the same conversation came at the same time.
+                Err(CommitError::Conflict { guard: 0 }) => {}
+                // The key was in hand twice at once: the other request was first.
+                Err(CommitError::Conflict { .. }) => match answers::repeated(self.site, asked).await {
+                    Some(answer) => return answer,
+                    None => break,
+                },
+                Err(CommitError::TooLarge { .. }) => {
+                    let message = "the handoff is too large to be kept; send less of the transcript";
+                    return reply::error(StatusCode::PAYLOAD_TOO_LARGE, message);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "A handoff could not be stored; its agent is asked to send it again.");
+                    break;
+                }
+            }
+        }
+        reply::unavailable()
+    }
+
+    /// The answer's body.
+    fn said(&self, row: &IntakeRow, form: &Form, folded: &Folded) -> String {
+        let mut loss = form.losses();
+        let transcript = self.path(self.dialect.transcript_place());
+        let told = [
+            (folded.turns_dropped, "older turns made room for the newest"),
+            (
+                folded.counts.left_out,
+                "turns or statements are empty, or older than all that there is room for",
+            ),
+        ];
+        for (count, why) in told.into_iter().filter(|(count, _)| *count > 0) {
+            loss.push(Loss { path: transcript.clone(), why: why.to_owned(), times: Some(count as usize) });
+        }
+        let said = json!({
+            "id": row.id, "state": "accepted", "url": format!("/v1/handoffs/{}", row.id), "loss": loss,
+        });
+        self.dialect.accepted(self.source(), said, &transcript_rules(self.site)).to_string()
+    }
 }
 
 /// `GET /v1/handoffs/{id}`: where a handoff stands, for the agent that announced it.
@@ -330,19 +242,15 @@ pub(super) async fn show(State(site): State<Site>, Path(id): Path<String>, heade
     };
     let record = match site.engine.handoff(&HandoffId::new(id)).await {
         Ok(record) => record,
-        Err(_) => return unavailable(),
+        Err(_) => return reply::unavailable(),
     };
-    let allowed = |record: &Handoff| {
-        let account = record.ticket.account.as_str();
-        caller.agent.accounts.as_ref().is_none_or(|accounts| accounts.contains(account))
-    };
-    match record.filter(allowed) {
+    match record.filter(|record| streams::may_use(caller.agent, &record.ticket)) {
         Some(record) => Json(shown(&record)).into_response(),
         None => reply::error(StatusCode::NOT_FOUND, "there is no such handoff, or it is not taken in yet"),
     }
 }
 
-fn shown(record: &Handoff) -> serde_json::Value {
+fn shown(record: &Handoff) -> Value {
     json!({
         "id": record.id,
         "ticket": record.ticket,

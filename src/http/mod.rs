@@ -3,9 +3,15 @@
 
 mod admin;
 mod agents;
+mod answers;
+mod conversations;
+mod dialects;
+mod envelope;
+mod form;
 mod handoffs;
 mod limits;
 mod reply;
+mod streams;
 mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -62,6 +68,7 @@ impl std::ops::Deref for Site {
 pub fn public_router(site: Site) -> Router {
     let router = Router::new()
         .route("/webhooks/{account}", any(webhooks::receive))
+        .route("/v1/conversations/{id}/events", post(conversations::events))
         .route("/v1/handoffs", post(handoffs::create))
         .route("/v1/handoffs/{id}", get(handoffs::show))
         .route("/healthz", get(admin::healthz))

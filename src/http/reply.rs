@@ -8,6 +8,8 @@ use axum::{
 };
 use serde_json::json;
 
+use super::form::Wrong;
+
 /// An error with words that say what to do.
 pub(super) fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": { "message": message } }))).into_response()
@@ -16,6 +18,28 @@ pub(super) fn error(status: StatusCode, message: &str) -> Response {
 /// An error that names places in the request's body.
 pub(super) fn error_at(status: StatusCode, message: &str, paths: &[String]) -> Response {
     (status, Json(json!({ "error": { "message": message, "paths": paths } }))).into_response()
+}
+
+/// 422 that names everything that is missing or wrong, each with its path.
+pub(super) fn wrongs(wrongs: &[Wrong]) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(wrongs_body(wrongs))).into_response()
+}
+
+/// The body of such an answer.
+pub(super) fn wrongs_body(wrongs: &[Wrong]) -> serde_json::Value {
+    let paths: Vec<&str> = wrongs.iter().map(|wrong| wrong.path.as_str()).collect();
+    let message = match wrongs {
+        [one] => one.message.clone(),
+        many => format!("{} fields are missing or wrong", many.len()),
+    };
+    json!({ "error": { "message": message, "paths": paths, "fields": wrongs } })
+}
+
+/// 503: nothing was stored, and the same may be sent again.
+pub(super) fn unavailable() -> Response {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "not stored; send it again with the same key");
+    response.headers_mut().insert("retry-after", HeaderValue::from_static("5"));
+    response
 }
 
 /// 401 that makes a browser ask for a password.
