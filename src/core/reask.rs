@@ -7,7 +7,7 @@ use crate::{
         package::{Given, Package, Resolution, Stated, Tried},
         turn::{Party, Proof, Turn},
     },
-    thread::{Sentence, has, meaningful, promises_something, sentences, words},
+    thread::{Sentence, meaningful, promises_something, sentences, words},
 };
 
 /// A question for what the package holds.
@@ -131,7 +131,7 @@ fn given(package: &Package, topics: &[&str], sentence: &Sentence) -> Option<(&'s
 
 /// The blocker, where it tells of an error.
 fn error_in(blocker: &Stated<String>) -> Option<(&'static str, Vec<Proof>)> {
-    let told = blocker.value().is_some_and(|text| has("error", &words(text)));
+    let told = blocker.value().is_some_and(|text| Sentence::new(text).has("error"));
     told.then(|| ("issue.blocker", blocker.proofs().to_vec()))
 }
 

@@ -15,6 +15,9 @@ use crate::{
 /// How many messages of the customer may pass before one says what came of it.
 const ANSWER_WITHIN: usize = 2;
 
+/// How many are taken from one message.
+const PER_TURN_MAX: usize = 8;
+
 /// What was tried, oldest first; the same twice in a row with the same result is one.
 pub fn attempts(turns: &[Turn], said: &[Said<'_>], rules: &ThreadRules) -> Vec<Tried> {
     let has_tools = turns.iter().any(|turn| turn.call.is_some());
@@ -69,7 +72,7 @@ fn tried(turn: &Turn, action: String, by: Party, rules: &ThreadRules) -> Tried {
 /// What an agent says they did, with what the customer says came of it.
 fn done(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
     let turn = said[at].turn;
-    let acts = said[at].sentences.iter().filter(|sentence| says_done(sentence));
+    let acts = said[at].sentences.iter().filter(|sentence| says_done(sentence)).take(PER_TURN_MAX);
     let mut found: Vec<Tried> =
         acts.map(|sentence| tried(turn, sentence.excerpt(rules), turn.by.clone(), rules)).collect();
     if let Some((answer, outcome, result)) = came_of_it(said, at).filter(|_| !found.is_empty()) {
@@ -84,7 +87,7 @@ fn done(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
 
 /// Whether an agent says that they did something: no question, and not only once something is.
 pub fn says_done(sentence: &Sentence) -> bool {
-    let Some((from, _)) = lexicon::find("did", &sentence.words).filter(|_| !sentence.asks()) else { return false };
+    let Some((from, _)) = sentence.find("did").filter(|_| !sentence.asks()) else { return false };
     let before = &sentence.words[from.saturating_sub(3)..from];
     !before.iter().chain(sentence.words.first()).any(|word| lexicon::in_class("hypothetical", word))
 }
@@ -110,7 +113,7 @@ fn is_fine(sentence: &Sentence) -> bool {
 }
 
 fn negated(sentence: &Sentence) -> bool {
-    lexicon::find("solved", &sentence.words).is_some_and(|(from, until)| {
+    sentence.find("solved").is_some_and(|(from, until)| {
         let around = &sentence.words[from.saturating_sub(2)..until.min(sentence.words.len())];
         around.iter().any(|word| lexicon::is_negation(word))
     })
@@ -136,7 +139,7 @@ fn suggested(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
 fn by_customer(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
     let turn = &said[at];
     let own = |sentence: &&Sentence| sentence.has("tried") && !sentence.asks() && !starts_unsure(sentence);
-    let tries = turn.sentences.iter().filter(own);
+    let tries = turn.sentences.iter().filter(own).take(PER_TURN_MAX);
     let told = outcome(&turn.sentences);
     let goes_on = turn.has("problem") || turn.has("unsolved");
     tries

@@ -70,6 +70,7 @@ fn topic_of(word: &str) -> Option<&'static str> {
 /// What one sentence holds, each with its topic.
 fn found_in(sentence: &Sentence, asked: Option<&'static str>) -> Vec<(&'static str, String)> {
     let tokens: Vec<&str> = sentence.text.split_whitespace().map(trimmed).collect();
+    let secret = sentence.words.iter().any(|word| SECRET.contains(&word.as_str()));
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -78,7 +79,7 @@ fn found_in(sentence: &Sentence, asked: Option<&'static str>) -> Vec<(&'static s
             .or_else(|| phone(rest, sentence))
             .or_else(|| date(rest))
             .or_else(|| amount(rest))
-            .or_else(|| identifier(&tokens, at, sentence, asked))
+            .or_else(|| identifier(&tokens, at, asked.filter(|_| sentence.len() <= 14)).filter(|_| !secret))
             .unwrap_or((1, None));
         found.extend(value);
         at += taken;
@@ -190,18 +191,13 @@ fn amount(rest: &[&str]) -> Option<Taken> {
 }
 
 /// A number or code with a word near it that says what it is, or that answers what was asked.
-fn identifier(
-    tokens: &[&str],
-    at: usize,
-    sentence: &Sentence,
-    asked: Option<&'static str>,
-) -> Option<Taken> {
+fn identifier(tokens: &[&str], at: usize, asked: Option<&'static str>) -> Option<Taken> {
     let raw = tokens[at].split_once('=').map_or(tokens[at], |(_, value)| value);
     let value = raw.trim_start_matches('#').trim_end_matches('.');
-    if !is_code(value) || sentence.words.iter().any(|word| SECRET.contains(&word.as_str())) {
+    if !is_code(value) {
         return None;
     }
-    let topic = topic_near(tokens, at).or(asked.filter(|_| sentence.len() <= 14))?;
+    let topic = topic_near(tokens, at).or(asked)?;
     let all_digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map(|token| words(token).concat());
     let named = raw.starts_with('#') || before.is_some_and(|word| NUMBERING.contains(&word.as_str()));

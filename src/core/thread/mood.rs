@@ -64,8 +64,7 @@ fn of_words(sentence: &Sentence) -> i32 {
             false => weight,
         }
     };
-    let weights: Vec<i32> =
-        lexicon::weights("mood", &sentence.words).map(|(from, weight)| turned(from, weight)).collect();
+    let weights: Vec<i32> = sentence.moods().map(|(from, weight)| turned(from, weight)).collect();
     let bad: i32 = weights.iter().filter(|weight| **weight < 0).sum();
     match bad {
         0 => weights.iter().sum::<i32>().min(50),
