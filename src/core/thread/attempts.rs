@@ -100,7 +100,8 @@ fn came_of_it<'a>(said: &'a [Said<'a>], at: usize) -> Option<(&'a Said<'a>, &'a 
 
 /// What sentences say of an attempt. A failure outweighs a success in one message.
 fn outcome(sentences: &[Sentence]) -> Option<(&Sentence, Outcome)> {
-    let failed = sentences.iter().find(|sentence| sentence.has("unsolved") && !is_fine(sentence));
+    let goes_on = |sentence: &Sentence| sentence.has("unsolved") || sentence.has("still") && sentence.has("problem");
+    let failed = sentences.iter().find(|sentence| goes_on(sentence) && !is_fine(sentence));
     let worked = || sentences.iter().find(|sentence| sentence.has("solved") && !sentence.asks());
     failed
         .map(|text| (text, Outcome::Failed))
@@ -121,7 +122,8 @@ fn negated(sentence: &Sentence) -> bool {
 
 /// A step that an agent asked for, where the customer says what came of it.
 fn suggested(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
-    let Some(step) = said[at].sentences.iter().find(|sentence| sentence.has("suggest")) else { return Vec::new() };
+    let names_one = |sentence: &&Sentence| sentence.has("suggest") && !sentence.has("again") && sentence.len() > 2;
+    let Some(step) = said[at].sentences.iter().find(names_one) else { return Vec::new() };
     let next = said[at + 1..].iter().find(|said| said.is_customer());
     let told = next.and_then(|next| outcome(&next.sentences).map(|(text, result)| (next, text, result)));
     let Some((answer, text, result)) = told else { return Vec::new() };

@@ -1,6 +1,7 @@
 //! The words by which a conversation is read: one table a language, in `lexicon/`.
 //!
-//! A pattern is words in a row, as they are written; accents and case do not count. `a|b` is either,
+//! A pattern is words in a row, as they are written; accents and case do not count. `a|b` is either, `a_b`
+//! two words that stand for one there,
 //! `word*` any word that begins so, `@class` any word of that section, `..` up to three words
 //! and `...` up to eight that hold no negation, `^` and `$` the sentence's ends, `?` its question mark.
 
@@ -110,7 +111,8 @@ impl Lexicon {
             let sections = sections(table);
             for (name, lines) in &sections {
                 classes.entry(*name).or_default().insert(language, Words::read(listed(lines)));
-                patterns.extend(lines.iter().map(|line| Pattern::read(line, name, &sections)));
+                let plain = lines.iter().flat_map(|line| unfolded(line));
+                patterns.extend(plain.map(|line| Pattern::read(&line, name, &sections)));
             }
         }
         let (mut by_word, mut by_beginning): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = Default::default();
@@ -156,6 +158,15 @@ impl Pattern {
             _ => None,
         }
     }
+}
+
+/// The line without `_`: of `i_will|we'll` two lines.
+fn unfolded(line: &str) -> Vec<String> {
+    let Some(token) = line.split(' ').find(|token| token.contains('_')) else { return vec![line.to_owned()] };
+    let (double, single): (Vec<&str>, Vec<&str>) = token.split('|').partition(|one| one.contains('_'));
+    let single = (!single.is_empty()).then(|| single.join("|"));
+    let each = double.iter().map(|one| one.replace('_', " ")).chain(single);
+    each.flat_map(|one| unfolded(&line.replacen(token, &one, 1))).collect()
 }
 
 fn alternatives<'a>(one: &'a str, sections: &BTreeMap<&str, Vec<&'a str>>) -> Vec<&'a str> {
@@ -271,7 +282,9 @@ mod tests {
                 .filter(|name| !names(table).contains(name) && !OPTIONAL.contains(name))
                 .collect();
             assert!(missing.is_empty(), "{language} lacks {missing:?}");
-            assert!(names(table).iter().all(|name| english.contains(name)), "{language} has a section too many");
+            let used = |name: &&str| english.contains(name) || table.contains(&format!("@{name}"));
+            let unused: Vec<_> = names(table).into_iter().filter(|name| !used(name)).collect();
+            assert!(unused.is_empty(), "{language}: nothing uses {unused:?}");
         }
     }
 
@@ -300,6 +313,11 @@ mod tests {
     fn gaps_hold_no_negation() {
         assert!(Hits::of(&words("We have now fully reset it")).find("did").is_some());
         assert!(Hits::of(&words("We have not reset it")).find("did").is_none());
+    }
+
+    #[test]
+    fn two_words_may_stand_for_one() {
+        assert_eq!(unfolded("i'll|i_will|we_will .. go"), ["i will .. go", "we will .. go", "i'll .. go"]);
     }
 
     #[test]
