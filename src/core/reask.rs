@@ -7,7 +7,7 @@ use crate::{
         package::{Given, Package, Resolution, Stated, Tried},
         turn::{Party, Proof, Turn},
     },
-    thread::{Sentence, has, meaningful, promises_something, sentences, words},
+    thread::{Sentence, meaningful, promises_something, sentences, words},
 };
 
 /// A question for what the package holds.
@@ -64,6 +64,9 @@ fn sections(sentence: &Sentence) -> Vec<&'static str> {
     const SPECIFIC: [&str; 8] =
         ["ask email", "ask order", "ask phone", "ask error", "ask tried", "ask page", "ask tier", "ask date"];
     let mut found: Vec<&str> = SPECIFIC.into_iter().filter(|section| sentence.has(section)).collect();
+    if found.contains(&"ask page") {
+        found.retain(|section| *section != "ask error");
+    }
     if sentence.has("ask name") {
         found.push("ask name");
     }
@@ -131,7 +134,7 @@ fn given(package: &Package, topics: &[&str], sentence: &Sentence) -> Option<(&'s
 
 /// The blocker, where it tells of an error.
 fn error_in(blocker: &Stated<String>) -> Option<(&'static str, Vec<Proof>)> {
-    let told = blocker.value().is_some_and(|text| has("error", &words(text)));
+    let told = blocker.value().is_some_and(|text| Sentence::new(text).has("error"));
     told.then(|| ("issue.blocker", blocker.proofs().to_vec()))
 }
 
@@ -164,7 +167,7 @@ pub fn repeats_done(resolution: &Resolution, text: &str) -> Option<Proof> {
 /// Whether a sentence asks for a step or offers one: it does not ask how one went.
 fn proposes(sentence: &Sentence) -> bool {
     let offers = ["suggest", "offer", "wants"].iter().any(|section| sentence.has(section));
-    (offers || promises_something(sentence) || sentence.has("promise")) && !sentence.has("elsewise")
+    offers || promises_something(sentence) || sentence.has("promise")
 }
 
 /// The proof of what was done or promised that the sentence proposes.
@@ -181,7 +184,11 @@ fn step_done(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
 fn forbidden(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
     let stems: BTreeSet<&str> = sentence.stems().collect();
     let package = &resolution.package;
-    resolution.do_not.iter().find(|line| overlaps(&stems, line))?;
+    let topic = |line: &str| {
+        let told = words(line).into_iter().filter(|word| !crate::thread::in_class("meta", word));
+        told.collect::<Vec<_>>().join(" ")
+    };
+    resolution.do_not.iter().find(|line| overlaps(&stems, &topic(line)))?;
     Some(Proof::Handoff { id: package.handoff.id.clone() })
 }
 

@@ -70,6 +70,7 @@ fn topic_of(word: &str) -> Option<&'static str> {
 /// What one sentence holds, each with its topic.
 fn found_in(sentence: &Sentence, asked: Option<&'static str>) -> Vec<(&'static str, String)> {
     let tokens: Vec<&str> = sentence.text.split_whitespace().map(trimmed).collect();
+    let secret = sentence.words.iter().any(|word| SECRET.contains(&word.as_str()));
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -78,7 +79,7 @@ fn found_in(sentence: &Sentence, asked: Option<&'static str>) -> Vec<(&'static s
             .or_else(|| phone(rest, sentence))
             .or_else(|| date(rest))
             .or_else(|| amount(rest))
-            .or_else(|| identifier(&tokens, at, sentence, asked))
+            .or_else(|| identifier(&tokens, at, asked.filter(|_| sentence.len() <= 14)).filter(|_| !secret))
             .unwrap_or((1, None));
         found.extend(value);
         at += taken;
@@ -112,9 +113,7 @@ fn digits(token: &str) -> usize {
 /// Digits in a row over several tokens: a telephone number, or a card's, which is passed over.
 fn phone(rest: &[&str], sentence: &Sentence) -> Option<Taken> {
     let dials = |token: &&&str| {
-        !token.is_empty()
-            && token.chars().all(|c| c.is_ascii_digit() || "+-/.()".contains(c))
-            && digits(token) > 0
+        !token.is_empty() && token.chars().all(|c| c.is_ascii_digit() || "+-/.()".contains(c)) && digits(token) > 0
     };
     let run: Vec<&str> = rest.iter().take(8).take_while(dials).copied().collect();
     let count: usize = run.iter().map(|token| digits(token)).sum();
@@ -123,8 +122,7 @@ fn phone(rest: &[&str], sentence: &Sentence) -> Option<Taken> {
         return Some((run.len(), None));
     }
     let is_date = date(rest).is_some();
-    let marked =
-        first.starts_with('+') || first.starts_with('0') && run.len() > 1 || sentence.has("ask phone");
+    let marked = first.starts_with('+') || first.starts_with('0') && run.len() > 1 || sentence.has("ask phone");
     (marked && !is_date && (8..=15).contains(&count)).then(|| (run.len(), Some(("phone", run.join(" ")))))
 }
 
@@ -144,8 +142,7 @@ fn date(rest: &[&str]) -> Option<Taken> {
     let first = *rest.first()?;
     let parts: Vec<&str> = first.split(['-', '/', '.']).collect();
     let numeric = |parts: &[&str]| parts.iter().all(|part| part.parse::<u16>().is_ok() && part.len() <= 4);
-    let year =
-        |part: &str| part.len() == 4 && part.parse::<u16>().is_ok_and(|year| (1900..2200).contains(&year));
+    let year = |part: &str| part.len() == 4 && part.parse::<u16>().is_ok_and(|year| (1900..2200).contains(&year));
     if parts.len() == 3 && numeric(&parts) && (year(parts[0]) || year(parts[2])) {
         return Some((1, Some(("date", first.to_owned()))));
     }
@@ -194,13 +191,13 @@ fn amount(rest: &[&str]) -> Option<Taken> {
 }
 
 /// A number or code with a word near it that says what it is, or that answers what was asked.
-fn identifier(tokens: &[&str], at: usize, sentence: &Sentence, asked: Option<&'static str>) -> Option<Taken> {
+fn identifier(tokens: &[&str], at: usize, asked: Option<&'static str>) -> Option<Taken> {
     let raw = tokens[at].split_once('=').map_or(tokens[at], |(_, value)| value);
     let value = raw.trim_start_matches('#').trim_end_matches('.');
-    if !is_code(value) || sentence.words.iter().any(|word| SECRET.contains(&word.as_str())) {
+    if !is_code(value) {
         return None;
     }
-    let topic = topic_near(tokens, at).or(asked.filter(|_| sentence.len() <= 14))?;
+    let topic = topic_near(tokens, at).or(asked)?;
     let all_digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map(|token| words(token).concat());
     let named = raw.starts_with('#') || before.is_some_and(|word| NUMBERING.contains(&word.as_str()));
@@ -219,10 +216,7 @@ fn is_code(value: &str) -> bool {
     let capitals = (5..=10).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_uppercase());
     let letters = value.trim_start_matches(|c: char| c.is_ascii_digit());
     let counted = letters.len() < value.len()
-        && matches!(
-            letters.to_ascii_lowercase().as_str(),
-            "st" | "nd" | "rd" | "th" | "am" | "pm" | "h" | "x" | "gb" | "mb" | "k"
-        );
+        && matches!(letters.to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th" | "am" | "pm" | "h" | "x" | "gb" | "mb" | "k");
     joined && value.len() <= 40 && !counted && (digits(value) > 0 || capitals)
 }
 

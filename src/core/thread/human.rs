@@ -14,7 +14,7 @@ pub fn asked_for_human(said: &[Said<'_>]) -> Option<Proof> {
 
 /// Whether a customer's sentence asks for a person.
 pub fn asks_for_human(sentence: &Sentence) -> bool {
-    let Some((from, _)) = lexicon::find("human", &sentence.words) else { return false };
+    let Some((from, _)) = sentence.find("human") else { return false };
     let before = &sentence.words[from.saturating_sub(3)..from];
     let refuses = before.iter().any(|word| lexicon::is_negation(word)) && !sentence.asks();
     !refuses

@@ -16,7 +16,10 @@ use crate::model::{
 /// From this score on a sentence says what somebody wants.
 const WISH_MIN: i32 = 4;
 
-/// A first wish of this score is not passed over for one that comes later.
+/// By how much a later wish must be clearer than the first to be taken for it.
+const CLEARER_BY: i32 = 3;
+
+/// From this score on a later wish may take the place of the goal although nothing says that it changed.
 const CLEAR_MIN: i32 = 6;
 
 /// Among how many of the customer's first messages with a wish the clearest is looked for.
@@ -51,7 +54,7 @@ fn first_wish<'a>(said: &'a [Said<'a>]) -> Option<Found<'a>> {
     let wishes =
         of_customer(said).filter_map(|(at, said)| best_wish(said).map(|(score, wish)| (score, (at, wish))));
     for (score, found) in wishes.take(FIRST_TURNS) {
-        if best.is_none_or(|(most, _)| score > most && most < CLEAR_MIN) {
+        if best.is_none_or(|(most, _)| score >= most + CLEARER_BY) {
             best = Some((score, found));
         }
     }
@@ -74,12 +77,13 @@ fn wish_score(sentence: &Sentence) -> i32 {
     }
     let points = |section: &str, points: i32| if sentence.has(section) { points } else { 0 };
     let acts = sentence.words.iter().any(|word| super::lexicon::in_class("action", word));
-    points("wants", 3)
-        + points("problem", 2)
+    let wants = sentence.has("wants");
+    points("wants", 4)
+        + points("problem", if wants { 1 } else { 3 })
         + points("consent", -4)
         + points("generic", -3)
         + points("tried", -2)
-        + if acts { 2 } else { 0 }
+        + if acts && wants { 2 } else { 0 }
         + i32::from(sentence.asks())
         + match sentence.len() {
             0..=2 => -3,
@@ -97,7 +101,7 @@ fn restated<'a>(said: &'a [Said<'a>], first_at: usize, first: &Sentence) -> Opti
         let Some((score, wish)) = best_wish(turn) else { continue };
         let changes = turn.sentences.iter().any(|sentence| sentence.has("change"));
         let shared = wish.stems().filter(|stem| goal.contains(stem)).count();
-        let acts = wish.has("wants") && score >= CLEAR_MIN;
+        let acts = wish.has("wants") && score >= CLEAR_MIN && !wish.asks();
         if score >= WISH_MIN + 1 && (changes || acts && shared <= 1 && was_closed(said, at)) {
             goal = wish.stems().collect();
             newest = Some((at, wish));
