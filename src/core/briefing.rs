@@ -12,7 +12,7 @@ mod lines;
 pub mod old;
 mod template;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod text;
 mod wording;
 
@@ -22,7 +22,7 @@ pub use template::{LineId, Selector, Template, TemplateError, TemplateLine, Temp
 pub use text::{day_text, money_text, one_line, shortened};
 pub use wording::is_briefing;
 
-pub(crate) use lines::draft_lines;
+pub(crate) use lines::{DraftLine, draft_lines};
 
 use crate::model::{
     comment::{Body, PrivateText},
@@ -170,6 +170,19 @@ pub fn compose_late(
     }
     head.insert(0, LATE_TITLE.to_owned());
     Some(note(&head, &rest, package, limits, failed))
+}
+
+/// The head of a briefing's text: its lines above the folded part.
+pub fn head_of(text: &str) -> Vec<&str> {
+    text.lines().take_while(|line| *line != SEPARATOR).collect()
+}
+
+/// A line of a head without its evidence.
+pub fn without_evidence(line: &str) -> &str {
+    match line.rfind(" [") {
+        Some(at) if line.ends_with(']') => &line[..at],
+        _ => line,
+    }
 }
 
 /// The items that are not known, under their headings.

@@ -21,6 +21,7 @@ pub mod parked;
 mod poller;
 mod queue;
 mod reconciler;
+pub mod records;
 mod resync;
 pub(crate) mod spool;
 mod standing;

@@ -65,8 +65,9 @@ impl HeadLine {
     /// Whether a note that was sent says this already: its line of this label has these words,
     /// or was cut and the words stand in the rest.
     pub(super) fn is_known(&self, sent: &str) -> bool {
-        let start = format!("{}:", self.label);
-        let Some(line) = sent.lines().find(|line| line.starts_with(&start)) else { return false };
+        let starts = [format!("{}:", self.label), format!("{} (", self.label)];
+        let of_label = |line: &&str| starts.iter().any(|start| line.starts_with(start));
+        let Some(line) = sent.lines().find(of_label) else { return false };
         let holds = |text: &str| {
             let words: Vec<&str> = text.split_whitespace().map(bare).collect();
             self.body.split_whitespace().map(bare).all(|word| words.contains(&word))
@@ -143,10 +144,14 @@ fn head_line(
     let shown = shown(line, package, wording);
     let proofs: Vec<&Proof> = spread(&shown);
     let evidence = marks(&proofs, package, now);
-    let label = format!("{}:", line.label);
+    let rewritten = extras.rewritten.get(&line.id).filter(|_| may_rewrite(&shown));
+    let label = match rewritten {
+        Some(_) => format!("{} ({}):", line.label, wording.reworded),
+        None => format!("{}:", line.label),
+    };
     let room =
         words_max.saturating_sub(label.split_whitespace().count() + usize::from(!evidence.is_empty())).max(1);
-    let body = match extras.rewritten.get(&line.id).filter(|_| may_rewrite(&shown)) {
+    let body = match rewritten {
         Some(text) => one_line(text),
         None if evidence.is_empty() => missing(line, &shown, room, wording),
         None => within(line, &shown, room, wording)?,
@@ -172,8 +177,10 @@ fn missing(line: &TemplateLine, shown: &[Shown], room: usize, wording: &Wording)
     let missing: Vec<(&String, &Shown)> =
         line.fields.iter().zip(shown).filter(|(_, one)| one.is_missing()).collect();
     let each = room / missing.len().max(1);
+    // What the label says already is not said again.
     let text = |(name, one): &(&String, &Shown)| match missing.len() {
         1 => one.text(each, wording),
+        _ if line.label.eq_ignore_ascii_case(name) => one.text(each, wording),
         _ => format!("{} {}", name.replace('_', "-"), one.text(each.saturating_sub(1), wording)),
     };
     match missing.is_empty() {

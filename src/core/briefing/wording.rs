@@ -19,6 +19,8 @@ pub(super) struct Wording {
     pub failed: &'static str,
     pub unanswered: &'static str,
     pub none: &'static str,
+    /// Marks a line that a model put into other words.
+    pub reworded: &'static str,
     /// How many more there were before; `{}` is the number.
     pub before: &'static str,
     pub failed_payment: &'static str,
@@ -41,6 +43,7 @@ pub(super) const ENGLISH: Wording = Wording {
     failed: "failed",
     unanswered: "unanswered",
     none: "none",
+    reworded: "reworded",
     before: "(and {} before)",
     failed_payment: "failed payment",
     open_invoice: "open invoice",
@@ -61,6 +64,7 @@ const GERMAN: Wording = Wording {
     failed: "gescheitert",
     unanswered: "ohne Antwort",
     none: "keine",
+    reworded: "umformuliert",
     before: "(und {} davor)",
     failed_payment: "fehlgeschlagene Zahlung",
     open_invoice: "offene Rechnung",

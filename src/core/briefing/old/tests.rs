@@ -6,6 +6,7 @@ use crate::model::{
     handoff::{Attempt, Evidence, HandoffKind, HandoffState, Told},
     ids::TicketKey,
     person::Role,
+    ticket::Status,
 };
 
 const NOW: Timestamp = Timestamp(1_795_334_400_000); // 2026-11-22T08:00:00Z
