@@ -33,6 +33,8 @@ pub const INTENTS: Table = Table("intents");
 pub const CURSORS: Table = Table("cursors");
 /// Handoffs, by id.
 pub const HANDOFFS: Table = Table("handoffs");
+/// What was known of a handoff when its briefing was composed last, by handoff.
+pub const PACKAGES: Table = Table("packages");
 /// Which handoff an AI agent means by the id that it was given, where that is another's.
 pub const HANDOFF_NAMES: Table = Table("handoff_names");
 /// Handoffs told by AI agents and not taken in yet, by account, ticket and handoff.
@@ -57,13 +59,14 @@ pub const RATINGS: Table = Table("ratings");
 pub const MATCHES: Table = Table("matches");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 19] = [
+pub const ALL: [Table; 20] = [
     LINKS,
     COPIES,
     TICKETS,
     INTENTS,
     CURSORS,
     HANDOFFS,
+    PACKAGES,
     HANDOFF_NAMES,
     INTAKES,
     JOURNAL,
