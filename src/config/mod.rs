@@ -171,6 +171,8 @@ pub struct HandoffConfig {
     pub transfer_tools: Vec<String>,
     /// Tools that try nothing and are left out, by name.
     pub ignored_tools: Vec<String>,
+    /// How long what an AI agent streamed of a conversation is kept after the last of it.
+    pub captured_keep: Span,
 }
 
 /// Logs.

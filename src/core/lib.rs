@@ -5,6 +5,7 @@
 //! vendor rewrites what it is sent) is an argument.
 
 pub mod briefing;
+pub mod capture;
 pub mod comments;
 pub mod decision;
 pub mod filter;
