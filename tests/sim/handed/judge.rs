@@ -51,6 +51,9 @@ pub async fn judge(stage: &Stage, log: &str) -> Verdict {
     for (key, row) in intents {
         judge.breaks(format!("the write {key:?} is not settled: {:?}", row.value.last_error));
     }
+    for deed in &stage.undone {
+        judge.breaks(format!("this could not be done for half an hour: {deed}"));
+    }
     judge.parked_rows();
     judge.records();
     for (number, tale) in &stage.oracle.tales {

@@ -29,6 +29,7 @@ pub struct Tale {
     pub home: &'static str,
     /// Its ticket there.
     pub id: RemoteId,
+    pub opened_at: Timestamp,
     /// Whose it is now.
     pub hands: Hands,
     /// Every change of hands, in order.
@@ -115,17 +116,31 @@ impl Tale {
     /// How many handoffs of these kinds there were.
     pub fn handoffs(&self, kinds: &[HandoffKind], settled: Duration) -> Between {
         let is_one = |kind: Option<HandoffKind>| kind.is_some_and(|kind| kinds.contains(&kind));
+        if self.changes.is_empty() && !self.announced.is_empty() {
+            let one = usize::from(is_one(Some(HandoffKind::AiToHuman)));
+            return (one, one);
+        }
         let (mut least, mut most) = (0, 0);
         for cluster in self.clusters(settled) {
             let all = cluster.iter().filter(|change| is_one(change.kind())).count();
             let (first, last) = (cluster[0], cluster[cluster.len() - 1]);
-            least += if cluster.len() == 1 { all } else { usize::from(is_one(kind(first.from, last.to))) };
-            // Seen only at its end, a cluster may be of another kind than each of its changes.
-            most += all.max(usize::from(is_one(kind(first.from, last.to))));
-        }
-        if self.changes.is_empty() && !self.announced.is_empty() && kinds.contains(&HandoffKind::AiToHuman) {
-            return (1, 1);
+            let in_all = usize::from(is_one(kind(first.from, last.to)));
+            // What nobody saw before it changed is not seen to change, unless somebody says so.
+            let unseen = first.at.since(self.opened_at) < settled && !self.was_announced(&cluster);
+            least += if unseen { 0 } else { in_all };
+            most += all.max(in_all);
         }
         (least, most)
+    }
+
+    /// Whether the AI agent said so between the change before and the change after.
+    fn was_announced(&self, cluster: &[Change]) -> bool {
+        let (first, last) = (cluster[0].at, cluster[cluster.len() - 1].at);
+        let before = self.changes.iter().rev().find(|change| change.at < first);
+        let after = self.changes.iter().find(|change| change.at > last);
+        let is_then = |at: &&Timestamp| {
+            before.is_none_or(|before| **at > before.at) && after.is_none_or(|after| **at < after.at)
+        };
+        cluster[0].kind() == Some(HandoffKind::AiToHuman) && self.announced.iter().any(|at| is_then(&at))
     }
 }

@@ -1,6 +1,6 @@
 //! The script is played.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use handoffd_connectors::sim::{HumanAct, ShownTicket, Who};
@@ -22,31 +22,42 @@ const QUIET_TICK: Duration = Duration::from_secs(10);
 /// How long after the last deed the world still moves.
 const RESTLESS: Duration = Duration::from_secs(300);
 
+/// For how long a deed is tried again.
+const PATIENCE_MS: u64 = 1_800_000;
+
 /// A life and what was done in it.
 pub struct Stage {
     pub life: Life,
     pub setting: Setting,
     pub oracle: Oracle,
+    /// What could not be done however often it was tried.
+    pub undone: Vec<String>,
 }
 
 impl Stage {
     /// A world at its beginning.
     pub async fn begin(seed: u64, setting: Setting, verbose: bool) -> Self {
         let life = stage::begin(seed, &setting, verbose).await;
-        Self { life, setting, oracle: Oracle::default() }
+        Self { life, setting, oracle: Oracle::default(), undone: Vec::new() }
     }
 
     /// Everything happens; then nobody does anything, the net is calm, and the daemon finishes.
     pub async fn play(&mut self, script: Script) {
         let mut due = script;
+        let mut first_tried = BTreeMap::new();
         while let Some(((at, _), _)) = due.first_key_value() {
             if START.plus(Duration::from_millis(*at)) > self.life.now() {
                 self.life.pass(TICK).await;
                 continue;
             }
             let Some(((at, number), deed)) = due.pop_first() else { break };
-            if !self.perform(deed.clone()).await {
-                due.insert((at.max(self.elapsed_ms()) + 5_000, number), deed);
+            let tried = deed.clone();
+            if !self.perform(deed).await {
+                let since = *first_tried.entry(number).or_insert(at);
+                match self.elapsed_ms() - since < PATIENCE_MS {
+                    true => drop(due.insert((self.elapsed_ms() + 5_000, number), tried)),
+                    false => self.undone.push(format!("{tried:.200?}")),
+                }
             }
         }
         self.life.world.calm();
@@ -116,6 +127,7 @@ impl Stage {
         let tale = Tale {
             home: account,
             id,
+            opened_at: at,
             hands: Hands::Bot,
             changes: Vec::new(),
             announced: Vec::new(),

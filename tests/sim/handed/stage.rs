@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use handoffd_connectors::{
     client::{Clock, clock::TokioClock},
     connector,
-    sim::{SimSetup, faults::Faults, world::World},
+    sim::{HumanAct, SimSetup, faults::Faults, world::World},
 };
-use handoffd_core::AccountId;
+use handoffd_core::{AccountId, FieldKind};
 
 use super::script::{SETTLED, SETTLED_LATE};
 use crate::{
-    setup::{Made, fill_stripe, load},
+    setup::{Made, PRIORITY, fill_stripe, load},
     world::{FRESHDESK, Ground, INTERCOM, Life, Profile, START, STRIPE, Tamper, ZENDESK},
 };
 
@@ -107,6 +107,11 @@ pub async fn begin(seed: u64, setting: &Setting, verbose: bool) -> Life {
         world.add(AccountId::new(*vendor), sim, faults.clone());
     }
     fill_stripe(&world);
+    if setting.desks.contains(&INTERCOM) {
+        let (title, kind, options) = (PRIORITY.to_owned(), FieldKind::Text, Vec::new());
+        let field = HumanAct::MakeField { title, kind, options };
+        world.human(&AccountId::new(INTERCOM), field).expect("a field");
+    }
     let more = format!("\n[handoff]\nexpire_after = \"{}s\"\n", EXPIRES.as_secs());
     let mut config = load(&world, &setting.desks, setting.desks[0], &more);
     for desk in &setting.desks {
