@@ -8,7 +8,9 @@
 mod judge;
 mod oracle;
 mod play;
+mod requests;
 mod script;
+mod sizes;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -43,6 +43,25 @@ impl Stage {
 
     /// Everything happens; then nobody does anything, the net is calm, and the daemon finishes.
     pub async fn play(&mut self, script: Script) {
+        self.act(script).await;
+        self.life.world.calm();
+        self.rest(RESTLESS).await;
+        let end = self.life.now().plus(self.life.profile.quiet);
+        while self.life.now() < end {
+            self.life.pass(QUIET_TICK).await;
+        }
+    }
+
+    /// Nobody does anything for so long.
+    pub async fn rest(&mut self, time: Duration) {
+        let until = self.life.now().plus(time);
+        while self.life.now() < until {
+            self.life.pass(TICK).await;
+        }
+    }
+
+    /// Everything happens.
+    pub async fn act(&mut self, script: Script) {
         let mut due = script;
         let mut first_tried = BTreeMap::new();
         while let Some(((at, _), _)) = due.first_key_value() {
@@ -60,16 +79,10 @@ impl Stage {
                 }
             }
         }
-        self.life.world.calm();
-        let end = self.life.now().plus(self.life.profile.quiet);
-        let restless = self.life.now().plus(RESTLESS);
-        while self.life.now() < end {
-            let tick = if self.life.now() < restless { TICK } else { QUIET_TICK };
-            self.life.pass(tick).await;
-        }
     }
 
-    fn elapsed_ms(&self) -> u64 {
+    /// Since the world's beginning.
+    pub fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.life.now().since(START).as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -217,7 +230,7 @@ impl Stage {
     }
 
     /// The AI agent calls the API; `None` when the daemon died meanwhile.
-    async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Option<(u16, Value)> {
+    pub async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Option<(u16, Value)> {
         let mut request = Request::post(format!("https://handoffd.example{path}"))
             .header("authorization", format!("Bearer {AGENT_TOKEN}"))
             .header("content-type", "application/json");
