@@ -6,7 +6,7 @@ use handoffd::store::{
     Key,
     tables::{self, HANDOFFS, INTENTS, IntentRow, PARKED, ParkedRow},
 };
-use handoffd_connectors::sim::{ShownComment, ShownTicket};
+use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
 use handoffd_core::{Handoff, HandoffKind, HandoffState, Timestamp, briefing::TITLE, fold_text};
 
 use super::{
@@ -163,7 +163,34 @@ impl Judge<'_> {
         }
         if desk == tale.home {
             self.chain(mark, tale, &briefings);
+            self.before_the_first_reply(mark, tale, &briefings);
         }
+    }
+
+    /// The package is there when the next owner first answers, or it is said that it was not.
+    fn before_the_first_reply(&mut self, mark: &str, tale: &Tale, briefings: &[&ShownComment]) {
+        let settled = self.stage.setting.settled;
+        for cluster in tale.clusters(settled).iter().filter(|cluster| cluster.len() == 1) {
+            let change = cluster[0];
+            if change.kind().is_none_or(|kind| !BRIEFED.contains(&kind)) {
+                continue;
+            }
+            let next = tale.changes.iter().find(|other| other.at > change.at).map(|other| other.at);
+            let then = |at: Timestamp| at >= change.at && next.is_none_or(|next| at < next);
+            let is_reply =
+                |said: &&Said| said.public && matches!(said.who, Who::Agent(_)) && then(said.at);
+            let Some(reply) = tale.said.iter().find(is_reply) else { continue };
+            let first = Timestamp::from_secs(change.at.as_secs());
+            let until = Timestamp::from_secs(reply.at.as_secs() + 1);
+            if !briefings.iter().any(|note| note.at >= first && note.at < until) {
+                self.late_package(mark, change.at);
+            }
+        }
+    }
+
+    fn late_package(&mut self, mark: &str, at: Timestamp) {
+        let _ = (mark, at);
+        self.excuse("an answer before the package was there");
     }
 
     /// The last briefing names everything that was tried before it, once.

@@ -189,7 +189,7 @@ impl<'a> Playwright<'a> {
                     self.wait(200..20_000);
                 }
                 let account = self.setting.desks[self.random.random_range(0..any)];
-                let text = format!("{} I looked at your order", self.canary('p'));
+                let text = format!("I have reset your parcel {}.", self.canary('p'));
                 self.say(account, who(), true, text);
                 self.wait(200..60_000);
             }
