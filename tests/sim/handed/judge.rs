@@ -177,8 +177,7 @@ impl Judge<'_> {
             }
             let next = tale.changes.iter().find(|other| other.at > change.at).map(|other| other.at);
             let then = |at: Timestamp| at >= change.at && next.is_none_or(|next| at < next);
-            let is_reply =
-                |said: &&Said| said.public && matches!(said.who, Who::Agent(_)) && then(said.at);
+            let is_reply = |said: &&Said| said.public && matches!(said.who, Who::Agent(_)) && then(said.at);
             let Some(reply) = tale.said.iter().find(is_reply) else { continue };
             let first = Timestamp::from_secs(change.at.as_secs());
             let until = Timestamp::from_secs(reply.at.as_secs() + 1);
