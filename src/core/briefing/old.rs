@@ -2,8 +2,6 @@
 
 mod head;
 mod rest;
-#[cfg(test)]
-mod tests;
 
 use super::{
     Briefing, NoteLimits, TITLE, TicketFacts, shortened,
