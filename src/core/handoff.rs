@@ -49,7 +49,6 @@ pub fn owner_of(fields: &Fields, marks: &BotMarks) -> Owner {
         _ => false,
     });
     let is_bot = tagged
-        || fields.get(&Field::Status).is_some_and(|status| is_marked(status, marks))
         || status
         || assignee.as_ref().is_some_and(|id| marks.assignees.contains(id))
         || group.as_ref().is_some_and(|id| marks.groups.contains(id));
@@ -57,17 +56,6 @@ pub fn owner_of(fields: &Fields, marks: &BotMarks) -> Owner {
         (true, ..) => Owner::Bot,
         (false, None, None) => Owner::Nobody,
         _ => Owner::Human { assignee, group },
-    }
-}
-
-/// Whether a status says that an AI agent has the ticket.
-fn is_marked(status: &Value, marks: &BotMarks) -> bool {
-    match status {
-        Value::Status(status) => marks.statuses.contains(status.name()),
-        Value::StatusDetail { status, detail } => {
-            marks.statuses.contains(detail) || marks.statuses.contains(status.name())
-        }
-        _ => false,
     }
 }
 
@@ -186,7 +174,11 @@ pub fn handoff_id_from_api(agent: &str, key: &str) -> HandoffId {
 
 /// The id of a handoff that was seen at a helpdesk: the same for every repeat of the view.
 pub fn handoff_id_native(link: &LinkId, detected: &Detected) -> HandoffId {
-    let kind = detected.kind.name();
+    let kind = match detected.kind {
+        HandoffKind::AiToHuman => "ai_to_human",
+        HandoffKind::HumanToHuman => "human_to_human",
+        HandoffKind::HumanToAi => "human_to_ai",
+    };
     let (from, to) = (owner_text(&detected.from), owner_text(&detected.to));
     let ticket = detected.ticket.to_string();
     let version = detected.version.to_string();
@@ -241,14 +233,4 @@ pub fn holding_key(id: &HandoffId) -> OpKey {
 /// The name of the one write that carries what came late.
 pub fn late_key(id: &HandoffId) -> OpKey {
     OpKey(format!("{id}-late"))
-}
-
-/// The name of the one write that tells the customer that somebody comes.
-pub fn hold_key(id: &HandoffId) -> OpKey {
-    OpKey(format!("{id}-hold"))
-}
-
-/// The name of the one write that assigns the ticket.
-pub fn assign_key(id: &HandoffId) -> OpKey {
-    OpKey(format!("{id}-assign"))
 }

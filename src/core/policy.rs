@@ -195,11 +195,6 @@ pub struct HandoffRules {
     pub late_wait_ms: u64,
     /// After how long a handoff that nobody accepted expires, in milliseconds.
     pub expire_ms: u64,
-    /// How many times in a row an AI agent may hand a conversation over without a word of the
-    /// customer's; one more is a loop.
-    pub loop_max: u32,
-    /// Within how long, in milliseconds.
-    pub loop_window_ms: u64,
     /// Whether people who pass a conversation on among themselves hand it over.
     pub between_people: bool,
     /// How many handoffs to humans in a row are served while the customer says nothing.

@@ -18,9 +18,6 @@ use crate::{
     transcript::merge_told,
 };
 
-/// How often a note is looked for after it was written.
-const READS_MAX: u32 = 3;
-
 /// Something that happened to a handoff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandoffEvent {
@@ -96,8 +93,6 @@ pub enum Settled {
     Applied {
         /// Its id there, where the vendor says it.
         comment: Option<RemoteId>,
-        /// When it was written, by the vendor's clock, where the answer says so.
-        at: Option<Timestamp>,
     },
     /// It is certainly not there and may be sent again.
     NotApplied,
@@ -142,22 +137,6 @@ pub enum Effect {
     },
     /// Tell the AI agent what people did while they had the conversation, once.
     Return,
-    /// Tell the customer that somebody comes, under this key.
-    SendHold {
-        /// The write's name: the same on every repeat.
-        key: OpKey,
-    },
-    /// Look for the note on the ticket, for its time: [`HandoffEvent::ReadBack`] says what was found.
-    ReadBack,
-    /// Assign the ticket, now that the note is there.
-    Assign {
-        /// The write's name: the same on every repeat.
-        key: OpKey,
-        /// To whom.
-        to: RemoteId,
-    },
-    /// The conversation is an AI agent's again: tell it, once, what people did.
-    Return,
     /// Look at [`due_events`] then. An earlier wake-up that was asked for before does no harm.
     WakeAt(Timestamp),
     /// The handoff is closed.
@@ -186,6 +165,9 @@ pub fn advance_handoff(
     now: Timestamp,
 ) -> HandoffStep {
     let mut step = HandoffStep { record: record.clone(), effects: Vec::new() };
+    if !super::needs_briefing(record.kind) {
+        return step;
+    }
     match event {
         HandoffEvent::Opened { sources } => step.opened(sources, now),
         HandoffEvent::Evidence(news) => step.learned(news, rules, now),
@@ -199,11 +181,10 @@ pub fn advance_handoff(
         HandoffEvent::HoldDue => step.hold(),
         HandoffEvent::Reopened => step.reopened(),
         HandoffEvent::PassedOn => step.close(HandoffState::PassedOn),
-        HandoffEvent::Solved => step.solved(now),
-        HandoffEvent::HandedBack => step.close(HandoffState::HandedBack, now),
-        HandoffEvent::Expired => step.expired(now),
+        HandoffEvent::Solved => step.solved(),
+        HandoffEvent::HandedBack => step.close(HandoffState::HandedBack),
+        HandoffEvent::Expired => step.expired(),
     }
-    step.record.proof.breach = breach_of(&step.record, rules);
     if step.record != *record || !step.effects.is_empty() {
         step.effects.extend(next_wake(&step.record, rules).map(Effect::WakeAt));
     }
@@ -228,9 +209,7 @@ pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec
     let mut events = Vec::new();
     if is_open(record) {
         let late_is_due = has_left(record) && wants_late(record) && now >= late_at(record, rules);
-        let hold_is_due = holds(record) && record.hold.due.is_some_and(|due| now >= due);
-        let read_is_due = wants_read(record) && read_at(record).is_some_and(|at| now >= at);
-        if late_is_due || hold_is_due || read_is_due || (!has_left(record) && now >= record.deadline) {
+        if late_is_due || (!has_left(record) && now >= record.deadline) {
             events.push(HandoffEvent::DeadlinePassed);
         }
         if may_hold(record) && hold_at(record, rules).is_some_and(|at| now >= at) {
@@ -244,11 +223,11 @@ pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec
 }
 
 fn expires_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
-    record.detected_at.plus(Duration::from_millis(rules.expire_ms))
+    record.detected_at.plus(std::time::Duration::from_millis(rules.expire_ms))
 }
 
 fn late_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
-    record.deadline.plus(Duration::from_millis(rules.late_wait_ms))
+    record.deadline.plus(std::time::Duration::from_millis(rules.late_wait_ms))
 }
 
 /// The briefing was composed: nothing more fits into it.
@@ -259,22 +238,6 @@ fn has_left(record: &Handoff) -> bool {
 /// There is something for the one late message.
 fn wants_late(record: &Handoff) -> bool {
     record.late_facts && record.late_key.is_none() && is_delivered(record)
-}
-
-/// The customer may still be told that somebody comes: the briefing is not ready.
-fn holds(record: &Handoff) -> bool {
-    !has_left(record) && record.hold.due.is_some() && record.hold.key.is_none()
-}
-
-/// The note is on the ticket, and its time is not known.
-fn wants_read(record: &Handoff) -> bool {
-    is_delivered(record) && record.proof.note_at.is_none() && record.proof.reads < READS_MAX
-}
-
-/// When the note is looked for next: at once, then after a while that grows.
-fn read_at(record: &Handoff) -> Option<Timestamp> {
-    let waited = Duration::from_secs(5 * u64::from(record.proof.reads).pow(2));
-    record.delivered_at.map(|at| at.plus(waited))
 }
 
 fn is_delivered(record: &Handoff) -> bool {
@@ -321,10 +284,6 @@ impl HandoffStep {
         if self.record.state != HandoffState::Detected {
             return;
         }
-        if !needs_briefing(self.record.kind) {
-            self.effects.push(Effect::Return);
-            return self.close(HandoffState::HandedBack, now);
-        }
         self.record.state = HandoffState::Packaging;
         self.record.sources =
             sources.iter().map(|account| (account.clone(), SourceAnswer::Waiting)).collect();
@@ -342,10 +301,6 @@ impl HandoffStep {
         let left = has_left(&self.record);
         let told = merge_told(&self.record.told, &news.told);
         let record = &mut self.record;
-        if record.wanted == Wanted::default() {
-            record.wanted = news.wanted.clone();
-        }
-        record.proof.changed_at = record.proof.changed_at.or(news.changed_at);
         let told_more = told != record.told;
         record.told = told;
         record.evidence.extend(news.evidence.clone());
@@ -382,16 +337,9 @@ impl HandoffStep {
 
     fn deadline_passed(&mut self, rules: &HandoffRules, now: Timestamp) {
         if has_left(&self.record) {
-            if wants_read(&self.record) && read_at(&self.record).is_some_and(|at| now >= at) {
-                self.effects.push(Effect::ReadBack);
-            }
-            return self.send_late_if_ready(rules, now);
-        }
-        self.leave_if_ready(now);
-        if is_open(&self.record) && holds(&self.record) && self.record.hold.due.is_some_and(|due| now >= due) {
-            let key = hold_key(&self.record.id);
-            self.record.hold.key = Some(key.clone());
-            self.effects.push(Effect::SendHold { key });
+            self.send_late_if_ready(rules, now);
+        } else {
+            self.leave_if_ready(now);
         }
     }
 
@@ -409,7 +357,6 @@ impl HandoffStep {
             };
             record.state = HandoffState::Delivering;
             record.briefing_key = Some(key.clone());
-            record.proof.left_at = Some(now);
             self.effects.push(Effect::SendBriefing { key });
         }
     }
@@ -432,10 +379,9 @@ impl HandoffStep {
         }
         let delivering = self.record.state == HandoffState::Delivering;
         match settled {
-            Settled::Applied { comment, at } => {
+            Settled::Applied { comment } => {
                 self.record.briefing_comment = comment.clone();
                 self.record.delivered_at = Some(now);
-                self.record.proof.note_at = *at;
                 if delivering {
                     self.record.state = match self.record.accepted_at {
                         Some(_) => HandoffState::Accepted,
@@ -455,14 +401,9 @@ impl HandoffStep {
                 self.effects.extend(self.record.briefing_key.clone().map(|key| Effect::SendBriefing { key }));
             }
             Settled::Lost if delivering => {
-                self.fail("the briefing was sent, not answered, and not found on the ticket".to_owned(), now);
+                self.fail("the briefing was sent, not answered, and not found on the ticket".to_owned());
             }
-            // The fields that went with it may be what is refused: the note is worth more.
-            Settled::Refused(why) if delivering && self.record.placing.refused.is_none() && !self.record.placing.is_bare => {
-                self.record.placing.refused = Some(why.clone());
-                self.effects.extend(self.record.briefing_key.clone().map(|key| Effect::SendBriefing { key }));
-            }
-            Settled::Refused(why) if delivering => self.fail(format!("the briefing was refused: {why}"), now),
+            Settled::Refused(why) if delivering => self.fail(format!("the briefing was refused: {why}")),
             Settled::NotApplied | Settled::Lost | Settled::Refused(_) | Settled::FieldsRefused(_) => {}
         }
     }
@@ -515,58 +456,9 @@ impl HandoffStep {
         }
     }
 
-    fn fail(&mut self, why: String, now: Timestamp) {
+    fn fail(&mut self, why: String) {
         self.record.failure = Some(why);
-        self.close(HandoffState::Failed, now);
-    }
-
-    /// The note's own time; then the ticket may be assigned. A note that cannot be found after
-    /// several looks is there all the same: the helpdesk said so.
-    fn read_back(&mut self, at: Option<Timestamp>) {
-        if !wants_read(&self.record) {
-            return;
-        }
-        self.record.proof.reads += 1;
-        self.record.proof.note_at = at;
-        if !wants_read(&self.record) {
-            self.assign_if_wanted();
-        }
-    }
-
-    /// Strictly after the note was seen on the ticket.
-    fn assign_if_wanted(&mut self) {
-        let record = &mut self.record;
-        if let (Some(to), None, None) = (&record.placing.assignee, &record.placing.assign_key, record.accepted_at) {
-            let (to, key) = (to.clone(), assign_key(&record.id));
-            record.placing.assign_key = Some(key.clone());
-            self.effects.push(Effect::Assign { key, to });
-        }
-    }
-
-    fn assign_settled(&mut self, settled: &Settled) {
-        let record = &mut self.record;
-        let Some(key) = record.placing.assign_key.clone() else { return };
-        match settled {
-            Settled::Applied { .. } | Settled::Lost => {}
-            Settled::NotApplied if is_open(record) && record.accepted_at.is_none() => {
-                let to = record.placing.assignee.clone();
-                self.effects.extend(to.map(|to| Effect::Assign { key, to }));
-            }
-            Settled::NotApplied => {}
-            Settled::Refused(why) => record.placing.refused = Some(why.clone()),
-        }
-    }
-
-    fn hold_settled(&mut self, settled: &Settled, now: Timestamp) {
-        let Some(key) = self.record.hold.key.clone() else { return };
-        match settled {
-            Settled::Applied { .. } => self.record.hold.written_at = self.record.hold.written_at.or(Some(now)),
-            // While the briefing is not there the words are still true.
-            Settled::NotApplied if is_open(&self.record) && self.record.delivered_at.is_none() => {
-                self.effects.push(Effect::SendHold { key });
-            }
-            Settled::NotApplied | Settled::Lost | Settled::Refused(_) => {}
-        }
+        self.close(HandoffState::Failed);
     }
 
     /// A late message that did not arrive is not repeated: the briefing is
@@ -599,7 +491,6 @@ impl HandoffStep {
         match record.accepted_at {
             None => {
                 record.accepted_at = Some(at);
-                record.proof.reply = reply.cloned();
                 record.first_reply = Some(message.clone());
                 if record.state == HandoffState::Delivered {
                     record.state = HandoffState::Accepted;
@@ -612,30 +503,21 @@ impl HandoffStep {
         }
     }
 
-    fn solved(&mut self, now: Timestamp) {
+    fn solved(&mut self) {
         if is_delivered(&self.record) {
-            self.close(HandoffState::Resolved, now);
+            self.close(HandoffState::Resolved);
         }
     }
 
-    /// The same hands go on where they were.
-    fn reopened(&mut self) {
-        if self.record.state == HandoffState::Resolved {
-            self.record.state = HandoffState::InProgress;
-            self.record.closed_at = None;
-        }
-    }
-
-    fn expired(&mut self, now: Timestamp) {
+    fn expired(&mut self) {
         if may_expire(&self.record) {
-            self.close(HandoffState::Expired, now);
+            self.close(HandoffState::Expired);
         }
     }
 
-    fn close(&mut self, state: HandoffState, now: Timestamp) {
+    fn close(&mut self, state: HandoffState) {
         if is_open(&self.record) {
             self.record.state = state;
-            self.record.closed_at = Some(now);
             self.effects.push(Effect::Done);
         }
     }

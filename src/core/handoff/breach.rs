@@ -1,77 +1,85 @@
-//! Whether the context was there before the first reply, and what kept it.
+//! Did the context arrive before the human spoke?
 
-use std::time::Duration;
-
-use crate::{
-    model::{
-        handoff::{Breach, Handoff, HandoffState, SourceAnswer},
-        time::Timestamp,
-    },
-    policy::HandoffRules,
+use crate::model::{
+    handoff::{Handoff, HandoffState, SourceAnswer},
+    time::Timestamp,
 };
 
-/// How far two clocks may be apart without one of them being called late.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
+/// A handoff whose next owner spoke before the briefing was there, or that has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Why, in words for an admin.
+    pub cause: String,
+    /// How long the next owner was without it, in milliseconds; `None` while it is not there.
+    pub late_ms: Option<u64>,
+}
 
-/// What kept the context of a handoff from being there before the first reply; `None` where it
-/// was, or may still be.
+/// How a handoff failed its next owner; `None` while it did not.
 ///
-/// The note and the reply are compared by the helpdesk's own times where both stand on one
-/// account; else by ours.
-pub fn breach_of(record: &Handoff, rules: &HandoffRules) -> Option<Breach> {
-    let note = visible_at(record);
-    match (record.accepted_at, note) {
-        (Some(replied), Some(note)) if replied >= note => None,
-        (Some(replied), note) => why_late(record, replied, note, rules),
-        (None, _) if record.state == HandoffState::Failed => Some(why_failed(record)),
-        (None, None) if record.state == HandoffState::Expired => Some(Breach::Expired),
-        (None, _) => None,
+/// The helpdesk's own times count where both are known: when it says that the briefing was
+/// written, and when it says that the next owner's first public message was.
+pub fn breach(record: &Handoff) -> Option<Breach> {
+    let spoke = record.first_reply.as_ref().map(|reply| reply.at).or(record.accepted_at);
+    let there = record.visible.as_ref().map(|note| note.at).or(record.delivered_at);
+    match (spoke, there, record.state) {
+        (_, None, HandoffState::Failed) => {
+            let why = record.failure.clone().unwrap_or_else(|| "the briefing was not delivered".to_owned());
+            Some(Breach { cause: why, late_ms: None })
+        }
+        (Some(_), None, _) => Some(Breach { cause: cause(record, None), late_ms: None }),
+        (Some(spoke), Some(there), _) if spoke < there => {
+            Some(Breach { cause: cause(record, Some(spoke)), late_ms: Some(millis(spoke, there)) })
+        }
+        _ => None,
     }
 }
 
-/// When the note was there, in the clock in which the first reply is told.
-fn visible_at(record: &Handoff) -> Option<Timestamp> {
-    let same_clock =
-        record.proof.reply.as_ref().is_none_or(|reply| reply.ticket.account == record.ticket.account);
-    record.proof.note_at.filter(|_| same_clock).or(record.delivered_at)
+fn millis(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX)
 }
 
-fn why_failed(record: &Handoff) -> Breach {
-    match record.failure.as_deref() {
-        Some(why) if why.contains("not answered") => Breach::Lost,
-        _ => Breach::Refused,
+/// Why the briefing was not there in time.
+fn cause(record: &Handoff, spoke: Option<Timestamp>) -> String {
+    if spoke.is_some_and(|spoke| spoke < record.detected_at) {
+        return "the next owner spoke before the handoff was known: announce it earlier, or set up webhooks"
+            .to_owned();
+    }
+    let waited = record.sources.iter().find(|(_, answer)| **answer == SourceAnswer::Waiting);
+    if record.briefing_key.is_none() {
+        let whom = record.sources.iter().find(|(_, answer)| **answer == SourceAnswer::Waiting);
+        return match whom {
+            Some((account, _)) => format!("the next owner spoke while {account} was still asked"),
+            None => "the next owner spoke before the briefing was written".to_owned(),
+        };
+    }
+    match waited {
+        Some((account, _)) => format!("{account} gave no answer until the deadline, and the briefing waited"),
+        None => "the helpdesk took the briefing after the next owner spoke".to_owned(),
     }
 }
 
-/// Why there was no note when the reply came; `None` while a note that is on its way may turn out
-/// to be older than the reply.
-fn why_late(
-    record: &Handoff,
-    replied: Timestamp,
-    note: Option<Timestamp>,
-    rules: &HandoffRules,
-) -> Option<Breach> {
-    if note.is_none() && super::is_open(record) {
-        return None;
-    }
-    if record.state == HandoffState::Failed && note.is_none() {
-        return Some(why_failed(record));
-    }
-    // What is left of the clocks' difference is taken for the helpdesk's.
-    if replied <= record.detected_at.plus(CLOCKS_DIFFER) {
-        return Some(Breach::LateTrigger);
-    }
-    if record.proof.trouble.as_deref().is_some_and(|why| why.contains("rate limit")) {
-        return Some(Breach::RateLimit);
-    }
-    let waited = record.proof.left_at.is_none_or(|left| left >= replied);
-    let to_the_end = record.proof.left_at.is_none_or(|left| left >= record.deadline)
-        || record.sources.values().any(|answer| *answer == SourceAnswer::Waiting);
-    let slow = record.proof.left_at.is_some_and(|left| {
-        left.since(record.detected_at) > Duration::from_millis(rules.enrich_ms / 2)
-    });
-    match waited && (to_the_end || slow) {
-        true => Some(Breach::SourceDeadline),
-        false => Some(Breach::VendorSlow),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{handoff::tests, model::handoff::SeenMessage};
+
+    #[test]
+    fn the_helpdesks_own_times_decide() {
+        let seen = |ms: i64| Some(SeenMessage { id: "7".into(), at: Timestamp(ms) });
+        let record = |note: Option<i64>, reply: Option<i64>| Handoff {
+            visible: note.and_then(seen),
+            first_reply: reply.and_then(seen),
+            detected_at: Timestamp(1_000),
+            delivered_at: None,
+            accepted_at: None,
+            ..tests::delivered()
+        };
+        assert_eq!(breach(&record(Some(2_000), Some(2_001))), None);
+        assert_eq!(breach(&record(Some(2_000), None)), None);
+        assert_eq!(breach(&record(None, None)), None);
+        assert_eq!(breach(&record(Some(2_000), Some(1_500))).and_then(|breach| breach.late_ms), Some(500));
+        assert!(breach(&record(None, Some(1_500))).is_some_and(|breach| breach.late_ms.is_none()));
+        let early = breach(&record(Some(2_000), Some(900))).expect("a breach");
+        assert!(early.cause.contains("before the handoff was known"), "{}", early.cause);
     }
 }

@@ -9,7 +9,6 @@ use super::{
     comment::Body,
     fact::{Fact, Match},
     ids::{AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
-    ticket::Fields,
     time::Timestamp,
 };
 
@@ -191,17 +190,6 @@ pub enum HandoffState {
     Suppressed,
 }
 
-impl HandoffKind {
-    /// The name in metrics and pages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AiToHuman => "ai_to_human",
-            Self::HumanToHuman => "human_to_human",
-            Self::HumanToAi => "human_to_ai",
-        }
-    }
-}
-
 impl HandoffState {
     /// The name in logs, metrics and pages.
     pub fn name(self) -> &'static str {
@@ -216,8 +204,6 @@ impl HandoffState {
             Self::HandedBack => "handed_back",
             Self::Failed => "failed",
             Self::Expired => "expired",
-            Self::PassedOn => "passed_on",
-            Self::Suppressed => "suppressed",
             Self::PassedOn => "passed_on",
             Self::Suppressed => "suppressed",
         }
