@@ -151,10 +151,14 @@ pub fn repeats_done(resolution: &Resolution, text: &str) -> Option<Proof> {
     sentences(text).iter().find_map(|sentence| {
         let asked = || {
             let known = asked_again(&resolution.package, sentence).into_iter();
-            known.filter(|(field, _)| !field.starts_with("issue.")).find_map(|(_, proofs)| proofs.into_iter().next())
+            known
+                .filter(|(field, _)| !field.starts_with("issue."))
+                .find_map(|(_, proofs)| proofs.into_iter().next())
         };
         match proposes(sentence) {
-            true => step_done(resolution, sentence).or_else(|| forbidden(resolution, sentence)).or_else(asked),
+            true => {
+                step_done(resolution, sentence).or_else(|| forbidden(resolution, sentence)).or_else(asked)
+            }
             false => asked(),
         }
     })
@@ -188,14 +192,14 @@ fn forbidden(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
     Some(Proof::Handoff { id: package.handoff.id.clone() })
 }
 
-/// Whether a sentence is about the same step: it has two of the step's words, and most of them or
-/// most of its own; for a step of one word, that word.
+/// Whether a sentence is about the same step: it has two of the step's words, and two in five of
+/// them or of its own; for a step of one word, that word.
 fn overlaps(stems: &BTreeSet<&str>, step: &str) -> bool {
     let step = words(step);
     let of_step: BTreeSet<&str> =
         meaningful(&step).filter(|stem| !stem.bytes().any(|byte| byte.is_ascii_digit())).collect();
     let shared = of_step.intersection(stems).count();
-    let enough = shared * 2 >= of_step.len().min(stems.len());
+    let enough = shared * 5 >= of_step.len().min(stems.len()) * 2;
     match of_step.len() {
         0 => false,
         1 => shared == 1,

@@ -23,8 +23,8 @@ const GREETING_ROOM: usize = 200;
 
 /// Abbreviations whose full stop ends no sentence.
 const ABBREVIATED: [&str; 22] = [
-    "mr", "mrs", "ms", "dr", "st", "nr", "no", "num", "e.g", "i.e", "z.b", "bzw", "ca", "tel", "sr", "sra", "m",
-    "mme", "vs", "etc", "approx", "inkl",
+    "mr", "mrs", "ms", "dr", "st", "nr", "no", "num", "e.g", "i.e", "z.b", "bzw", "ca", "tel", "sr", "sra",
+    "m", "mme", "vs", "etc", "approx", "inkl",
 ];
 
 /// One sentence of a turn.
@@ -82,6 +82,15 @@ impl Sentence {
         meaningful(&self.words)
     }
 
+    /// How many of its words tell what it is about.
+    pub fn informs(&self) -> usize {
+        let tells = |word: &&String| {
+            word.chars().count() > 2
+                && !["function", "vague", "ceremony"].iter().any(|class| lexicon::in_class(class, word))
+        };
+        self.words.iter().filter(tells).count()
+    }
+
     /// What it says, without a greeting before it, no longer than the rules allow.
     pub fn excerpt(&self, rules: &ThreadRules) -> String {
         let room = rules.excerpt_chars_max.saturating_add(GREETING_ROOM);
@@ -104,7 +113,7 @@ fn without_greeting(text: &str) -> String {
     for _ in 0..GREETINGS_MAX {
         let Some((greeting, behind)) = rest.split_once([',', '!', '–', '—']) else { break };
         let short = greeting.len() <= 60 && behind.split_whitespace().nth(2).is_some();
-        if !short || !words(greeting).iter().all(|word| lexicon::in_class("ceremony", word)) {
+        if !short || !words(greeting).iter().all(|word| is_opening(word)) {
             break;
         }
         rest = behind.trim_start();
@@ -114,6 +123,10 @@ fn without_greeting(text: &str) -> String {
         Some(first) if rest.len() < text.len() => first.to_uppercase().chain(letters).collect(),
         _ => text.to_owned(),
     }
+}
+
+fn is_opening(word: &str) -> bool {
+    lexicon::in_class("ceremony", word) || lexicon::in_class("lead", word)
 }
 
 /// Who speaks, as far as it matters for reading.
@@ -205,7 +218,8 @@ fn push(found: &mut Vec<Sentence>, text: &str) {
 }
 
 fn ends_abbreviated(part: &str) -> bool {
-    let Some(word) = part.trim_end().strip_suffix('.').and_then(|part| part.split_whitespace().next_back()) else {
+    let Some(word) = part.trim_end().strip_suffix('.').and_then(|part| part.split_whitespace().next_back())
+    else {
         return false;
     };
     word.len() <= 6 && ABBREVIATED.contains(&word.to_lowercase().trim_start_matches('('))
@@ -223,7 +237,10 @@ fn paragraphs(text: &str) -> Vec<String> {
             goes_on = false;
             continue;
         }
-        match found.last_mut().filter(|_| goes_on && line.starts_with(char::is_alphanumeric) && !is_item(line)) {
+        match found
+            .last_mut()
+            .filter(|_| goes_on && line.starts_with(char::is_alphanumeric) && !is_item(line))
+        {
             Some(last) => {
                 last.push(' ');
                 last.push_str(line);
@@ -276,7 +293,13 @@ mod tests {
     #[test]
     fn greetings_are_told_apart() {
         let ceremony = |text: &str| Sentence::new(text).is_ceremony();
-        for text in ["Hi there!", "Thank you so much for your help!", "Viele Grüße", "Merci beaucoup !", "Hola, buenos días"] {
+        for text in [
+            "Hi there!",
+            "Thank you so much for your help!",
+            "Viele Grüße",
+            "Merci beaucoup !",
+            "Hola, buenos días",
+        ] {
             assert!(ceremony(text), "{text}");
         }
         for text in ["Hi, my app crashes", "Thanks, but it fails"] {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     ThreadRules,
     human::asks_for_human,
+    lexicon::{in_class, is_negation},
     sentences::{Role, Said, Sentence, meaningful},
     words::words,
 };
@@ -14,13 +15,16 @@ use crate::model::{
 };
 
 /// From this score on a sentence says what somebody wants.
-const WISH_MIN: i32 = 4;
+pub const WISH_MIN: i32 = 4;
 
 /// By how much a later wish must be clearer than the first to be taken for it.
 const CLEARER_BY: i32 = 3;
 
 /// From this score on a later wish may take the place of the goal although nothing says that it changed.
 const CLEAR_MIN: i32 = 6;
+
+/// From this score on a sentence says what stands in the way.
+const HINDRANCE_MIN: i32 = 4;
 
 /// Among how many of the customer's first messages with a wish the clearest is looked for.
 const FIRST_TURNS: usize = 3;
@@ -51,7 +55,8 @@ fn of_customer<'a>(said: &'a [Said<'a>]) -> impl DoubleEndedIterator<Item = (usi
 
 fn first_wish<'a>(said: &'a [Said<'a>]) -> Option<Found<'a>> {
     let mut best: Option<(i32, Found<'a>)> = None;
-    let wishes = of_customer(said).filter_map(|(at, said)| best_wish(said).map(|(score, wish)| (score, (at, wish))));
+    let wishes =
+        of_customer(said).filter_map(|(at, said)| best_wish(said).map(|(score, wish)| (score, (at, wish))));
     for (score, found) in wishes.take(FIRST_TURNS) {
         if best.is_none_or(|(most, _)| score >= most + CLEARER_BY) {
             best = Some((score, found));
@@ -70,24 +75,32 @@ fn best_wish<'a>(said: &'a Said<'a>) -> Option<(i32, &'a Sentence)> {
 }
 
 /// How much a sentence tells of what somebody wants.
-fn wish_score(sentence: &Sentence) -> i32 {
+pub fn wish_score(sentence: &Sentence) -> i32 {
     if sentence.is_ceremony() || asks_for_human(sentence) {
         return 0;
     }
     let points = |section: &str, points: i32| if sentence.has(section) { points } else { 0 };
-    let acts = sentence.words.iter().any(|word| super::lexicon::in_class("action", word));
-    let wants = sentence.has("wants");
-    points("wants", 4)
-        + points("problem", if wants { 1 } else { 3 })
+    let acts = sentence.words.iter().any(|word| in_class("action", word));
+    let wants = sentence.find("wants").is_some_and(|(from, _)| {
+        !from.checked_sub(1).is_some_and(|before| is_negation(&sentence.words[before]))
+    });
+    points("problem", if wants { 1 } else { 4 })
+        + if wants { 4 } else { 0 }
         + points("consent", -4)
         + points("generic", -3)
         + points("tried", -2)
+        + points("addition", -1)
+        + match sentence.informs() {
+            0 => -3,
+            1 => -1,
+            _ => 0,
+        }
         + if acts && wants { 2 } else { 0 }
         + i32::from(sentence.asks())
         + match sentence.len() {
             0..=2 => -3,
             3..=4 => 0,
-            _ => 1,
+            _ => i32::from(wants),
         }
 }
 
@@ -100,8 +113,9 @@ fn restated<'a>(said: &'a [Said<'a>], first_at: usize, first: &Sentence) -> Opti
         let Some((score, wish)) = best_wish(turn) else { continue };
         let changes = turn.sentences.iter().any(|sentence| sentence.has("change"));
         let shared = wish.stems().filter(|stem| goal.contains(stem)).count();
-        let acts = wish.has("wants") && score >= CLEAR_MIN && !wish.asks();
-        if score >= WISH_MIN + 1 && (changes || acts && shared <= 1 && was_closed(said, at)) {
+        let changes = changes && !wish.has("addition");
+        let acts = wish.has("wants") && score >= CLEAR_MIN && !wish.asks() && !wish.has("addition");
+        if score > WISH_MIN && (changes || acts && shared <= 1 && was_closed(said, at)) {
             goal = wish.stems().collect();
             newest = Some((at, wish));
         }
@@ -118,7 +132,8 @@ fn was_closed(said: &[Said<'_>], at: usize) -> bool {
 }
 
 fn first_words<'a>(said: &'a [Said<'a>]) -> Option<Found<'a>> {
-    let speaks = |sentence: &&Sentence| sentence.len() >= 2 && !sentence.is_ceremony() && !asks_for_human(sentence);
+    let speaks =
+        |sentence: &&Sentence| sentence.len() >= 2 && !sentence.is_ceremony() && !asks_for_human(sentence);
     let longer = |sentence: &&Sentence| sentence.len() >= 4;
     of_customer(said).find_map(|(at, said)| {
         let mut sentences = said.sentences.iter().filter(speaks);
@@ -155,21 +170,30 @@ fn hindrance(said: &Said<'_>, sentence: &Sentence) -> Option<i32> {
         Role::Customer if sentence.has("problem") && !sentence.has("solved") && !asks_for_human(sentence) => {
             let if_asked = if sentence.asks() { -1 } else { 0 };
             let with_code = sentence.text.chars().any(|c| c.is_ascii_digit()) && sentence.has("error");
-            4 + points("error", 1) + points("consent", -2) + points("tried", -1) + i32::from(with_code) + if_asked
+            4 + points("error", 1)
+                + points("consent", -2)
+                + points("tried", -1)
+                + points("forgets", -3)
+                + i32::from(with_code)
+                + if_asked
         }
         Role::Bot | Role::Human if said.turn.public && sentence.has("refusal") && !sentence.asks() => {
-            5 + points("helpless", -2) + points("holding", -2)
+            5 + points("helpless", -2) + points("holding", -2) + points("addition", -2)
         }
         _ => return None,
     };
-    Some(score + detail)
+    Some(score + detail).filter(|score| *score >= HINDRANCE_MIN)
 }
 
 /// The newest tool that failed and did not work later.
 fn failed_tool(attempts: &[Tried]) -> Option<(String, &[Proof])> {
-    let (at, failed) =
-        attempts.iter().enumerate().rev().find(|(_, tried)| tried.result == Outcome::Failed && is_tool(tried))?;
-    let later = attempts[at..].iter().any(|other| other.action == failed.action && other.result == Outcome::Worked);
+    let (at, failed) = attempts
+        .iter()
+        .enumerate()
+        .rev()
+        .find(|(_, tried)| tried.result == Outcome::Failed && is_tool(tried))?;
+    let later =
+        attempts[at..].iter().any(|other| other.action == failed.action && other.result == Outcome::Worked);
     let outcome = if failed.outcome.is_empty() { "it failed" } else { &failed.outcome };
     (!later).then(|| (format!("{}: {outcome}", failed.action), failed.proofs.as_slice()))
 }
