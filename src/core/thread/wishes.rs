@@ -178,7 +178,7 @@ fn hindrance(said: &Said<'_>, sentence: &Sentence) -> Option<i32> {
                 + if_asked
         }
         Role::Bot | Role::Human if said.turn.public && sentence.has("refusal") && !sentence.asks() => {
-            5 + points("helpless", -2) + points("holding", -2) + points("addition", -2)
+            5 + points("helpless", -2) + points("holding", -2) + points("addition", -3)
         }
         _ => return None,
     };

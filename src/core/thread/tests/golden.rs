@@ -263,15 +263,15 @@ struct Floors {
 }
 
 const FLOORS: Floors = Floors {
-    attempts: [0.0, 0.0],
-    results: [0.0, 0.0],
-    promises: [0.0, 0.0],
-    goal: [0.0, 0.0],
-    question: [0.0, 0.0],
-    blocker: [0.0, 0.0],
-    transfers: [0.0, 0.0],
-    reasks: [0.0, 0.0],
-    repeats: [0.0, 0.0],
+    attempts: [0.95, 0.95],
+    results: [0.95, 0.85],
+    promises: [0.95, 0.88],
+    goal: [0.95, 0.87],
+    question: [0.95, 0.86],
+    blocker: [0.90, 0.95],
+    transfers: [0.95, 0.88],
+    reasks: [0.95, 0.95],
+    repeats: [0.85, 0.85],
 };
 
 fn known(value: &str, number: usize) -> Stated<String> {
