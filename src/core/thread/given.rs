@@ -16,8 +16,8 @@ const GIVEN_MAX: usize = 32;
 /// How many words before a number its topic may stand.
 const TOPIC_BEFORE: usize = 6;
 
-/// How many words behind a number its topic may stand.
-const TOPIC_BEHIND: usize = 2;
+/// How many words behind a number its topic may stand, in `77123 is my order number`.
+const TOPIC_BEHIND: usize = 5;
 
 /// Words of which what follows is kept to oneself.
 const SECRET: [&str; 8] = ["password", "passwort", "kennwort", "passe", "contrasena", "pin", "cvv", "cvc"];
@@ -230,6 +230,7 @@ fn is_code(value: &str) -> bool {
 fn topic_near(tokens: &[&str], at: usize) -> Option<&'static str> {
     let of = |token: &&str| words(token).iter().find_map(|word| topic_of(word));
     let before = tokens[at.saturating_sub(TOPIC_BEFORE)..at].iter().rev().find_map(of);
-    let behind = || tokens[at + 1..].iter().take(TOPIC_BEHIND).find_map(of);
+    let named = tokens.get(at + 1).is_some_and(|next| matches!(*next, "is" | "ist" | "est" | "es" | "was"));
+    let behind = || named.then(|| tokens[at + 1..].iter().take(TOPIC_BEHIND).find_map(of)).flatten();
     before.or_else(behind)
 }

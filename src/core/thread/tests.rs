@@ -210,3 +210,11 @@ fn without_a_customer_nothing_is_known() {
     }
     assert_eq!(read(&[]).attempts, []);
 }
+
+#[test]
+fn a_wish_that_says_it_brings_what_it_is() {
+    let found =
+        read(&[("customer", "Hi. The lamp I bought on 3 March is broken. Could you send a new one?")]);
+    let goal = found.goal.value().map(String::as_str);
+    assert_eq!(goal, Some("The lamp I bought on 3 March is broken. Could you send a new one?"));
+}

@@ -26,6 +26,9 @@ const CLEAR_MIN: i32 = 6;
 /// From this score on a sentence says what stands in the way.
 const HINDRANCE_MIN: i32 = 4;
 
+/// A wish of more words than this says by itself what it is about.
+const ANAPHORA_WORDS_MAX: usize = 14;
+
 /// Among how many of the customer's first messages with a wish the clearest is looked for.
 const FIRST_TURNS: usize = 3;
 
@@ -41,8 +44,25 @@ pub fn goal(said: &[Said<'_>], rules: &ThreadRules) -> Stated<String> {
         None => first_words(said),
     };
     match found {
-        Some((at, wish)) => Stated::known(wish.excerpt(rules), [said[at].turn.proof.clone()]),
+        Some((at, wish)) => Stated::known(in_context(&said[at], wish, rules), [said[at].turn.proof.clone()]),
         None => Stated::unknown("the customer only greeted or asked for a person"),
+    }
+}
+
+/// The wish, with the sentence before it where it says `it` and there is room for both.
+fn in_context(said: &Said<'_>, wish: &Sentence, rules: &ThreadRules) -> String {
+    let alone = wish.excerpt(rules);
+    if !wish.has("anaphora") || wish.len() > ANAPHORA_WORDS_MAX {
+        return alone;
+    }
+    let at = said.sentences.iter().position(|sentence| std::ptr::eq(sentence, wish)).unwrap_or(0);
+    let before = said.sentences[..at].iter().next_back();
+    match before.filter(|before| !before.is_ceremony() && before.len() > 2 && !asks_for_human(before)) {
+        Some(before) => {
+            let both = format!("{} {alone}", before.excerpt(rules));
+            if both.chars().count() <= rules.excerpt_chars_max { both } else { alone }
+        }
+        None => alone,
     }
 }
 
