@@ -76,13 +76,21 @@ fn is_same(one: &Tried, other: &Tried) -> bool {
         return false;
     }
     let same_place = one.proofs.iter().any(|proof| other.proofs.iter().any(|known| is_place(proof, known)));
-    // Without a place that can be told apart, the same words are the same attempt.
-    let is_told = |tried: &Tried| tried.proofs.iter().all(|proof| matches!(proof, Proof::Told { .. }));
     let same_words =
         fold(&one.outcome) == fold(&other.outcome) || one.outcome.is_empty() || other.outcome.is_empty();
-    same_place
-        || ((is_told(one) || is_told(other)) && same_words)
-        || (same_words && one.at.is_some() && one.at == other.at)
+    same_place || (same_words && (are_two_views(one, other) || (one.at.is_some() && one.at == other.at)))
+}
+
+/// Whether two readings come from different places of the same conversation: told outright, from
+/// the stream, from the ticket. Then the same words are the same attempt.
+fn are_two_views(one: &Tried, other: &Tried) -> bool {
+    let view = |tried: &Tried| match tried.proofs.first() {
+        Some(Proof::Message { .. }) => 0,
+        Some(Proof::Event { .. }) => 1,
+        Some(Proof::Told { .. }) => 2,
+        _ => 3,
+    };
+    view(one) != view(other) || view(one) == 2
 }
 
 /// One message may have come to two tickets, or from a stream and from a ticket.
