@@ -172,7 +172,8 @@ fn proposes(sentence: &Sentence) -> bool {
 
 /// The proof of what was done or promised that the sentence proposes.
 fn step_done(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
-    let stems: BTreeSet<&str> = sentence.stems().collect();
+    let words = telling(&sentence.text);
+    let stems: BTreeSet<&str> = meaningful(&words).collect();
     let package = resolution.package.attempts.value().into_iter().flatten();
     let mut done = resolution.done.value().into_iter().flatten().chain(package);
     let same = |tried: &&Tried| overlaps(&stems, &format!("{} {}", tried.action, tried.inputs));
@@ -182,24 +183,27 @@ fn step_done(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
 /// The proof for a line of `do_not` that the sentence goes against: what the line is about, else the
 /// handoff.
 fn forbidden(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
-    let stems: BTreeSet<&str> = sentence.stems().collect();
+    let words = telling(&sentence.text);
+    let stems: BTreeSet<&str> = meaningful(&words).collect();
     let package = &resolution.package;
-    let topic = |line: &str| {
-        let told = words(line).into_iter().filter(|word| !crate::thread::in_class("meta", word));
-        told.collect::<Vec<_>>().join(" ")
-    };
-    resolution.do_not.iter().find(|line| overlaps(&stems, &topic(line)))?;
+    resolution.do_not.iter().find(|line| overlaps(&stems, line))?;
     Some(Proof::Handoff { id: package.handoff.id.clone() })
 }
 
-/// Whether a sentence is about the same step: it has two of the step's words, and most of them or
-/// most of its own; for a step of one word, that word.
+/// Words of which a step is made: none that every offer has.
+fn telling(text: &str) -> Vec<String> {
+    let tells = |word: &String| !["vague", "meta"].iter().any(|class| crate::thread::in_class(class, word));
+    words(text).into_iter().filter(tells).collect()
+}
+
+/// Whether a sentence is about the same step: it has two of the step's words, and two in five of
+/// them or of its own; for a step of one word, that word.
 fn overlaps(stems: &BTreeSet<&str>, step: &str) -> bool {
-    let step = words(step);
+    let step = telling(step);
     let of_step: BTreeSet<&str> =
         meaningful(&step).filter(|stem| !stem.bytes().any(|byte| byte.is_ascii_digit())).collect();
     let shared = of_step.intersection(stems).count();
-    let enough = shared * 2 >= of_step.len().min(stems.len());
+    let enough = shared * 5 >= of_step.len().min(stems.len()) * 2;
     match of_step.len() {
         0 => false,
         1 => shared == 1,

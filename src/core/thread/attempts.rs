@@ -21,11 +21,8 @@ const PER_TURN_MAX: usize = 8;
 /// What was tried, oldest first; the same twice in a row with the same result is one.
 pub fn attempts(turns: &[Turn], said: &[Said<'_>], rules: &ThreadRules) -> Vec<Tried> {
     let has_tools = turns.iter().any(|turn| turn.call.is_some());
-    let mut found: Vec<(usize, Tried)> = turns
-        .iter()
-        .enumerate()
-        .filter_map(|(at, turn)| Some((at, called(turn, rules)?)))
-        .collect();
+    let mut found: Vec<(usize, Tried)> =
+        turns.iter().enumerate().filter_map(|(at, turn)| Some((at, called(turn, rules)?))).collect();
     for (at, said_at) in said.iter().enumerate() {
         let told = match said_at.role {
             Role::Customer => by_customer(said, at, rules),
@@ -95,12 +92,15 @@ pub fn says_done(sentence: &Sentence) -> bool {
 /// The customer's words on what came of what was done before, if they say so soon.
 fn came_of_it<'a>(said: &'a [Said<'a>], at: usize) -> Option<(&'a Said<'a>, &'a Sentence, Outcome)> {
     let answers = said[at + 1..].iter().filter(|said| said.is_customer()).take(ANSWER_WITHIN);
-    answers.into_iter().find_map(|answer| outcome(&answer.sentences).map(|(text, result)| (answer, text, result)))
+    answers
+        .into_iter()
+        .find_map(|answer| outcome(&answer.sentences).map(|(text, result)| (answer, text, result)))
 }
 
 /// What sentences say of an attempt. A failure outweighs a success in one message.
 fn outcome(sentences: &[Sentence]) -> Option<(&Sentence, Outcome)> {
-    let goes_on = |sentence: &Sentence| sentence.has("unsolved") || sentence.has("still") && sentence.has("problem");
+    let goes_on =
+        |sentence: &Sentence| sentence.has("unsolved") || sentence.has("still") && sentence.has("problem");
     let failed = sentences.iter().find(|sentence| goes_on(sentence) && !is_fine(sentence));
     let worked = || sentences.iter().find(|sentence| sentence.has("solved") && !sentence.asks());
     failed
@@ -122,7 +122,8 @@ fn negated(sentence: &Sentence) -> bool {
 
 /// A step that an agent asked for, where the customer says what came of it.
 fn suggested(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
-    let names_one = |sentence: &&Sentence| sentence.has("suggest") && !sentence.has("again") && sentence.len() > 2;
+    let names_one =
+        |sentence: &&Sentence| sentence.has("suggest") && !sentence.has("again") && sentence.len() > 2;
     let Some(step) = said[at].sentences.iter().find(names_one) else { return Vec::new() };
     let next = said[at + 1..].iter().find(|said| said.is_customer());
     let told = next.and_then(|next| outcome(&next.sentences).map(|(text, result)| (next, text, result)));

@@ -16,8 +16,8 @@ const GIVEN_MAX: usize = 32;
 /// How many words before a number its topic may stand.
 const TOPIC_BEFORE: usize = 6;
 
-/// How many words behind a number its topic may stand.
-const TOPIC_BEHIND: usize = 2;
+/// How many words behind a number its topic may stand, in `77123 is my order number`.
+const TOPIC_BEHIND: usize = 5;
 
 /// Words of which what follows is kept to oneself.
 const SECRET: [&str; 8] = ["password", "passwort", "kennwort", "passe", "contrasena", "pin", "cvv", "cvc"];
@@ -113,7 +113,9 @@ fn digits(token: &str) -> usize {
 /// Digits in a row over several tokens: a telephone number, or a card's, which is passed over.
 fn phone(rest: &[&str], sentence: &Sentence) -> Option<Taken> {
     let dials = |token: &&&str| {
-        !token.is_empty() && token.chars().all(|c| c.is_ascii_digit() || "+-/.()".contains(c)) && digits(token) > 0
+        !token.is_empty()
+            && token.chars().all(|c| c.is_ascii_digit() || "+-/.()".contains(c))
+            && digits(token) > 0
     };
     let run: Vec<&str> = rest.iter().take(8).take_while(dials).copied().collect();
     let count: usize = run.iter().map(|token| digits(token)).sum();
@@ -122,7 +124,8 @@ fn phone(rest: &[&str], sentence: &Sentence) -> Option<Taken> {
         return Some((run.len(), None));
     }
     let is_date = date(rest).is_some();
-    let marked = first.starts_with('+') || first.starts_with('0') && run.len() > 1 || sentence.has("ask phone");
+    let marked =
+        first.starts_with('+') || first.starts_with('0') && run.len() > 1 || sentence.has("ask phone");
     (marked && !is_date && (8..=15).contains(&count)).then(|| (run.len(), Some(("phone", run.join(" ")))))
 }
 
@@ -142,7 +145,8 @@ fn date(rest: &[&str]) -> Option<Taken> {
     let first = *rest.first()?;
     let parts: Vec<&str> = first.split(['-', '/', '.']).collect();
     let numeric = |parts: &[&str]| parts.iter().all(|part| part.parse::<u16>().is_ok() && part.len() <= 4);
-    let year = |part: &str| part.len() == 4 && part.parse::<u16>().is_ok_and(|year| (1900..2200).contains(&year));
+    let year =
+        |part: &str| part.len() == 4 && part.parse::<u16>().is_ok_and(|year| (1900..2200).contains(&year));
     if parts.len() == 3 && numeric(&parts) && (year(parts[0]) || year(parts[2])) {
         return Some((1, Some(("date", first.to_owned()))));
     }
@@ -203,7 +207,7 @@ fn identifier(tokens: &[&str], at: usize, asked: Option<&'static str>) -> Option
     let named = raw.starts_with('#') || before.is_some_and(|word| NUMBERING.contains(&word.as_str()));
     let short = match topic {
         "error code" | "version" | "flight number" => value.len() < 2,
-        _ => value.len() < 4,
+        _ => value.bytes().filter(u8::is_ascii_alphanumeric).count() < 4,
     };
     let year = all_digits && value.len() == 4 && (value.starts_with("19") || value.starts_with("20"));
     let counts = !short && (named || !year);
@@ -216,13 +220,17 @@ fn is_code(value: &str) -> bool {
     let capitals = (5..=10).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_uppercase());
     let letters = value.trim_start_matches(|c: char| c.is_ascii_digit());
     let counted = letters.len() < value.len()
-        && matches!(letters.to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th" | "am" | "pm" | "h" | "x" | "gb" | "mb" | "k");
+        && matches!(
+            letters.to_ascii_lowercase().as_str(),
+            "st" | "nd" | "rd" | "th" | "am" | "pm" | "h" | "x" | "gb" | "mb" | "k"
+        );
     joined && value.len() <= 40 && !counted && (digits(value) > 0 || capitals)
 }
 
 fn topic_near(tokens: &[&str], at: usize) -> Option<&'static str> {
     let of = |token: &&str| words(token).iter().find_map(|word| topic_of(word));
     let before = tokens[at.saturating_sub(TOPIC_BEFORE)..at].iter().rev().find_map(of);
-    let behind = || tokens[at + 1..].iter().take(TOPIC_BEHIND).find_map(of);
+    let named = tokens.get(at + 1).is_some_and(|next| matches!(*next, "is" | "ist" | "est" | "es" | "was"));
+    let behind = || named.then(|| tokens[at + 1..].iter().take(TOPIC_BEHIND).find_map(of)).flatten();
     before.or_else(behind)
 }

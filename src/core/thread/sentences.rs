@@ -82,6 +82,15 @@ impl Sentence {
         meaningful(&self.words)
     }
 
+    /// How many of its words tell what it is about.
+    pub fn informs(&self) -> usize {
+        let tells = |word: &&String| {
+            word.chars().count() > 2
+                && !["function", "vague", "ceremony"].iter().any(|class| lexicon::in_class(class, word))
+        };
+        self.words.iter().filter(tells).count()
+    }
+
     /// What it says, without a greeting before it, no longer than the rules allow.
     pub fn excerpt(&self, rules: &ThreadRules) -> String {
         let room = rules.excerpt_chars_max.saturating_add(GREETING_ROOM);
@@ -104,7 +113,7 @@ fn without_greeting(text: &str) -> String {
     for _ in 0..GREETINGS_MAX {
         let Some((greeting, behind)) = rest.split_once([',', '!', '–', '—']) else { break };
         let short = greeting.len() <= 60 && behind.split_whitespace().nth(2).is_some();
-        if !short || !words(greeting).iter().all(|word| lexicon::in_class("ceremony", word)) {
+        if !short || !words(greeting).iter().all(|word| is_opening(word)) {
             break;
         }
         rest = behind.trim_start();
@@ -114,6 +123,10 @@ fn without_greeting(text: &str) -> String {
         Some(first) if rest.len() < text.len() => first.to_uppercase().chain(letters).collect(),
         _ => text.to_owned(),
     }
+}
+
+fn is_opening(word: &str) -> bool {
+    lexicon::in_class("ceremony", word) || lexicon::in_class("lead", word)
 }
 
 /// Who speaks, as far as it matters for reading.

@@ -32,7 +32,8 @@ pub fn turn(number: usize, who: &str, text: &str) -> Turn {
         "nobody" => Party::Nobody,
         _ => Party::Bot { name: None },
     };
-    let proof = Proof::Message { ticket: TicketKey::new("desk", "1"), id: RemoteId::new(number.to_string()), at };
+    let proof =
+        Proof::Message { ticket: TicketKey::new("desk", "1"), id: RemoteId::new(number.to_string()), at };
     let mut turn = Turn { proof, by, at: Some(at), public: true, text: text.to_owned(), call: None };
     if who == "tool" {
         turn.call = Some(call(text));
@@ -67,13 +68,16 @@ fn what_the_customer_gave_is_found_with_what_it_is() {
     let cases: [(&str, &[(&str, &str)]); 12] = [
         ("My order number is 77123.", &[("order number", "77123")]),
         ("Order #A-9981 is late", &[("order number", "A-9981")]),
-        ("I'm at ann@example.org, call +49 30 1234567", &[("e-mail", "ann@example.org"), ("phone", "+49 30 1234567")]),
+        (
+            "I'm at ann@example.org, call +49 30 1234567",
+            &[("e-mail", "ann@example.org"), ("phone", "+49 30 1234567")],
+        ),
         ("Invoice INV-2041 says $49.90", &[("invoice number", "INV-2041"), ("amount", "$49.90")]),
         ("Error 502 since May 20th", &[("error code", "502"), ("date", "May 20th")]),
-        ("Meine Bestellnummer lautet 55-1234, Betrag 1.200,50 EUR", &[
-            ("order number", "55-1234"),
-            ("amount", "1.200,50 EUR"),
-        ]),
+        (
+            "Meine Bestellnummer lautet 55-1234, Betrag 1.200,50 EUR",
+            &[("order number", "55-1234"), ("amount", "1.200,50 EUR")],
+        ),
         ("Mi número de pedido es 9930 del 3 de mayo", &[("order number", "9930"), ("date", "3 de mayo")]),
         ("Ma commande numéro 4471 du 2026-05-20", &[("order number", "4471"), ("date", "2026-05-20")]),
         ("My user ID is mia_li_3668.", &[("user id", "mia_li_3668")]),
@@ -165,7 +169,10 @@ fn where_a_person_is_asked_for_is_known() {
 
 #[test]
 fn what_nobody_sees_promises_nothing_but_counts_as_tried() {
-    let mut turns = thread(&[("customer", "My sync is broken."), ("human", "I have reset the token. I'll call him tomorrow.")]);
+    let mut turns = thread(&[
+        ("customer", "My sync is broken."),
+        ("human", "I have reset the token. I'll call him tomorrow."),
+    ]);
     turns[1].public = false;
     let found = read_thread(&turns, &rules());
     assert_eq!(found.promises, []);
@@ -187,7 +194,11 @@ fn tools_that_hand_over_or_only_think_are_no_attempts() {
 
 #[test]
 fn a_solved_matter_has_no_blocker() {
-    let found = read(&[("customer", "Checkout fails."), ("human", "I have fixed it."), ("customer", "It works now, thanks!")]);
+    let found = read(&[
+        ("customer", "Checkout fails."),
+        ("human", "I have fixed it."),
+        ("customer", "It works now, thanks!"),
+    ]);
     assert!(matches!(found.blocker, Stated::NotApplicable { .. }), "{:?}", found.blocker);
 }
 
@@ -198,4 +209,12 @@ fn without_a_customer_nothing_is_known() {
         assert!(matches!(field, Stated::Unknown { why } if !why.is_empty()), "{field:?}");
     }
     assert_eq!(read(&[]).attempts, []);
+}
+
+#[test]
+fn a_wish_that_says_it_brings_what_it_is() {
+    let found =
+        read(&[("customer", "Hi. The lamp I bought on 3 March is broken. Could you send a new one?")]);
+    let goal = found.goal.value().map(String::as_str);
+    assert_eq!(goal, Some("The lamp I bought on 3 March is broken. Could you send a new one?"));
 }

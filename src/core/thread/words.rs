@@ -45,7 +45,8 @@ pub fn words(text: &str) -> Vec<String> {
         }
     }
     finish(&mut word, &mut out);
-    if text.trim_end_matches(|c: char| c.is_whitespace() || "!)\"*".contains(c)).ends_with(['?', '\u{FF1F}']) {
+    if text.trim_end_matches(|c: char| c.is_whitespace() || "!)\"*".contains(c)).ends_with(['?', '\u{FF1F}'])
+    {
         out.push("?".to_owned());
     }
     out
@@ -117,9 +118,10 @@ mod tests {
     #[test]
     fn spelling_variants_are_one_word() {
         assert_eq!(words("J’ai déjà ESSAYÉ"), ["j", "ai", "deja", "essaye"]);
-        assert_eq!(words("I'll re-send the e-mail, dont worry"), [
-            "i'll", "re", "send", "the", "email", "don't", "worry"
-        ]);
+        assert_eq!(
+            words("I'll re-send the e-mail, dont worry"),
+            ["i'll", "re", "send", "the", "email", "don't", "worry"]
+        );
         assert_eq!(words("Zurückgesetzt? Straße?"), ["zuruckgesetzt", "strasse", "?"]);
         assert_eq!(words("e\u{301}te\u{301} 'quoted'"), ["ete", "quoted"]);
         assert_eq!(words("!!! ... ---"), Vec::<String>::new());
@@ -127,7 +129,14 @@ mod tests {
 
     #[test]
     fn forms_of_a_word_share_a_stem() {
-        for (one, other) in [("refund", "refunded"), ("reset", "resetting"), ("cancel", "cancelled"), ("enviar", "enviado"), ("escalate", "escalating"), ("schicken", "geschickt")] {
+        for (one, other) in [
+            ("refund", "refunded"),
+            ("reset", "resetting"),
+            ("cancel", "cancelled"),
+            ("enviar", "enviado"),
+            ("escalate", "escalating"),
+            ("schicken", "geschickt"),
+        ] {
             assert_eq!(stem(one), stem(other), "{one} {other}");
         }
         assert_ne!(stem("refund"), stem("reset"));

@@ -38,7 +38,9 @@ fn turns(chat: &Chat) -> Vec<Turn> {
 #[test]
 fn real_conversations_are_read() {
     let Some(chats) = chats() else {
-        println!("not run: the corpus lies in ../shared/corpus beside the checkout, or where HANDOFFD_CORPUS says");
+        println!(
+            "not run: the corpus lies in ../shared/corpus beside the checkout, or where HANDOFFD_CORPUS says"
+        );
         return;
     };
     let mut known = std::collections::BTreeMap::<&str, usize>::new();
@@ -70,8 +72,13 @@ fn show(chat: &Chat, found: &Findings) {
     println!("goal    {:?}\nblocker {:?}", found.goal.value(), found.blocker.value());
     println!("open    {:?}", found.open_question.value());
     found.promises.iter().for_each(|promise| println!("promise {}", promise.text));
-    let given: Vec<String> = found.given.iter().map(|given| format!("{}={}", given.topic, given.value)).collect();
+    let given: Vec<String> =
+        found.given.iter().map(|given| format!("{}={}", given.topic, given.value)).collect();
     println!("given   {given:?}\nmood    {:?} human {}", found.mood.value(), found.asked_for_human.is_some());
     let said = |tried: &&Tried| tried.action.split_whitespace().count() > 5;
-    found.attempts.iter().filter(said).for_each(|tried| println!("tried   {} {:?}", tried.action, tried.result));
+    found
+        .attempts
+        .iter()
+        .filter(said)
+        .for_each(|tried| println!("tried   {} {:?}", tried.action, tried.result));
 }
