@@ -314,7 +314,7 @@ fn each_kind_has_its_title() {
             Party::Nobody,
             "Reopened handoff, for agents only",
         ),
-        (HandoffKind::HumanToAi, None, person("Ben"), "Back to the AI agent, for agents only"),
+        (HandoffKind::HumanToAi, None, person("Ben"), "Back to AI, for agents only"),
     ];
     for (kind, before, from, title) in cases {
         let mut package = full();
