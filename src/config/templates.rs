@@ -134,7 +134,7 @@ mod tests {
     fn an_error_names_file_line_and_key() {
         let wrong = EXAMPLE.replace("{{ goal }}", "{{ aim }}");
         let said = read(&[("a.toml", wrong)]).unwrap_err().to_string();
-        assert!(said.contains("a.toml:24: line.text: uses \"aim\""), "{said}");
+        assert!(said.contains("a.toml:22: line.text: uses \"aim\""), "{said}");
         let missing = HandoffConfig { templates: Some("/nowhere/at/all".into()), ..defaults() };
         assert!(missing.templates().unwrap_err().to_string().contains("/nowhere/at/all"));
         let huge = format!("{EXAMPLE}\n# {}", "x".repeat(70_000));

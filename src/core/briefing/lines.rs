@@ -24,7 +24,7 @@ const LINE_CHARS_MAX: usize = 260;
 const DRAFT_WORDS_MAX: usize = 60;
 
 /// The steps that rendering a line may take.
-const FUEL: u64 = 500;
+const FUEL: u64 = 300;
 
 /// What a line's text sees: values by the fields' names.
 pub(super) type Scope<'a> = BTreeMap<&'a str, String>;

@@ -35,7 +35,7 @@ pub(super) struct Wording {
 pub(super) const ENGLISH: Wording = Wording {
     ai_to_human: "AI handoff, for agents only",
     human_to_human: "Handoff between people, for agents only",
-    human_to_ai: "Back to the AI agent, for agents only",
+    human_to_ai: "Back to AI, for agents only",
     reopened: "Reopened handoff, for agents only",
     unknown: "unknown",
     not_applicable: "not applicable",
