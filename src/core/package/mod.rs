@@ -1,6 +1,25 @@
 //! Makes the package of a handoff from everything that is known of it.
 
+mod bound;
+mod complete;
+mod fields;
+mod identity;
+mod lineage;
+mod resolve;
+mod schema;
+mod sources;
+mod structured;
+#[cfg(test)]
+mod tests;
+mod turns;
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use complete::{Completeness, Repair, completeness, is_thin, repairs};
+pub use resolve::resolution;
+pub use schema::{SCHEMA_ID, schema};
+pub use structured::{VALUE_CHARS_MAX, structured};
 
 use crate::{
     briefing::TicketFacts,
@@ -8,11 +27,11 @@ use crate::{
         captured::Captured,
         handoff::Handoff,
         ids::{RemoteId, TicketKey},
-        package::{Package, Resolution},
+        package::{About, Conversation, Customer, Issue, PACKAGE_VERSION, Package},
         time::Timestamp,
         turn::Turn,
     },
-    thread::ThreadRules,
+    thread::{ThreadRules, read_thread},
 };
 
 /// Everything that a package is made from.
@@ -49,60 +68,77 @@ pub struct PackageRules {
     pub bytes_max: usize,
 }
 
-/// The package of a handoff.
+/// The least that [`PackageRules::bytes_max`] comes to: what must be said fits it.
+pub const PACKAGE_BYTES_MIN: usize = 16 * 1024;
+
+impl Default for PackageRules {
+    /// Categories of common concerns by English and German words, no product areas.
+    fn default() -> Self {
+        Self {
+            thread: ThreadRules {
+                transfer_prefixes: vec!["transfer".to_owned()],
+                inner_tools: BTreeSet::from(["think".to_owned()]),
+                excerpt_chars_max: 160,
+                hop: 1,
+            },
+            areas: Vec::new(),
+            categories: words::default_categories(),
+            bytes_max: 48 * 1024,
+        }
+    }
+}
+
+/// The package of a handoff. It holds what the handoffs before held, each thing once, and fits
+/// [`PackageRules::bytes_max`]; what had to be left out is named.
+///
+/// `now` stands for the moment at which the record was first known, where that lies ahead of it.
 pub fn assemble(material: &Material<'_>, rules: &PackageRules, now: Timestamp) -> Package {
-    let _ = (material, rules, now);
-    unreachable!("written next")
-}
-
-/// What an AI agent is told when it gets the conversation of the material back.
-pub fn resolution(material: &Material<'_>, rules: &PackageRules, now: Timestamp) -> Resolution {
-    let _ = (material, rules, now);
-    unreachable!("written next")
-}
-
-/// How much of what a package must say it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completeness {
-    /// How many fields are required.
-    pub required: u32,
-    /// How many of them are known, or cannot be.
-    pub known: u32,
-    /// The others, with why they are not known.
-    pub missing: Vec<(&'static str, String)>,
-}
-
-/// How much of what a package must say it says.
-pub fn completeness(package: &Package) -> Completeness {
-    let _ = package;
-    Completeness { required: 0, known: 0, missing: Vec::new() }
-}
-
-/// Why a package is thin: hardly more than a transcript, or less. `None` for one that is not.
-pub fn is_thin(package: &Package) -> Option<String> {
-    let _ = package;
-    None
-}
-
-/// What could mend a thin package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Repair {
-    /// Read the ticket's messages: no turn was read.
-    ReadMessages,
-    /// Ask the context sources again: some did not answer in time, or failed.
-    AskSources,
-    /// Ask the AI agent: its steps did not come.
-    AskAgent,
-}
-
-/// What could mend a thin package, the most promising first; empty for one that is not thin.
-pub fn repairs(package: &Package) -> Vec<Repair> {
-    let _ = package;
-    Vec::new()
-}
-
-/// Short values for a helpdesk's custom fields, by what they are.
-pub fn structured(package: &Package) -> BTreeMap<&'static str, String> {
-    let _ = package;
-    BTreeMap::new()
+    let record = material.record;
+    let turns = turns::all(material);
+    let thread = ThreadRules { hop: material.hop.max(1), ..rules.thread.clone() };
+    let found = read_thread(&turns, &thread);
+    let known = fields::Known { material, rules, turns: &turns, found: &found };
+    let attempts = lineage::attempts(&known);
+    let category = known.category(&attempts);
+    let (from, to) = fields::owners(material);
+    let mut package = Package {
+        version: PACKAGE_VERSION.to_owned(),
+        handoff: About {
+            id: record.id.clone(),
+            kind: record.kind,
+            hop: material.hop.max(1),
+            from,
+            to,
+            reason: known.reason(),
+            detected_at: record.detected_at.min(now),
+        },
+        conversation: Conversation {
+            tickets: known.tickets(),
+            subject: known.subject(),
+            channel: known.channel(),
+            language: known.language(),
+            turns: u32::try_from(turns.len()).unwrap_or(u32::MAX),
+            from: turns.iter().filter_map(|turn| turn.at).min(),
+            until: turns.iter().filter_map(|turn| turn.at).max(),
+        },
+        customer: Customer { name: known.name(), email: known.email(), tier: known.tier() },
+        issue: Issue {
+            category,
+            goal: known.goal(),
+            blocker: known.blocker(&attempts),
+            product_area: known.product_area(),
+            page: known.page(),
+        },
+        attempts: lineage::stated_attempts(&known, attempts),
+        mood: lineage::mood(&known),
+        promises: lineage::stated_promises(&known),
+        open_question: known.open_question(),
+        given: lineage::given(&known),
+        facts: sources::facts(record),
+        silent: sources::silent(record),
+        lineage: lineage::hops(material.previous),
+        left_out: lineage::left_out_before(&known),
+    };
+    bound::bound(&mut package, rules.bytes_max.max(PACKAGE_BYTES_MIN));
+    package
 }
