@@ -20,11 +20,7 @@ mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    routing::get,
-};
+use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use handoffd_connectors::contract::Secret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -9,20 +9,18 @@ use axum::{
 pub const DESCRIPTION: &str = include_str!("../../config/openapi.json");
 
 /// The form of a package, as JSON Schema: the description refers to it.
-pub fn package_text() -> String {
-    format!("{:#}\n", handoffd_core::package::schema())
-}
+pub const PACKAGE: &str = include_str!("../../config/package.schema.json");
 
 /// `GET /v1/openapi.json`.
 pub(super) async fn description() -> Response {
-    json(DESCRIPTION.to_owned())
+    json(DESCRIPTION)
 }
 
 /// `GET /v1/package.schema.json`, to which the description refers.
 pub(super) async fn package() -> Response {
-    json(package_text())
+    json(PACKAGE)
 }
 
-fn json(text: String) -> Response {
+fn json(text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

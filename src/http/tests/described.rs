@@ -13,7 +13,7 @@ fn description() -> &'static Value {
     static READ: OnceLock<Value> = OnceLock::new();
     READ.get_or_init(|| {
         let mut read: Value = serde_json::from_str(openapi::DESCRIPTION).expect("JSON");
-        let package: Value = serde_json::from_str(&openapi::package_text()).expect("JSON");
+        let package: Value = serde_json::from_str(openapi::PACKAGE).expect("JSON");
         inline(&mut read, &package);
         read
     })
@@ -41,7 +41,11 @@ fn operation(method: &str, path: &str) -> &'static Value {
             && spelled.iter().zip(&sent).all(|(spelled, sent)| spelled.starts_with('{') || spelled == sent)
     };
     let paths = description()["paths"].as_object().expect("paths");
-    let (_, found) = paths.iter().filter(|(template, _)| fits(template)).min_by_key(|(name, _)| name.contains('{')).expect("a path that is described");
+    let (_, found) = paths
+        .iter()
+        .filter(|(template, _)| fits(template))
+        .min_by_key(|(name, _)| name.contains('{'))
+        .expect("a path that is described");
     &found[method]
 }
 
@@ -56,7 +60,8 @@ pub(super) fn judge(method: &str, path: &str, body: &str, answer: &Answer) {
     if answer.status < 300 && method == "post" {
         let sent: Value = serde_json::from_str(body).expect("what was taken is JSON");
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let wrong: Vec<String> = validator(schema).iter_errors(&sent).map(|error| error.to_string()).collect();
+        let wrong: Vec<String> =
+            validator(schema).iter_errors(&sent).map(|error| error.to_string()).collect();
         assert!(wrong.is_empty(), "{method} {path} is taken but not described: {wrong:?}");
     }
     let response = &operation["responses"][answer.status.to_string()];
@@ -64,7 +69,11 @@ pub(super) fn judge(method: &str, path: &str, body: &str, answer: &Answer) {
     if let Some(schema) = response.pointer("/content/application~1json/schema") {
         let judge = validator(schema);
         let wrong: Vec<String> = judge.iter_errors(&answer.json).map(|error| error.to_string()).collect();
-        assert!(wrong.is_empty(), "{method} {path} answers otherwise than described: {wrong:?}\n{}", answer.text);
+        assert!(
+            wrong.is_empty(),
+            "{method} {path} answers otherwise than described: {wrong:?}\n{}",
+            answer.text
+        );
     }
 }
 
@@ -72,12 +81,16 @@ pub(super) fn judge(method: &str, path: &str, body: &str, answer: &Answer) {
 fn every_route_is_described_and_every_path_is_routed() {
     let routed: BTreeSet<(String, String)> = routes::all()
         .into_iter()
-        .flat_map(|(path, methods, _)| methods.iter().map(move |method| (path.to_owned(), (*method).to_owned())))
+        .flat_map(|(path, methods, _)| {
+            methods.iter().map(move |method| (path.to_owned(), (*method).to_owned()))
+        })
         .collect();
     let paths = description()["paths"].as_object().expect("paths");
     let said: BTreeSet<(String, String)> = paths
         .iter()
-        .flat_map(|(path, item)| item.as_object().expect("methods").keys().map(|method| (path.clone(), method.clone())))
+        .flat_map(|(path, item)| {
+            item.as_object().expect("methods").keys().map(|method| (path.clone(), method.clone()))
+        })
         .collect();
     assert_eq!(routed, said);
 }

@@ -32,7 +32,8 @@ async fn a_stream_is_folded_into_one_row_and_found_by_its_ticket() {
 
     let captured = world.captured("7").await.expect("bound");
     assert_eq!(captured.ticket, Some(TicketKey::new("zd", "7")));
-    let calls: Vec<Outcome> = captured.turns.iter().filter_map(|turn| Some(turn.call.as_ref()?.result)).collect();
+    let calls: Vec<Outcome> =
+        captured.turns.iter().filter_map(|turn| Some(turn.call.as_ref()?.result)).collect();
     assert_eq!(calls, [Outcome::Worked]);
     assert_eq!(captured.pages[0].area.as_deref(), Some("Billing"));
     let stored = serde_json::to_string(&captured).expect("JSON");
@@ -51,8 +52,13 @@ async fn an_id_may_name_the_ticket_itself() {
     assert_eq!(answer.json["ticket"], json!({ "account": "zd", "ticket_id": "12" }), "{}", answer.text);
     assert!(world.captured("12").await.is_some());
     let own = world.post("/v1/conversations/xy:12/events", &turn("a", "Hello")).await;
-    assert_eq!((own.status, &own.json["ticket"]), (202, &json!(null)), "no account: an id of the agent's own");
-    let bob = world.post_as("bob", "/v1/conversations/zd:13/events", None, &turn("a", "Hi").to_string()).await;
+    assert_eq!(
+        (own.status, &own.json["ticket"]),
+        (202, &json!(null)),
+        "no account: an id of the agent's own"
+    );
+    let bob =
+        world.post_as("bob", "/v1/conversations/zd:13/events", None, &turn("a", "Hi").to_string()).await;
     assert_eq!((bob.status, &bob.json["ticket"]), (202, &json!(null)), "not his account");
 }
 
@@ -93,10 +99,20 @@ async fn everything_that_is_wrong_in_a_batch_is_named_and_nothing_is_kept() {
         { "type": "product", "at": "yesterday" }, { "type": "turn", "by": "bot", "text": "x", "txet": 1 }],
         "ticket": { "account": "zd" } });
     let answer = world.post("/v1/conversations/c/events", &body).await;
-    let expected = ["ticket.ticket_id", "events[1].by", "events[1].text", "events[2].type", "events[3].at",
-        "events[3].name", "events[4].txet"];
+    let expected = [
+        "ticket.ticket_id",
+        "events[1].by",
+        "events[1].text",
+        "events[2].type",
+        "events[3].at",
+        "events[3].name",
+        "events[4].txet",
+    ];
     assert_eq!((answer.status, &answer.json["error"]["paths"]), (422, &json!(expected)), "{}", answer.text);
-    assert_eq!(tables::capture_row(&*world.store, "ada", "c").await.expect("readable").map(|row| row.value), None);
+    assert_eq!(
+        tables::capture_row(&*world.store, "ada", "c").await.expect("readable").map(|row| row.value),
+        None
+    );
     let stranger = json!({ "events": [], "ticket": { "account": "pay", "ticket_id": 1 } });
     let answer = world.post("/v1/conversations/c/events", &stranger).await;
     assert_eq!((answer.status, &answer.json["error"]["paths"]), (422, &json!(["ticket.account"])));
