@@ -7,7 +7,7 @@ use crate::{
         package::{Given, Package, Resolution, Stated, Tried},
         turn::{Party, Proof, Turn},
     },
-    thread::{Sentence, has, meaningful, promises_something, sentences, words},
+    thread::{Sentence, meaningful, promises_something, sentences, words},
 };
 
 /// A question for what the package holds.
@@ -64,6 +64,9 @@ fn sections(sentence: &Sentence) -> Vec<&'static str> {
     const SPECIFIC: [&str; 8] =
         ["ask email", "ask order", "ask phone", "ask error", "ask tried", "ask page", "ask tier", "ask date"];
     let mut found: Vec<&str> = SPECIFIC.into_iter().filter(|section| sentence.has(section)).collect();
+    if found.contains(&"ask page") {
+        found.retain(|section| *section != "ask error");
+    }
     if sentence.has("ask name") {
         found.push("ask name");
     }
@@ -131,7 +134,7 @@ fn given(package: &Package, topics: &[&str], sentence: &Sentence) -> Option<(&'s
 
 /// The blocker, where it tells of an error.
 fn error_in(blocker: &Stated<String>) -> Option<(&'static str, Vec<Proof>)> {
-    let told = blocker.value().is_some_and(|text| has("error", &words(text)));
+    let told = blocker.value().is_some_and(|text| Sentence::new(text).has("error"));
     told.then(|| ("issue.blocker", blocker.proofs().to_vec()))
 }
 
@@ -164,12 +167,13 @@ pub fn repeats_done(resolution: &Resolution, text: &str) -> Option<Proof> {
 /// Whether a sentence asks for a step or offers one: it does not ask how one went.
 fn proposes(sentence: &Sentence) -> bool {
     let offers = ["suggest", "offer", "wants"].iter().any(|section| sentence.has(section));
-    (offers || promises_something(sentence) || sentence.has("promise")) && !sentence.has("elsewise")
+    offers || promises_something(sentence) || sentence.has("promise")
 }
 
 /// The proof of what was done or promised that the sentence proposes.
 fn step_done(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
-    let stems: BTreeSet<&str> = sentence.stems().collect();
+    let words = telling(&sentence.text);
+    let stems: BTreeSet<&str> = meaningful(&words).collect();
     let package = resolution.package.attempts.value().into_iter().flatten();
     let mut done = resolution.done.value().into_iter().flatten().chain(package);
     let same = |tried: &&Tried| overlaps(&stems, &format!("{} {}", tried.action, tried.inputs));
@@ -179,20 +183,27 @@ fn step_done(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
 /// The proof for a line of `do_not` that the sentence goes against: what the line is about, else the
 /// handoff.
 fn forbidden(resolution: &Resolution, sentence: &Sentence) -> Option<Proof> {
-    let stems: BTreeSet<&str> = sentence.stems().collect();
+    let words = telling(&sentence.text);
+    let stems: BTreeSet<&str> = meaningful(&words).collect();
     let package = &resolution.package;
     resolution.do_not.iter().find(|line| overlaps(&stems, line))?;
     Some(Proof::Handoff { id: package.handoff.id.clone() })
 }
 
-/// Whether a sentence is about the same step: it has two of the step's words, and most of them or
-/// most of its own; for a step of one word, that word.
+/// Words of which a step is made: none that every offer has.
+fn telling(text: &str) -> Vec<String> {
+    let tells = |word: &String| !["vague", "meta"].iter().any(|class| crate::thread::in_class(class, word));
+    words(text).into_iter().filter(tells).collect()
+}
+
+/// Whether a sentence is about the same step: it has two of the step's words, and two in five of
+/// them or of its own; for a step of one word, that word.
 fn overlaps(stems: &BTreeSet<&str>, step: &str) -> bool {
-    let step = words(step);
+    let step = telling(step);
     let of_step: BTreeSet<&str> =
         meaningful(&step).filter(|stem| !stem.bytes().any(|byte| byte.is_ascii_digit())).collect();
     let shared = of_step.intersection(stems).count();
-    let enough = shared * 2 >= of_step.len().min(stems.len());
+    let enough = shared * 5 >= of_step.len().min(stems.len()) * 2;
     match of_step.len() {
         0 => false,
         1 => shared == 1,

@@ -86,7 +86,7 @@ fn cut(page: &str) -> String {
     let short = shortened(page, PAGE_CHARS_MAX);
     match short.strip_suffix('…') {
         Some(head) if short != page => match head.rfind(['/', ' ', '?', '&']) {
-            Some(at) if at > 0 => head[..at].to_owned(),
+            Some(at) if at > 0 => head[..at].trim_end().to_owned(),
             _ => NOT_SHOWN.to_owned(),
         },
         _ => short,
@@ -267,7 +267,7 @@ fn bends(text: &str) -> usize {
         c if c.is_lowercase() => 2,
         _ => 3,
     };
-    let kinds: Vec<u8> = text.chars().map(kind).collect();
+    let kinds: Vec<u8> = text.chars().filter(|c| c.is_alphanumeric()).map(kind).collect();
     kinds.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 

@@ -339,6 +339,7 @@ impl Known<'_> {
                         .or(self.stated("open_question")),
                 };
             }
+            (Stated::NotApplicable { why }, true) => Stated::not_applicable(why.clone()),
             (_, true) => Stated::not_applicable("the customer asked nothing that is unanswered"),
         };
         match self.stated("open_question") {

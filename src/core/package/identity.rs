@@ -6,6 +6,9 @@ use crate::{
     transcript::is_email,
 };
 
+/// What people are known by to a company, among what is given.
+const NUMBERS: [&str; 2] = ["user id", "customer number"];
+
 impl Known<'_> {
     pub(super) fn name(&self) -> Stated<String> {
         let shown = self.material.ticket.requester.as_ref().map(|person| person.name.as_str());
@@ -16,6 +19,18 @@ impl Known<'_> {
             .or(sources::first(self.material.record, FactKey::Customer)
                 .unwrap_or_else(|| Stated::unknown("")))
             .or(self.before(|package| &package.customer.name))
+            .or(self.account_number())
+    }
+
+    /// The number or name by which they are known to the company, where they gave nothing else.
+    fn account_number(&self) -> Stated<String> {
+        let given = self.found.given.iter().find(|given| NUMBERS.contains(&given.topic.as_str()));
+        let words = given.map(|given| format!("{} {}", given.topic, given.value));
+        super::fields::text_or(
+            words.as_deref(),
+            given.map(|given| given.proofs.clone()).unwrap_or_default(),
+            "",
+        )
     }
 
     pub(super) fn email(&self) -> Stated<String> {

@@ -26,13 +26,7 @@ pub fn resolution(material: &Material<'_>, rules: &PackageRules, now: Timestamp)
     let first_hop = hop_after(&package);
     let done = done(&package, first_hop);
     let promised = by_people(&package);
-    let problem = package
-        .issue
-        .blocker
-        .clone()
-        .or(package.issue.goal.clone())
-        .or(package.conversation.subject.clone())
-        .or(Stated::unknown("nothing says what was wrong"));
+    let problem = problem(&package, material.previous);
     let may_follow_up = may_follow_up(&package, material.ticket.status);
     Resolution {
         problem,
@@ -44,6 +38,20 @@ pub fn resolution(material: &Material<'_>, rules: &PackageRules, now: Timestamp)
         may_follow_up,
         package,
     }
+}
+
+/// What stood in the customer's way, else what they wanted: as known now, else as known before.
+fn problem(package: &Package, previous: Option<&Package>) -> Stated<String> {
+    let before = |field: fn(&Package) -> &Stated<String>| previous.map(field);
+    let fields = [
+        Some(&package.issue.blocker),
+        before(|package| &package.issue.blocker),
+        Some(&package.issue.goal),
+        before(|package| &package.issue.goal),
+        Some(&package.conversation.subject),
+    ];
+    let known = fields.into_iter().flatten().find(|field| field.value().is_some());
+    known.cloned().unwrap_or_else(|| Stated::unknown("nothing says what was wrong"))
 }
 
 /// The first hop in which people owned it since the AI agent gave it away: what was tried in a

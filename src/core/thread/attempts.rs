@@ -15,6 +15,9 @@ use crate::{
 /// How many messages of the customer may pass before one says what came of it.
 const ANSWER_WITHIN: usize = 2;
 
+/// How many are taken from one message.
+const PER_TURN_MAX: usize = 8;
+
 /// What was tried, oldest first; the same twice in a row with the same result is one.
 pub fn attempts(turns: &[Turn], said: &[Said<'_>], rules: &ThreadRules) -> Vec<Tried> {
     let has_tools = turns.iter().any(|turn| turn.call.is_some());
@@ -66,7 +69,7 @@ fn tried(turn: &Turn, action: String, by: Party, rules: &ThreadRules) -> Tried {
 /// What an agent says they did, with what the customer says came of it.
 fn done(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
     let turn = said[at].turn;
-    let acts = said[at].sentences.iter().filter(|sentence| says_done(sentence));
+    let acts = said[at].sentences.iter().filter(|sentence| says_done(sentence)).take(PER_TURN_MAX);
     let mut found: Vec<Tried> =
         acts.map(|sentence| tried(turn, sentence.excerpt(rules), turn.by.clone(), rules)).collect();
     if let Some((answer, outcome, result)) = came_of_it(said, at).filter(|_| !found.is_empty()) {
@@ -81,9 +84,7 @@ fn done(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
 
 /// Whether an agent says that they did something: no question, and not only once something is.
 pub fn says_done(sentence: &Sentence) -> bool {
-    let Some((from, _)) = lexicon::find("did", &sentence.words).filter(|_| !sentence.asks()) else {
-        return false;
-    };
+    let Some((from, _)) = sentence.find("did").filter(|_| !sentence.asks()) else { return false };
     let before = &sentence.words[from.saturating_sub(3)..from];
     !before.iter().chain(sentence.words.first()).any(|word| lexicon::in_class("hypothetical", word))
 }
@@ -98,7 +99,9 @@ fn came_of_it<'a>(said: &'a [Said<'a>], at: usize) -> Option<(&'a Said<'a>, &'a 
 
 /// What sentences say of an attempt. A failure outweighs a success in one message.
 fn outcome(sentences: &[Sentence]) -> Option<(&Sentence, Outcome)> {
-    let failed = sentences.iter().find(|sentence| sentence.has("unsolved") && !is_fine(sentence));
+    let goes_on =
+        |sentence: &Sentence| sentence.has("unsolved") || sentence.has("still") && sentence.has("problem");
+    let failed = sentences.iter().find(|sentence| goes_on(sentence) && !is_fine(sentence));
     let worked = || sentences.iter().find(|sentence| sentence.has("solved") && !sentence.asks());
     failed
         .map(|text| (text, Outcome::Failed))
@@ -111,7 +114,7 @@ fn is_fine(sentence: &Sentence) -> bool {
 }
 
 fn negated(sentence: &Sentence) -> bool {
-    lexicon::find("solved", &sentence.words).is_some_and(|(from, until)| {
+    sentence.find("solved").is_some_and(|(from, until)| {
         let around = &sentence.words[from.saturating_sub(2)..until.min(sentence.words.len())];
         around.iter().any(|word| lexicon::is_negation(word))
     })
@@ -119,9 +122,9 @@ fn negated(sentence: &Sentence) -> bool {
 
 /// A step that an agent asked for, where the customer says what came of it.
 fn suggested(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
-    let Some(step) = said[at].sentences.iter().find(|sentence| sentence.has("suggest")) else {
-        return Vec::new();
-    };
+    let names_one =
+        |sentence: &&Sentence| sentence.has("suggest") && !sentence.has("again") && sentence.len() > 2;
+    let Some(step) = said[at].sentences.iter().find(names_one) else { return Vec::new() };
     let next = said[at + 1..].iter().find(|said| said.is_customer());
     let told = next.and_then(|next| outcome(&next.sentences).map(|(text, result)| (next, text, result)));
     let Some((answer, text, result)) = told else { return Vec::new() };
@@ -139,7 +142,7 @@ fn suggested(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
 fn by_customer(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
     let turn = &said[at];
     let own = |sentence: &&Sentence| sentence.has("tried") && !sentence.asks() && !starts_unsure(sentence);
-    let tries = turn.sentences.iter().filter(own);
+    let tries = turn.sentences.iter().filter(own).take(PER_TURN_MAX);
     let told = outcome(&turn.sentences);
     let goes_on = turn.has("problem") || turn.has("unsolved");
     tries

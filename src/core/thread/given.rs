@@ -16,8 +16,8 @@ const GIVEN_MAX: usize = 32;
 /// How many words before a number its topic may stand.
 const TOPIC_BEFORE: usize = 6;
 
-/// How many words behind a number its topic may stand.
-const TOPIC_BEHIND: usize = 2;
+/// How many words behind a number its topic may stand, in `77123 is my order number`.
+const TOPIC_BEHIND: usize = 5;
 
 /// Words of which what follows is kept to oneself.
 const SECRET: [&str; 8] = ["password", "passwort", "kennwort", "passe", "contrasena", "pin", "cvv", "cvc"];
@@ -70,6 +70,7 @@ fn topic_of(word: &str) -> Option<&'static str> {
 /// What one sentence holds, each with its topic.
 fn found_in(sentence: &Sentence, asked: Option<&'static str>) -> Vec<(&'static str, String)> {
     let tokens: Vec<&str> = sentence.text.split_whitespace().map(trimmed).collect();
+    let secret = sentence.words.iter().any(|word| SECRET.contains(&word.as_str()));
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -78,7 +79,7 @@ fn found_in(sentence: &Sentence, asked: Option<&'static str>) -> Vec<(&'static s
             .or_else(|| phone(rest, sentence))
             .or_else(|| date(rest))
             .or_else(|| amount(rest))
-            .or_else(|| identifier(&tokens, at, sentence, asked))
+            .or_else(|| identifier(&tokens, at, asked.filter(|_| sentence.len() <= 14)).filter(|_| !secret))
             .unwrap_or((1, None));
         found.extend(value);
         at += taken;
@@ -194,19 +195,19 @@ fn amount(rest: &[&str]) -> Option<Taken> {
 }
 
 /// A number or code with a word near it that says what it is, or that answers what was asked.
-fn identifier(tokens: &[&str], at: usize, sentence: &Sentence, asked: Option<&'static str>) -> Option<Taken> {
+fn identifier(tokens: &[&str], at: usize, asked: Option<&'static str>) -> Option<Taken> {
     let raw = tokens[at].split_once('=').map_or(tokens[at], |(_, value)| value);
     let value = raw.trim_start_matches('#').trim_end_matches('.');
-    if !is_code(value) || sentence.words.iter().any(|word| SECRET.contains(&word.as_str())) {
+    if !is_code(value) {
         return None;
     }
-    let topic = topic_near(tokens, at).or(asked.filter(|_| sentence.len() <= 14))?;
+    let topic = topic_near(tokens, at).or(asked)?;
     let all_digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map(|token| words(token).concat());
     let named = raw.starts_with('#') || before.is_some_and(|word| NUMBERING.contains(&word.as_str()));
     let short = match topic {
         "error code" | "version" | "flight number" => value.len() < 2,
-        _ => value.len() < 4,
+        _ => value.bytes().filter(u8::is_ascii_alphanumeric).count() < 4,
     };
     let year = all_digits && value.len() == 4 && (value.starts_with("19") || value.starts_with("20"));
     let counts = !short && (named || !year);
@@ -229,6 +230,7 @@ fn is_code(value: &str) -> bool {
 fn topic_near(tokens: &[&str], at: usize) -> Option<&'static str> {
     let of = |token: &&str| words(token).iter().find_map(|word| topic_of(word));
     let before = tokens[at.saturating_sub(TOPIC_BEFORE)..at].iter().rev().find_map(of);
-    let behind = || tokens[at + 1..].iter().take(TOPIC_BEHIND).find_map(of);
+    let named = tokens.get(at + 1).is_some_and(|next| matches!(*next, "is" | "ist" | "est" | "es" | "was"));
+    let behind = || named.then(|| tokens[at + 1..].iter().take(TOPIC_BEHIND).find_map(of)).flatten();
     before.or_else(behind)
 }

@@ -9,6 +9,12 @@ const CHARS_MAX: usize = 4_000;
 /// How many more words of one language than of any other settle it.
 const LEAD_MIN: usize = 2;
 
+/// How sure of a text's letters one must be at least, from 0 to 1.
+const CONFIDENCE_MIN: f64 = 0.3;
+
+/// How many characters a text must have for that.
+const TEXT_MIN: usize = 24;
+
 /// The language of the customer's messages.
 pub fn language(said: &[Said<'_>]) -> Stated<String> {
     let mut text = String::new();
@@ -47,7 +53,10 @@ fn by_words(words: &[String]) -> Option<&'static str> {
 
 /// By letters: any of the languages that `whatlang` knows.
 fn by_letters(text: &str) -> Option<&'static str> {
-    let found = whatlang::detect(text).filter(whatlang::Info::is_reliable)?;
+    let sure = |found: &whatlang::Info| {
+        found.is_reliable() || found.confidence() >= CONFIDENCE_MIN && text.chars().count() >= TEXT_MIN
+    };
+    let found = whatlang::detect(text).filter(sure)?;
     let (_, two) = CODES.iter().find(|(three, _)| *three == found.lang().code())?;
     Some(two)
 }

@@ -20,7 +20,7 @@ mod words;
 
 pub use human::promises_transfer;
 pub(crate) use {
-    lexicon::{has, in_class, kinds},
+    lexicon::{in_class, kinds},
     promises::promises_something,
     sentences::{Sentence, meaningful, sentences},
     words::words,

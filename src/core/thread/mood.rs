@@ -36,8 +36,8 @@ fn weighed(before: i32, turn: i32) -> i32 {
 
 fn feeling(now: i32) -> Feeling {
     match now {
-        ..=-35 => Feeling::Angry,
-        -34..=-12 => Feeling::Frustrated,
+        ..=-38 => Feeling::Angry,
+        -37..=-12 => Feeling::Frustrated,
         -11..=18 => Feeling::Neutral,
         _ => Feeling::Content,
     }
@@ -54,7 +54,7 @@ fn score(said: &Said<'_>) -> i8 {
     i8::try_from(score.clamp(-100, 100)).unwrap_or(0)
 }
 
-/// The weights of the words that fit. A negation close before a word turns it; thanks in a sentence
+/// The weights of the words that fit, the worst fully and the others by a third. A negation close before a word turns it; thanks in a sentence
 /// that complains are politeness and count nothing.
 fn of_words(sentence: &Sentence) -> i32 {
     let turned = |from: usize, weight: i32| {
@@ -64,12 +64,12 @@ fn of_words(sentence: &Sentence) -> i32 {
             false => weight,
         }
     };
-    let weights: Vec<i32> =
-        lexicon::weights("mood", &sentence.words).map(|(from, weight)| turned(from, weight)).collect();
+    let weights: Vec<i32> = sentence.moods().map(|(from, weight)| turned(from, weight)).collect();
     let bad: i32 = weights.iter().filter(|weight| **weight < 0).sum();
+    let worst = weights.iter().copied().min().unwrap_or(0);
     match bad {
         0 => weights.iter().sum::<i32>().min(50),
-        bad => bad,
+        bad => worst + (bad - worst) / 3,
     }
 }
 

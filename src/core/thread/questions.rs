@@ -4,6 +4,7 @@ use super::{
     ThreadRules,
     human::{asks_for_human, is_transfer},
     sentences::{Said, Sentence},
+    wishes::{WISH_MIN, wish_score},
 };
 use crate::model::package::Stated;
 
@@ -40,7 +41,7 @@ fn question_of<'a>(turn: &'a Said<'a>) -> Option<&'a Sentence> {
     let mut newest_first = turn.sentences.iter().rev().filter(counts);
     let question = newest_first.clone().find(|sentence| sentence.asks() && !sentence.has("generic"));
     let mut requests =
-        newest_first.clone().filter(|sentence| sentence.has("wants") && !sentence.has("generic"));
+        newest_first.clone().filter(|sentence| sentence.has("wants") && wish_score(sentence) >= WISH_MIN);
     question.or_else(|| requests.next()).or_else(|| newest_first.find(|sentence| sentence.asks()))
 }
 

@@ -3,7 +3,8 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
-    ThreadRules, lexicon,
+    ThreadRules,
+    lexicon::{self, Hits},
     words::{self, words},
 };
 use crate::{
@@ -13,6 +14,12 @@ use crate::{
 
 /// A line from which on it may go on in the next: mail is wrapped near here.
 const WRAPPED_CHARS_MIN: usize = 50;
+
+/// How many greetings in a row are passed over.
+const GREETINGS_MAX: usize = 3;
+
+/// How much of a sentence is looked at beyond an excerpt, in characters: its greetings.
+const GREETING_ROOM: usize = 200;
 
 /// Abbreviations whose full stop ends no sentence.
 const ABBREVIATED: [&str; 22] = [
@@ -26,6 +33,7 @@ pub struct Sentence {
     pub text: String,
     /// Its words, see [`words`].
     pub words: Vec<String>,
+    hits: Hits,
 }
 
 impl Sentence {
@@ -33,7 +41,8 @@ impl Sentence {
     pub fn new(text: &str) -> Self {
         let text = text.replace(['*', '`'], "");
         let text = text.trim_start_matches(|c: char| c.is_whitespace() || "-•–#>".contains(c)).trim_end();
-        Self { text: text.to_owned(), words: words(text) }
+        let words = words(text);
+        Self { text: text.to_owned(), hits: Hits::of(&words), words }
     }
 
     /// Whether it asks, by its mark.
@@ -43,7 +52,17 @@ impl Sentence {
 
     /// Whether a pattern of the section fits.
     pub fn has(&self, section: &str) -> bool {
-        lexicon::has(section, &self.words)
+        self.hits.find(section).is_some()
+    }
+
+    /// Where the first pattern of the section fits: its first word, and the one behind.
+    pub fn find(&self, section: &str) -> Option<(usize, usize)> {
+        self.hits.find(section)
+    }
+
+    /// The weights of the moods in it, each with the place of its first word.
+    pub fn moods(&self) -> impl Iterator<Item = (usize, i32)> {
+        self.hits.moods()
     }
 
     /// How many words it has.
@@ -63,9 +82,20 @@ impl Sentence {
         meaningful(&self.words)
     }
 
+    /// How many of its words tell what it is about.
+    pub fn informs(&self) -> usize {
+        let tells = |word: &&String| {
+            word.chars().count() > 2
+                && !["function", "vague", "ceremony"].iter().any(|class| lexicon::in_class(class, word))
+        };
+        self.words.iter().filter(tells).count()
+    }
+
     /// What it says, without a greeting before it, no longer than the rules allow.
     pub fn excerpt(&self, rules: &ThreadRules) -> String {
-        shortened(&without_greeting(&self.text), rules.excerpt_chars_max)
+        let room = rules.excerpt_chars_max.saturating_add(GREETING_ROOM);
+        let end = self.text.char_indices().nth(room).map_or(self.text.len(), |(at, _)| at);
+        shortened(&without_greeting(&self.text[..end]), rules.excerpt_chars_max)
     }
 }
 
@@ -79,15 +109,24 @@ pub fn meaningful(words: &[String]) -> impl Iterator<Item = &str> {
 
 /// `Hi there, I want...` without its greeting.
 fn without_greeting(text: &str) -> String {
-    let Some((greeting, rest)) = text.split_once([',', '!', '–', '—']) else { return text.to_owned() };
-    let greets = words(greeting).iter().all(|word| lexicon::in_class("ceremony", word));
-    let rest = rest.trim_start();
-    if !greets || greeting.chars().count() > 40 || rest.split_whitespace().nth(2).is_none() {
-        return text.to_owned();
+    let mut rest = text;
+    for _ in 0..GREETINGS_MAX {
+        let Some((greeting, behind)) = rest.split_once([',', '!', '–', '—']) else { break };
+        let short = greeting.len() <= 60 && behind.split_whitespace().nth(2).is_some();
+        if !short || !words(greeting).iter().all(|word| is_opening(word)) {
+            break;
+        }
+        rest = behind.trim_start();
     }
     let mut letters = rest.chars();
-    let first = letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-    without_greeting(&format!("{first}{}", letters.as_str()))
+    match letters.next() {
+        Some(first) if rest.len() < text.len() => first.to_uppercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+fn is_opening(word: &str) -> bool {
+    lexicon::in_class("ceremony", word) || lexicon::in_class("lead", word)
 }
 
 /// Who speaks, as far as it matters for reading.

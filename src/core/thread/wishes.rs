@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     ThreadRules,
     human::asks_for_human,
+    lexicon::{in_class, is_negation},
     sentences::{Role, Said, Sentence, meaningful},
     words::words,
 };
@@ -14,10 +15,19 @@ use crate::model::{
 };
 
 /// From this score on a sentence says what somebody wants.
-const WISH_MIN: i32 = 4;
+pub const WISH_MIN: i32 = 4;
 
-/// A first wish of this score is not passed over for one that comes later.
+/// By how much a later wish must be clearer than the first to be taken for it.
+const CLEARER_BY: i32 = 3;
+
+/// From this score on a later wish may take the place of the goal although nothing says that it changed.
 const CLEAR_MIN: i32 = 6;
+
+/// From this score on a sentence says what stands in the way.
+const HINDRANCE_MIN: i32 = 4;
+
+/// A wish of more words than this says by itself what it is about.
+const ANAPHORA_WORDS_MAX: usize = 14;
 
 /// Among how many of the customer's first messages with a wish the clearest is looked for.
 const FIRST_TURNS: usize = 3;
@@ -34,8 +44,25 @@ pub fn goal(said: &[Said<'_>], rules: &ThreadRules) -> Stated<String> {
         None => first_words(said),
     };
     match found {
-        Some((at, wish)) => Stated::known(wish.excerpt(rules), [said[at].turn.proof.clone()]),
+        Some((at, wish)) => Stated::known(in_context(&said[at], wish, rules), [said[at].turn.proof.clone()]),
         None => Stated::unknown("the customer only greeted or asked for a person"),
+    }
+}
+
+/// The wish, with the sentence before it where it says `it` and there is room for both.
+fn in_context(said: &Said<'_>, wish: &Sentence, rules: &ThreadRules) -> String {
+    let alone = wish.excerpt(rules);
+    if !wish.has("anaphora") || wish.len() > ANAPHORA_WORDS_MAX {
+        return alone;
+    }
+    let at = said.sentences.iter().position(|sentence| std::ptr::eq(sentence, wish)).unwrap_or(0);
+    let before = said.sentences[..at].iter().next_back();
+    match before.filter(|before| !before.is_ceremony() && before.len() > 2 && !asks_for_human(before)) {
+        Some(before) => {
+            let both = format!("{} {alone}", before.excerpt(rules));
+            if both.chars().count() <= rules.excerpt_chars_max { both } else { alone }
+        }
+        None => alone,
     }
 }
 
@@ -51,7 +78,7 @@ fn first_wish<'a>(said: &'a [Said<'a>]) -> Option<Found<'a>> {
     let wishes =
         of_customer(said).filter_map(|(at, said)| best_wish(said).map(|(score, wish)| (score, (at, wish))));
     for (score, found) in wishes.take(FIRST_TURNS) {
-        if best.is_none_or(|(most, _)| score > most && most < CLEAR_MIN) {
+        if best.is_none_or(|(most, _)| score >= most + CLEARER_BY) {
             best = Some((score, found));
         }
     }
@@ -68,23 +95,32 @@ fn best_wish<'a>(said: &'a Said<'a>) -> Option<(i32, &'a Sentence)> {
 }
 
 /// How much a sentence tells of what somebody wants.
-fn wish_score(sentence: &Sentence) -> i32 {
+pub fn wish_score(sentence: &Sentence) -> i32 {
     if sentence.is_ceremony() || asks_for_human(sentence) {
         return 0;
     }
     let points = |section: &str, points: i32| if sentence.has(section) { points } else { 0 };
-    let acts = sentence.words.iter().any(|word| super::lexicon::in_class("action", word));
-    points("wants", 3)
-        + points("problem", 2)
+    let acts = sentence.words.iter().any(|word| in_class("action", word));
+    let wants = sentence.find("wants").is_some_and(|(from, _)| {
+        !from.checked_sub(1).is_some_and(|before| is_negation(&sentence.words[before]))
+    });
+    points("problem", if wants { 1 } else { 4 })
+        + if wants { 4 } else { 0 }
         + points("consent", -4)
         + points("generic", -3)
         + points("tried", -2)
-        + if acts { 2 } else { 0 }
+        + points("addition", -1)
+        + match sentence.informs() {
+            0 => -3,
+            1 => -1,
+            _ => 0,
+        }
+        + if acts && wants { 2 } else { 0 }
         + i32::from(sentence.asks())
         + match sentence.len() {
             0..=2 => -3,
             3..=4 => 0,
-            _ => 1,
+            _ => i32::from(wants),
         }
 }
 
@@ -97,8 +133,9 @@ fn restated<'a>(said: &'a [Said<'a>], first_at: usize, first: &Sentence) -> Opti
         let Some((score, wish)) = best_wish(turn) else { continue };
         let changes = turn.sentences.iter().any(|sentence| sentence.has("change"));
         let shared = wish.stems().filter(|stem| goal.contains(stem)).count();
-        let acts = wish.has("wants") && score >= CLEAR_MIN;
-        if score >= WISH_MIN + 1 && (changes || acts && shared <= 1 && was_closed(said, at)) {
+        let changes = changes && !wish.has("addition");
+        let acts = wish.has("wants") && score >= CLEAR_MIN && !wish.asks() && !wish.has("addition");
+        if score > WISH_MIN && (changes || acts && shared <= 1 && was_closed(said, at)) {
             goal = wish.stems().collect();
             newest = Some((at, wish));
         }
@@ -156,15 +193,16 @@ fn hindrance(said: &Said<'_>, sentence: &Sentence) -> Option<i32> {
             4 + points("error", 1)
                 + points("consent", -2)
                 + points("tried", -1)
+                + points("forgets", -3)
                 + i32::from(with_code)
                 + if_asked
         }
         Role::Bot | Role::Human if said.turn.public && sentence.has("refusal") && !sentence.asks() => {
-            5 + points("helpless", -2) + points("holding", -2)
+            5 + points("helpless", -2) + points("holding", -2) + points("addition", -3)
         }
         _ => return None,
     };
-    Some(score + detail)
+    Some(score + detail).filter(|score| *score >= HINDRANCE_MIN)
 }
 
 /// The newest tool that failed and did not work later.

@@ -90,16 +90,25 @@ fn fold_into(c: char, word: &mut String) {
     }
 }
 
+/// Endings by which forms of one word differ, longest first.
+const ENDINGS: [&str; 15] =
+    ["ando", "ado", "ada", "ido", "ing", "ed", "es", "en", "er", "ar", "ir", "ez", "e", "s", "n"];
+
+/// How many letters of a word count.
+const STEM_CHARS: usize = 6;
+
 /// What two forms of one word have in common, roughly: its first letters, without the `ge` of a
-/// German participle.
+/// German participle and without its ending.
 pub fn stem(word: &str) -> &str {
     let word = word.strip_prefix("ge").filter(|rest| rest.len() >= 5).unwrap_or(word);
-    let letters = match word.chars().count() {
-        0..=5 => 4,
-        6..=8 => 5,
-        _ => 6,
+    let ended = ENDINGS.iter().find_map(|ending| word.strip_suffix(ending).filter(|rest| rest.len() >= 4));
+    let stem = ended.unwrap_or(word);
+    let mut last = stem.char_indices().rev();
+    let doubled = match (last.next(), last.next()) {
+        (Some((at, one)), Some((_, other))) if one == other && stem.len() > 4 => &stem[..at],
+        _ => stem,
     };
-    word.char_indices().nth(letters).map_or(word, |(at, _)| &word[..at])
+    doubled.char_indices().nth(STEM_CHARS).map_or(doubled, |(at, _)| &doubled[..at])
 }
 
 #[cfg(test)]
@@ -123,6 +132,8 @@ mod tests {
         for (one, other) in [
             ("refund", "refunded"),
             ("reset", "resetting"),
+            ("cancel", "cancelled"),
+            ("enviar", "enviado"),
             ("escalate", "escalating"),
             ("schicken", "geschickt"),
         ] {
