@@ -208,8 +208,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON Schema of something that handoffd writes.
-    #[command(after_help = "Example:\n  handoffd schema pull > pull.schema.json")]
+    /// Print the JSON Schema of something that handoffd writes, or the description of its API.
+    #[command(
+        after_help = "Examples:\n  handoffd schema pull > pull.schema.json\n  handoffd schema package                   what is known when a conversation changes hands\n  handoffd schema openapi > openapi.json    the API for AI agents, OpenAPI 3.1"
+    )]
     Schema {
         /// Of what.
         of: SchemaArg,
@@ -376,6 +378,10 @@ enum StoreCommand {
 enum SchemaArg {
     /// The lines of `handoffd pull`.
     Pull,
+    /// What is known when a conversation changes hands.
+    Package,
+    /// The API for AI agents.
+    Openapi,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -483,8 +489,12 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
             let comments = !without_comments;
             pull::run(load(&config)?, pull::Asked { account, since, comments, out, restart, json }).await
         }
-        Command::Schema { of: SchemaArg::Pull } => {
-            print!("{}", crate::pull::SCHEMA);
+        Command::Schema { of } => {
+            match of {
+                SchemaArg::Pull => print!("{}", crate::pull::SCHEMA),
+                SchemaArg::Package => print!("{}", crate::http::openapi::PACKAGE),
+                SchemaArg::Openapi => print!("{}", crate::http::openapi::DESCRIPTION),
+            }
             Ok(())
         }
         Command::Plan { config, history, no_wait, json } => {

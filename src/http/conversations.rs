@@ -149,14 +149,23 @@ fn what(place: &Place<'_>, envelope: &Envelope<'_>, form: &mut Form) -> Option<W
     }
 }
 
+/// The fields of an object, if they are not too many.
+fn fields<'a>(place: &Place<'a>, form: &mut Form) -> Vec<(&'a str, Place<'a>)> {
+    form.object(place);
+    let fields = place.fields();
+    if fields.len() > FIELDS_MAX {
+        form.take(place);
+        form.wrong(&place.path, format!("has more than {FIELDS_MAX} fields"));
+        return Vec::new();
+    }
+    fields
+}
+
 fn product(place: &Place<'_>, form: &mut Form) -> Option<What> {
     let properties = place.at("properties");
-    form.object(&properties);
-    let told = properties.fields().into_iter().take(FIELDS_MAX);
+    let told = fields(&properties, form).into_iter();
     let told = told.filter_map(|(key, field)| Some((key.to_owned(), form.any(&field, NAME_CHARS_MAX)?)));
     let properties_told = told.collect();
-    // What is beyond is not read by anybody.
-    form.take(&properties);
     Some(What::Product {
         name: form.needed(&place.at("name"), NAME_CHARS_MAX)?,
         area: form.line(&place.at("area"), NAME_CHARS_MAX),
@@ -173,9 +182,8 @@ fn state(place: &Place<'_>, form: &mut Form) -> Option<What> {
         form.missing(&state);
         return None;
     }
-    form.object(&state);
     let mut told = std::collections::BTreeMap::new();
-    for (key, field) in state.fields().into_iter().take(FIELDS_MAX) {
+    for (key, field) in fields(&state, form) {
         // An empty value takes a statement back.
         let value = form.line(&field, STATED_CHARS_MAX).unwrap_or_default();
         told.insert(key.to_owned(), value);

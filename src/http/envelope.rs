@@ -32,7 +32,7 @@ impl<'a> Envelope<'a> {
             form.take(&place.at(key));
         }
         for (key, attribute) in place.fields() {
-            if key != "data" && !KNOWN.contains(&key) && !attribute.leaves().is_empty() {
+            if key != "data" && !KNOWN.contains(&key) && attribute.has_leaf() {
                 form.lose(&attribute.path, "is an attribute of the envelope that is not read");
             }
         }

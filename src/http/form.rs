@@ -89,7 +89,21 @@ impl<'a> Place<'a> {
         fields.map(|(key, _)| (key.as_str(), self.at(key))).collect()
     }
 
+    /// Whether there is any value in it that is no list and no object.
+    pub(super) fn has_leaf(&self) -> bool {
+        fn within(value: &Value) -> bool {
+            match value {
+                Value::Null => false,
+                Value::Array(items) => items.iter().any(within),
+                Value::Object(fields) => fields.values().any(within),
+                Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+            }
+        }
+        self.value.is_some_and(within)
+    }
+
     /// The paths of all values in it that are no list and no object.
+    #[cfg(test)]
     pub(super) fn leaves(&self) -> Vec<String> {
         match self.value {
             None | Some(Value::Null) => Vec::new(),
@@ -115,7 +129,10 @@ fn joined(path: &str, key: &str) -> String {
 /// What is known of a body while it is read.
 #[derive(Default)]
 pub(super) struct Form {
+    /// Places that were read, each with all that is in it.
     taken: BTreeSet<String>,
+    /// Of lists that were too long: how many of the first entries were not read.
+    cut_off: BTreeMap<String, usize>,
     pub(super) wrongs: Vec<Wrong>,
     lost: BTreeMap<String, String>,
 }
@@ -123,8 +140,9 @@ pub(super) struct Form {
 impl Form {
     /// Notes that a value, with all that is in it, has been read.
     pub(super) fn take(&mut self, place: &Place<'_>) {
-        self.taken.insert(place.path.clone());
-        self.taken.extend(place.leaves());
+        if place.is_there() {
+            self.taken.insert(place.path.clone());
+        }
     }
 
     /// Whether a value has been read.
@@ -259,8 +277,8 @@ impl Form {
         }
         let entries = place.entries();
         let too_many = entries.len().saturating_sub(entries_max);
-        for entry in &entries[..too_many] {
-            self.lose(&entry.path, format!("only the newest {entries_max} entries are read"));
+        if too_many > 0 {
+            self.cut_off.insert(place.path.clone(), too_many);
         }
         entries.into_iter().skip(too_many).collect()
     }
@@ -290,14 +308,15 @@ impl Form {
 
     /// The outermost places of which nothing was read or told yet.
     fn rest(&self, place: &Place<'_>) -> Vec<String> {
-        if place.leaves().is_empty() || self.is_told(&place.path) {
+        if !place.has_leaf() || self.is_told(&place.path) {
             return Vec::new();
         }
         if !place.path.is_empty() && !self.has_told_within(&place.path) {
             return vec![place.path.clone()];
         }
         let fields = place.fields().into_iter().map(|(_, field)| field);
-        place.entries().into_iter().chain(fields).flat_map(|inner| self.rest(&inner)).collect()
+        let cut_off = self.cut_off.get(&place.path).copied().unwrap_or_default();
+        place.entries().into_iter().skip(cut_off).chain(fields).flat_map(|inner| self.rest(&inner)).collect()
     }
 
     fn is_told(&self, path: &str) -> bool {
@@ -311,17 +330,22 @@ impl Form {
             let mut lost = self.lost.range(start.clone()..);
             taken || lost.next().is_some_and(|(at, _)| at.starts_with(start))
         };
-        any(&dot) || any(&bracket)
+        any(&dot) || any(&bracket) || self.cut_off.contains_key(path)
     }
 
-    /// Whether a value was read, or it or what it is in is told as lost.
+    /// Whether a value, or what it is in, was read or is told as lost.
     #[cfg(test)]
     pub(super) fn accounts_for(&self, leaf: &str) -> bool {
         let within = |place: &String| {
             leaf.strip_prefix(place.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        self.taken.contains(leaf) || self.lost.keys().any(within)
+        let cut_off = |(list, below): (&String, &usize)| {
+            let rest = leaf.strip_prefix(list.as_str()).and_then(|rest| rest.strip_prefix('['));
+            let number = rest.and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
+            number.is_some_and(|number| number < *below)
+        };
+        self.taken.iter().any(within) || self.lost.keys().any(within) || self.cut_off.iter().any(cut_off)
     }
 
     /// What found no home. Places of a list that are alike are one line; never too long for an answer.
@@ -335,7 +359,13 @@ impl Form {
             [one] => Loss { path: short(one), why: why.to_owned(), times: None },
             many => Loss { path: short(&general), why: why.to_owned(), times: Some(many.len()) },
         };
-        let mut losses: Vec<Loss> = alike.into_iter().take(LOSSES_MAX).map(line).collect();
+        let cut_off = |(path, times): (&String, &usize)| Loss {
+            path: short(&format!("{}[]", without_numbers(path))),
+            why: "only the newest entries are read".to_owned(),
+            times: Some(*times),
+        };
+        let mut losses: Vec<Loss> = self.cut_off.iter().take(LOSSES_MAX).map(cut_off).collect();
+        losses.extend(alike.into_iter().take(LOSSES_MAX).map(line));
         if kinds > LOSSES_MAX {
             let why = format!("{} more kinds of fields found no home", kinds - LOSSES_MAX);
             losses.push(Loss { path: String::new(), why, times: None });
@@ -405,6 +435,6 @@ mod tests {
         assert!(line.chars().count() <= 8, "{line}");
         assert_eq!(form.list(&root.at("list"), 2).len(), 2);
         let paths: Vec<String> = form.losses().into_iter().map(|loss| loss.path).collect();
-        assert_eq!(paths, ["a", "list[0]"]);
+        assert_eq!(paths, ["list[]", "a"]);
     }
 }

@@ -10,17 +10,17 @@ mod envelope;
 mod form;
 mod handoffs;
 mod limits;
+pub mod openapi;
 mod reply;
+mod routes;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    routing::{any, get, post},
-};
+use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use handoffd_connectors::contract::Secret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -66,14 +66,7 @@ impl std::ops::Deref for Site {
 
 /// The public listener's routes.
 pub fn public_router(site: Site) -> Router {
-    let router = Router::new()
-        .route("/webhooks/{account}", any(webhooks::receive))
-        .route("/v1/conversations/{id}/events", post(conversations::events))
-        .route("/v1/handoffs", post(handoffs::create))
-        .route("/v1/handoffs/{id}", get(handoffs::show))
-        .route("/healthz", get(admin::healthz))
-        .fallback(reply::not_found);
-    bounded(router, &site).with_state(site)
+    bounded(routes::router(), &site).with_state(site)
 }
 
 /// The admin listener's routes.

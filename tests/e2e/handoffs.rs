@@ -39,6 +39,46 @@ async fn an_ai_agent_hands_a_conversation_over() {
     world.stop(daemon);
 }
 
+/// A conversation that was streamed, handed over in another agent's own words.
+#[tokio::test]
+async fn a_streamed_conversation_is_handed_over_in_another_dialect() {
+    let world = World::new(13).await;
+    let daemon = world.start().await;
+    let ticket = world.sandbox.zendesk.zendesk_open("Broken lamp", "I want my money back.").await;
+    let token = format!("Bearer {AGENT_TOKEN}");
+    let post = |path: &str, body: &Value| {
+        world.client().post(world.public(path)).header("authorization", &token).body(body.to_string())
+    };
+    let events = json!({
+        "ticket": { "account": "zd", "ticket_id": ticket },
+        "events": [{ "id": "e1", "type": "turn", "by": "customer", "text": "My lamp is broken." }],
+    });
+    let streamed = got(post("/v1/conversations/conv-1/events", &events)).await;
+    assert_eq!((streamed.status, &streamed.json["taken"]), (202, &json!(1)), "{streamed:?}");
+
+    let activity = json!({
+        "type": "event", "name": "handoff.initiate", "id": "a9", "conversation": { "id": "conv-1" },
+        "value": { "reason": "A lamp above my limit", "summary": "The customer wants a refund." },
+        "attachments": [{ "name": "Transcript", "content": { "activities": [
+            { "type": "message", "from": { "role": "user" }, "text": "My lamp is broken." } ] } }],
+    });
+    let answer = got(post("/v1/handoffs", &activity)).await;
+    assert_eq!((answer.status, &answer.json["value"]["state"]), (202, &json!("accepted")), "{answer:?}");
+    let note = eventually("a briefing", || async {
+        let said = world.sandbox.zendesk.zendesk_said(&ticket).await;
+        said.into_iter().find(|said| said.text.contains("A lamp above my limit"))
+    });
+    assert!(!note.await.public);
+    let completion = json!({ "tool_call": { "function": { "name": "transfer", "arguments": "{}" } } });
+    let refused = got(post("/v1/handoffs", &completion)).await;
+    assert_eq!(
+        refused.json["error"]["paths"],
+        json!(["metadata.account", "metadata.ticket_id"]),
+        "{refused:?}"
+    );
+    world.stop(daemon);
+}
+
 async fn refusals(world: &World, ticket: &str) {
     let body = handoff(ticket, "It needs a person");
     let address = world.public("/v1/handoffs");

@@ -29,6 +29,12 @@ fn assert_valid(lines: &[Value]) {
     let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
     let in_tree = include_str!("../../config/pull.schema.json");
     assert_eq!(schema, serde_json::from_str::<Value>(in_tree).unwrap(), "it is that of the tree");
+    for (of, in_tree) in [
+        ("package", include_str!("../../config/package.schema.json")),
+        ("openapi", include_str!("../../config/openapi.json")),
+    ] {
+        assert_eq!(Process::run(&["schema", of], &[]).with_code(0).stdout, in_tree, "{of}");
+    }
     let valid = jsonschema::validator_for(&schema).expect("a schema");
     for line in lines {
         let wrong: Vec<String> = valid.iter_errors(line).map(|error| error.to_string()).collect();

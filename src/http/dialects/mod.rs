@@ -10,7 +10,7 @@ mod chat;
 mod native;
 mod openai;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 
