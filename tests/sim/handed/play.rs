@@ -105,6 +105,8 @@ impl Stage {
             Deed::Solve { tale } => {
                 let (home, ticket) = self.home(tale);
                 self.life.human(home, HumanAct::SetStatus { ticket, status: Status::Solved });
+                let at = self.life.now();
+                self.tale(tale).solved.push(at);
             }
             Deed::Crash { commits, side } => self.life.crash_in(commits, side),
             Deed::Restart => self.life.stop_and_start().await,
@@ -144,6 +146,8 @@ impl Stage {
             hands: Hands::Bot,
             changes: Vec::new(),
             announced: Vec::new(),
+            reasons: Vec::new(),
+            solved: Vec::new(),
             said: vec![opening],
             tried: Vec::new(),
             private: Vec::new(),
@@ -224,6 +228,7 @@ impl Stage {
         let tale = self.tale(number);
         if !tale.private.iter().any(|private| private == reason) {
             tale.private.push(reason.to_owned());
+            tale.reasons.push(reason.to_owned());
             tale.announced.push(at);
         }
         true
