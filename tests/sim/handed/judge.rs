@@ -7,7 +7,7 @@ use handoffd::store::{
     tables::{self, HANDOFFS, INTENTS, IntentRow, JOURNAL, JournalRow, PARKED, ParkedRow},
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
-use handoffd_core::{Handoff, HandoffKind, HandoffState, Timestamp, briefing::TITLE, fold_text};
+use handoffd_core::{Handoff, HandoffKind, HandoffState, TicketKey, Timestamp, briefing::TITLE, fold_text};
 
 use super::{
     oracle::{Said, Tale},
@@ -206,8 +206,13 @@ impl Judge<'_> {
         for (at, reason) in tale.announced.iter().zip(&tale.reasons) {
             let word = canary_of(reason);
             let is_told = told.iter().any(|note| note.text.contains(&word));
-            if !is_told && tale.went_on(*at, settled) && self.failed() == 0 {
-                self.breaks(format!("{mark}: the reason {word} that was taken in is in no note"));
+            if is_told || !tale.went_on(*at, settled) || self.failed() > 0 {
+                continue;
+            }
+            let ticket = TicketKey::new(tale.home, tale.id.clone());
+            match self.handoffs.iter().any(|record| record.ticket == ticket && record.late_key.is_some()) {
+                true => self.excuse("an announcement after the one follow-up had left"),
+                false => self.breaks(format!("{mark}: the reason {word} that was taken in is in no note")),
             }
         }
     }

@@ -76,7 +76,6 @@ fn kind(from: Hands, to: Hands) -> Option<HandoffKind> {
 #[derive(Clone, Debug)]
 pub struct Said {
     pub at: Timestamp,
-    pub account: &'static str,
     pub who: Who,
     pub public: bool,
     /// Unlike any other text.

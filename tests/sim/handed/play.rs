@@ -138,7 +138,7 @@ impl Stage {
             self.tag(account, &id, true);
         }
         let at = self.life.now();
-        let opening = Said { at, account, who: Who::Customer, public: true, text };
+        let opening = Said { at, who: Who::Customer, public: true, text };
         let tale = Tale {
             home: account,
             id,
@@ -181,7 +181,7 @@ impl Stage {
         if !public {
             tale.private.push(text.clone());
         }
-        tale.said.push(Said { at, account, who, public, text });
+        tale.said.push(Said { at, who, public, text });
         true
     }
 
