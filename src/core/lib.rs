@@ -16,6 +16,7 @@ pub mod merge;
 pub mod model;
 pub mod package;
 pub mod policy;
+pub mod reask;
 pub mod reconcile;
 pub mod retry;
 pub mod route;

@@ -17,6 +17,7 @@ use crate::{
     model::handoff::{Attempt, Told},
 };
 use json::Json;
+pub(crate) use json::words as spaced;
 
 /// The most attempts that are kept of a handoff: the newest ones.
 pub const ATTEMPTS_MAX: usize = 16;

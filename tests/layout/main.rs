@@ -14,7 +14,19 @@ use tree::{files, folders, sources, text, words};
 /// The longest Rust file, in lines.
 const LINES_MAX: usize = 700;
 /// What the core may depend on: nothing that reads, waits, or draws lots.
-const CORE_DEPENDENCIES: [&str; 7] = ["arrayvec", "hex", "jiff", "serde", "serde_json", "sha2", "thiserror"];
+const CORE_DEPENDENCIES: [&str; 11] = [
+    "arrayvec",
+    "hex",
+    "jiff",
+    "minijinja",
+    "schemars",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "unicode-segmentation",
+    "whatlang",
+];
 /// Vendors that are named nowhere outside their folders, beside those that have one.
 const OTHER_VENDORS: [&str; 2] = ["hubspot", "salesforce"];
 

@@ -1,5 +1,30 @@
 //! Reads a conversation: what the customer wants, what was tried and promised, how they feel.
 //! Without any language model; every finding names the turn that it stands in.
+//!
+//! What words mean is told by the tables in `lexicon/`, one a language; a text in another language
+//! yields its tools, what was given, and its first words.
+
+mod attempts;
+mod given;
+mod human;
+mod language;
+mod lexicon;
+mod mood;
+mod promises;
+mod questions;
+mod sentences;
+#[cfg(test)]
+mod tests;
+mod wishes;
+mod words;
+
+pub use human::promises_transfer;
+pub(crate) use {
+    lexicon::{has, in_class, kinds},
+    promises::promises_something,
+    sentences::{Sentence, meaningful, sentences},
+    words::words,
+};
 
 use crate::model::{
     package::{Given, Mood, Promise, Stated, Tried},
@@ -42,19 +67,19 @@ pub struct ThreadRules {
     pub hop: u32,
 }
 
-/// What a conversation says. Turns are oldest first.
+/// What a conversation says. Turns are oldest first. Time grows with the text, not faster.
 pub fn read_thread(turns: &[Turn], rules: &ThreadRules) -> Findings {
-    let _ = (turns, rules);
-    let unknown = || Stated::unknown("nothing was read");
+    let said = sentences::said(turns);
+    let attempts = attempts::attempts(turns, &said, rules);
     Findings {
-        goal: unknown(),
-        blocker: unknown(),
-        attempts: Vec::new(),
-        promises: Vec::new(),
-        open_question: unknown(),
-        mood: Stated::unknown("nothing was read"),
-        given: Vec::new(),
-        language: unknown(),
-        asked_for_human: None,
+        goal: wishes::goal(&said, rules),
+        blocker: wishes::blocker(&said, &attempts, rules),
+        promises: promises::promises(turns, &said, rules),
+        open_question: questions::open_question(&said, rules),
+        mood: mood::mood(&said),
+        given: given::given(&said, rules),
+        language: language::language(&said),
+        asked_for_human: human::asked_for_human(&said),
+        attempts,
     }
 }

@@ -139,7 +139,7 @@ fn write_list(items: &[Json], out: &mut String) {
 }
 
 /// A name in code as words: `get_userDetails` becomes `get user details`.
-pub(super) fn words(name: &str) -> String {
+pub(crate) fn words(name: &str) -> String {
     let mut spaced = String::new();
     let mut after_small = false;
     for c in name.chars() {
