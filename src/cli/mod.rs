@@ -442,6 +442,8 @@ fn explain(failure: Failure) -> (u8, String) {
             | StartError::NoVaultKey(_)
             | StartError::Agent { .. }
             | StartError::Settings(_)
+            | StartError::Templates(_)
+            | StartError::Model(_)
             | StartError::Mapping { .. }),
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),

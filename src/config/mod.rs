@@ -4,9 +4,11 @@ mod group;
 mod group_check;
 mod join;
 mod load;
+mod model;
 mod policy;
 pub mod secret_ref;
 mod span;
+mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +27,10 @@ pub use group::{
 };
 pub use join::{JoinConfig, JoinKey};
 pub use load::{ConfigError, DEFAULTS, load_file, load_text, place_of_key};
+pub use model::{Egress, ModelConfig, ModelKind, TokenParam};
 pub use secret_ref::{SecretError, SecretRef};
 pub use span::Span;
+pub use templates::{TemplatesError, read_template};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,6 +46,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// How handoffs are served.
     pub handoff: HandoffConfig,
+    /// The language model, if there is one.
+    pub model: ModelConfig,
     /// Logs.
     pub telemetry: Telemetry,
     /// Authorised tenants of vendors, by name.
@@ -171,6 +177,10 @@ pub struct HandoffConfig {
     pub transfer_tools: Vec<String>,
     /// Tools that try nothing and are left out, by name.
     pub ignored_tools: Vec<String>,
+    /// How long what an AI agent streamed of a conversation is kept after the last of it.
+    pub captured_keep: Span,
+    /// The directory of the briefings' templates; left out: the built-in one.
+    pub templates: Option<PathBuf>,
 }
 
 /// Logs.

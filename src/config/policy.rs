@@ -24,6 +24,7 @@ impl Config {
             check_account(name, account)?;
         }
         self.check_bounds()?;
+        self.model.check()?;
         let mut grouped = BTreeMap::new();
         for (name, group) in &self.groups {
             self.check_group(name, group)?;

@@ -5,6 +5,7 @@
 //! vendor rewrites what it is sent) is an argument.
 
 pub mod briefing;
+pub mod capture;
 pub mod comments;
 pub mod decision;
 pub mod filter;
@@ -18,7 +19,9 @@ pub mod package;
 pub mod policy;
 pub mod reask;
 pub mod reconcile;
+pub mod redact;
 pub mod retry;
+pub mod rewrite;
 pub mod route;
 pub mod settle;
 pub mod thread;

@@ -148,10 +148,14 @@ pub fn repeats_done(resolution: &Resolution, text: &str) -> Option<Proof> {
     sentences(text).iter().find_map(|sentence| {
         let asked = || {
             let known = asked_again(&resolution.package, sentence).into_iter();
-            known.filter(|(field, _)| !field.starts_with("issue.")).find_map(|(_, proofs)| proofs.into_iter().next())
+            known
+                .filter(|(field, _)| !field.starts_with("issue."))
+                .find_map(|(_, proofs)| proofs.into_iter().next())
         };
         match proposes(sentence) {
-            true => step_done(resolution, sentence).or_else(|| forbidden(resolution, sentence)).or_else(asked),
+            true => {
+                step_done(resolution, sentence).or_else(|| forbidden(resolution, sentence)).or_else(asked)
+            }
             false => asked(),
         }
     })

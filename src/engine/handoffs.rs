@@ -12,7 +12,11 @@ use handoffd_core::{
     AccountId, Comment, CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffKind, HandoffState,
     Message, Observed, OpKey, PrivateMessage, RemoteId, Role, SourceAnswer, Status, Subject, TicketKey,
     Timestamp, Value,
-    briefing::{Briefing, NoteLimits, Package, TicketFacts, compose_briefing, compose_late, text},
+    briefing::{
+        Briefing, NoteLimits, TicketFacts,
+        old::{Package, compose_briefing, compose_late},
+        text,
+    },
     handoff::{
         Effect, HandoffEvent, HandoffStep, Said, Seen, Settled, Sign, advance_handoff, detect_handoff,
         due_events, handoff_id_from_api, is_open, needs_briefing, open_or_join,

@@ -46,6 +46,7 @@ pub struct Metrics {
     parked: Family<Word, Counter<u64, AtomicU64>>,
     handoffs: Family<Word, Counter<u64, AtomicU64>>,
     complete_until: Family<Account, Gauge<i64, AtomicI64>>,
+    rewrites: Family<Word, Counter<u64, AtomicU64>>,
     briefing_seconds: Histogram,
 }
 
@@ -84,6 +85,12 @@ impl Default for Metrics {
         registry.register("parked", "Things that were parked for an admin, by kind", parked.clone());
         let handoffs = Family::default();
         registry.register("handoff_steps", "Handoffs that reached a state", handoffs.clone());
+        let rewrites = Family::default();
+        registry.register(
+            "rewrites",
+            "Lines of briefings given to the language model, by what became of them",
+            rewrites.clone(),
+        );
         let complete_until = Family::default();
         registry.register(
             "feed_complete_until_seconds",
@@ -107,6 +114,7 @@ impl Default for Metrics {
             parked,
             handoffs,
             complete_until,
+            rewrites,
             briefing_seconds,
         }
     }
@@ -157,6 +165,12 @@ impl Metrics {
 
     pub(super) fn handoff(&self, state: &str) {
         self.handoffs.get_or_create(&Word { kind: state.to_owned() }).inc();
+    }
+
+    /// So many lines of a briefing were given to the language model, and this became of them.
+    pub fn rewrote(&self, outcome: &str, lines: usize) {
+        let count = self.rewrites.get_or_create(&Word { kind: outcome.to_owned() });
+        count.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
     }
 
     pub(super) fn feed_complete(&self, account: &AccountId, until: Timestamp) {

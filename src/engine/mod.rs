@@ -40,12 +40,14 @@ use handoffd_connectors::{
 };
 use handoffd_core::{
     AccountId, GroupId, HandoffId, LinkId, OpKey, SourceAnswer, Timestamp,
+    briefing::Templates,
     policy::{HandoffRules, SyncPolicy},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{EngineConfig, GroupConfig, HandoffConfig},
+    rewriter::Rewriter,
     store::{Commit, CommitError, NewJob, ReadError, Seq, Store, blobs::Blobs, tables::Wake},
 };
 
@@ -76,6 +78,10 @@ pub struct EngineParts {
     pub config: EngineConfig,
     /// How handoffs are served.
     pub handoff: HandoffConfig,
+    /// What briefings look like.
+    pub templates: Templates,
+    /// Puts briefings into better words, where a model is configured.
+    pub rewriter: Rewriter,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Counts writes instead of sending them, in a dry run.

@@ -98,9 +98,13 @@ impl Engine {
 
     pub(super) async fn run_sweeps(&self) {
         while self.rest_until(self.now().plus(SWEEP_EVERY)).await {
-            let old = self.now().minus(self.parts.config.journal_keep.0);
-            for table in [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS, tables::HANDOFFS] {
-                if let Err(error) = self.drop_older(table, old).await {
+            let keep = self.parts.config.journal_keep.0;
+            let streamed_keep = self.parts.handoff.captured_keep.0;
+            let all = [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS, tables::HANDOFFS];
+            let streamed = [tables::CAPTURES, tables::CONVERSATIONS, tables::TALKS];
+            let dated = all.map(|table| (table, keep)).into_iter();
+            for (table, keep) in dated.chain(streamed.map(|table| (table, streamed_keep))) {
+                if let Err(error) = self.drop_older(table, self.now().minus(keep)).await {
                     tracing::warn!(table = table.0, %error, "Old rows could not be dropped; it is tried again.");
                 }
             }

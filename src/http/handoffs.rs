@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{Site, agents, reply};
 use crate::store::{
     Commit, CommitError, Guard, Key,
-    tables::{self, ANSWERS, IntakeRow},
+    tables::{self, ANSWERS, IntakeRow, Wanted},
 };
 
 /// The longest idempotency key.
@@ -246,7 +246,8 @@ fn intake(
     let id = handoff_id_from_api(&agent.name, key);
     let told = told(site, request);
     let ticket = TicketKey::new(account.as_str(), ticket.as_str());
-    Ok(IntakeRow { id, ticket, agent: agent.name.clone(), key: key.to_owned(), told, at: now })
+    let (agent, key) = (agent.name.clone(), key.to_owned());
+    Ok(IntakeRow { id, ticket, agent, key, told, at: now, conversation: None, wanted: Wanted::default() })
 }
 
 fn told(site: &Site, request: Request) -> Told {

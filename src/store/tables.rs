@@ -14,6 +14,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Commit, Guard, Key, NewJob, Page, ReadError, Rev, Store, Table, Write, codec};
 
+mod captures;
+
+pub use captures::{
+    CAPTURES, CONVERSATIONS, CaptureRow, ConversationRow, TALKS, bind_writes, capture_row, captured_of,
+    conversation_key, conversations_of, ticket_of_conversation,
+};
+
 /// Links, by id.
 pub const LINKS: Table = Table("links");
 /// Comments of links, by link and number.
@@ -50,7 +57,7 @@ pub const RATINGS: Table = Table("ratings");
 pub const MATCHES: Table = Table("matches");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 16] = [
+pub const ALL: [Table; 19] = [
     LINKS,
     COPIES,
     TICKETS,
@@ -67,6 +74,9 @@ pub const ALL: [Table; 16] = [
     ANSWERS,
     BACKFILLS,
     MATCHES,
+    CAPTURES,
+    CONVERSATIONS,
+    TALKS,
 ];
 
 /// A write on its way.
@@ -198,6 +208,25 @@ pub struct IntakeRow {
     pub told: Told,
     /// When.
     pub at: Timestamp,
+    /// The AI agent's own id of the conversation, where it has one.
+    #[serde(default)]
+    pub conversation: Option<String>,
+    /// Where it asks that the conversation go.
+    #[serde(default)]
+    pub wanted: Wanted,
+}
+
+/// Where an AI agent asks that a conversation go; what it asks for is not checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The group, team or queue, by name or id.
+    pub queue: Option<String>,
+    /// The person, by name, e-mail or id.
+    pub agent: Option<String>,
+    /// How urgent it is, in the AI agent's word.
+    pub priority: Option<String>,
+    /// Until when somebody should have taken it.
+    pub deadline: Option<Timestamp>,
 }
 
 /// One thing that was decided or done.

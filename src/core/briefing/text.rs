@@ -51,7 +51,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Somebody else's words without the marks that [`quoted`] adds.
 pub(super) fn unquoted(text: &str) -> String {
-    one_line(text).replace(['“', '”', '"'], "'")
+    one_line(text).replace(['“', '”', '"', '„', '‟', '＂', '〝', '〞'], "'")
 }
 
 /// How many digits of a currency's minor unit stand behind the point (ISO 4217).

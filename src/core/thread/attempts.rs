@@ -18,11 +18,8 @@ const ANSWER_WITHIN: usize = 2;
 /// What was tried, oldest first; the same twice in a row with the same result is one.
 pub fn attempts(turns: &[Turn], said: &[Said<'_>], rules: &ThreadRules) -> Vec<Tried> {
     let has_tools = turns.iter().any(|turn| turn.call.is_some());
-    let mut found: Vec<(usize, Tried)> = turns
-        .iter()
-        .enumerate()
-        .filter_map(|(at, turn)| Some((at, called(turn, rules)?)))
-        .collect();
+    let mut found: Vec<(usize, Tried)> =
+        turns.iter().enumerate().filter_map(|(at, turn)| Some((at, called(turn, rules)?))).collect();
     for (at, said_at) in said.iter().enumerate() {
         let told = match said_at.role {
             Role::Customer => by_customer(said, at, rules),
@@ -84,7 +81,9 @@ fn done(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
 
 /// Whether an agent says that they did something: no question, and not only once something is.
 pub fn says_done(sentence: &Sentence) -> bool {
-    let Some((from, _)) = lexicon::find("did", &sentence.words).filter(|_| !sentence.asks()) else { return false };
+    let Some((from, _)) = lexicon::find("did", &sentence.words).filter(|_| !sentence.asks()) else {
+        return false;
+    };
     let before = &sentence.words[from.saturating_sub(3)..from];
     !before.iter().chain(sentence.words.first()).any(|word| lexicon::in_class("hypothetical", word))
 }
@@ -92,7 +91,9 @@ pub fn says_done(sentence: &Sentence) -> bool {
 /// The customer's words on what came of what was done before, if they say so soon.
 fn came_of_it<'a>(said: &'a [Said<'a>], at: usize) -> Option<(&'a Said<'a>, &'a Sentence, Outcome)> {
     let answers = said[at + 1..].iter().filter(|said| said.is_customer()).take(ANSWER_WITHIN);
-    answers.into_iter().find_map(|answer| outcome(&answer.sentences).map(|(text, result)| (answer, text, result)))
+    answers
+        .into_iter()
+        .find_map(|answer| outcome(&answer.sentences).map(|(text, result)| (answer, text, result)))
 }
 
 /// What sentences say of an attempt. A failure outweighs a success in one message.
@@ -118,7 +119,9 @@ fn negated(sentence: &Sentence) -> bool {
 
 /// A step that an agent asked for, where the customer says what came of it.
 fn suggested(said: &[Said<'_>], at: usize, rules: &ThreadRules) -> Vec<Tried> {
-    let Some(step) = said[at].sentences.iter().find(|sentence| sentence.has("suggest")) else { return Vec::new() };
+    let Some(step) = said[at].sentences.iter().find(|sentence| sentence.has("suggest")) else {
+        return Vec::new();
+    };
     let next = said[at + 1..].iter().find(|said| said.is_customer());
     let told = next.and_then(|next| outcome(&next.sentences).map(|(text, result)| (next, text, result)));
     let Some((answer, text, result)) = told else { return Vec::new() };

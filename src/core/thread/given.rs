@@ -112,7 +112,9 @@ fn digits(token: &str) -> usize {
 /// Digits in a row over several tokens: a telephone number, or a card's, which is passed over.
 fn phone(rest: &[&str], sentence: &Sentence) -> Option<Taken> {
     let dials = |token: &&&str| {
-        !token.is_empty() && token.chars().all(|c| c.is_ascii_digit() || "+-/.()".contains(c)) && digits(token) > 0
+        !token.is_empty()
+            && token.chars().all(|c| c.is_ascii_digit() || "+-/.()".contains(c))
+            && digits(token) > 0
     };
     let run: Vec<&str> = rest.iter().take(8).take_while(dials).copied().collect();
     let count: usize = run.iter().map(|token| digits(token)).sum();
@@ -121,7 +123,8 @@ fn phone(rest: &[&str], sentence: &Sentence) -> Option<Taken> {
         return Some((run.len(), None));
     }
     let is_date = date(rest).is_some();
-    let marked = first.starts_with('+') || first.starts_with('0') && run.len() > 1 || sentence.has("ask phone");
+    let marked =
+        first.starts_with('+') || first.starts_with('0') && run.len() > 1 || sentence.has("ask phone");
     (marked && !is_date && (8..=15).contains(&count)).then(|| (run.len(), Some(("phone", run.join(" ")))))
 }
 
@@ -141,7 +144,8 @@ fn date(rest: &[&str]) -> Option<Taken> {
     let first = *rest.first()?;
     let parts: Vec<&str> = first.split(['-', '/', '.']).collect();
     let numeric = |parts: &[&str]| parts.iter().all(|part| part.parse::<u16>().is_ok() && part.len() <= 4);
-    let year = |part: &str| part.len() == 4 && part.parse::<u16>().is_ok_and(|year| (1900..2200).contains(&year));
+    let year =
+        |part: &str| part.len() == 4 && part.parse::<u16>().is_ok_and(|year| (1900..2200).contains(&year));
     if parts.len() == 3 && numeric(&parts) && (year(parts[0]) || year(parts[2])) {
         return Some((1, Some(("date", first.to_owned()))));
     }
@@ -190,12 +194,7 @@ fn amount(rest: &[&str]) -> Option<Taken> {
 }
 
 /// A number or code with a word near it that says what it is, or that answers what was asked.
-fn identifier(
-    tokens: &[&str],
-    at: usize,
-    sentence: &Sentence,
-    asked: Option<&'static str>,
-) -> Option<Taken> {
+fn identifier(tokens: &[&str], at: usize, sentence: &Sentence, asked: Option<&'static str>) -> Option<Taken> {
     let raw = tokens[at].split_once('=').map_or(tokens[at], |(_, value)| value);
     let value = raw.trim_start_matches('#').trim_end_matches('.');
     if !is_code(value) || sentence.words.iter().any(|word| SECRET.contains(&word.as_str())) {
@@ -220,7 +219,10 @@ fn is_code(value: &str) -> bool {
     let capitals = (5..=10).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_uppercase());
     let letters = value.trim_start_matches(|c: char| c.is_ascii_digit());
     let counted = letters.len() < value.len()
-        && matches!(letters.to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th" | "am" | "pm" | "h" | "x" | "gb" | "mb" | "k");
+        && matches!(
+            letters.to_ascii_lowercase().as_str(),
+            "st" | "nd" | "rd" | "th" | "am" | "pm" | "h" | "x" | "gb" | "mb" | "k"
+        );
     joined && value.len() <= 40 && !counted && (digits(value) > 0 || capitals)
 }
 

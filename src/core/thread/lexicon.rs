@@ -116,9 +116,7 @@ impl Pattern {
 
 fn alternatives(one: &str, sections: &BTreeMap<&str, Vec<&str>>) -> Vec<Alternative> {
     match one.strip_prefix('@').and_then(|class| sections.get(class)) {
-        Some(lines) => {
-            lines.iter().flat_map(|line| line.split_whitespace()).map(Alternative::read).collect()
-        }
+        Some(lines) => lines.iter().flat_map(|line| line.split_whitespace()).map(Alternative::read).collect(),
         None if one == "?" => vec![Alternative { text: "?".to_owned(), begins: false }],
         None => vec![Alternative::read(one)],
     }
@@ -148,8 +146,26 @@ fn fit(tokens: &[Token], words: &[String], first: usize, at: usize) -> Option<us
 pub fn is_negation(word: &str) -> bool {
     matches!(
         word,
-        "not" | "never" | "no" | "cannot" | "without" | "nicht" | "nie" | "kein" | "keine" | "keinen" | "ohne"
-            | "pas" | "jamais" | "aucun" | "aucune" | "sans" | "nunca" | "ningun" | "ninguna" | "sin"
+        "not"
+            | "never"
+            | "no"
+            | "cannot"
+            | "without"
+            | "nicht"
+            | "nie"
+            | "kein"
+            | "keine"
+            | "keinen"
+            | "ohne"
+            | "pas"
+            | "jamais"
+            | "aucun"
+            | "aucune"
+            | "sans"
+            | "nunca"
+            | "ningun"
+            | "ninguna"
+            | "sin"
     ) || word.ends_with("n't")
 }
 
@@ -185,7 +201,8 @@ pub fn in_class(section: &str, word: &str) -> bool {
 /// How many of the words are in a section, by language.
 pub fn votes(section: &str, words: &[String]) -> BTreeMap<&'static str, usize> {
     let languages = LEXICON.classes.get(section).map_or(&[][..], Vec::as_slice);
-    let count = |class: &[Alternative]| words.iter().filter(|word| class.iter().any(|one| one.fits(word))).count();
+    let count =
+        |class: &[Alternative]| words.iter().filter(|word| class.iter().any(|one| one.fits(word))).count();
     languages.iter().map(|(language, class)| (*language, count(class))).collect()
 }
 
@@ -211,7 +228,10 @@ mod tests {
                 .filter(|name| !names(table).contains(name) && !OPTIONAL.contains(name))
                 .collect();
             assert!(missing.is_empty(), "{language} lacks {missing:?}");
-            assert!(names(table).iter().all(|name| english.contains(name)), "{language} has a section too many");
+            assert!(
+                names(table).iter().all(|name| english.contains(name)),
+                "{language} has a section too many"
+            );
         }
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{
     ThreadRules,
     attempts::says_done,
-    human::is_transfer, lexicon,
+    human::is_transfer,
+    lexicon,
     sentences::{Role, Said, Sentence, meaningful},
     words::{stem, words},
 };
@@ -60,7 +61,9 @@ struct Seen {
 impl Seen {
     /// Tools that worked.
     fn calls(&mut self, turns: &[Turn]) {
-        for call in turns.iter().filter_map(|turn| turn.call.as_ref()).filter(|call| call.result != Outcome::Failed) {
+        for call in
+            turns.iter().filter_map(|turn| turn.call.as_ref()).filter(|call| call.result != Outcome::Failed)
+        {
             let name = words(&crate::transcript::spaced(&call.name));
             self.called.extend(meaningful(&name).map(str::to_owned));
         }

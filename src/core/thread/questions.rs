@@ -32,11 +32,15 @@ pub fn open_question(said: &[Said<'_>], rules: &ThreadRules) -> Stated<String> {
 /// What a message asks: its last plain question, else its last request.
 fn question_of<'a>(turn: &'a Said<'a>) -> Option<&'a Sentence> {
     let counts = |sentence: &&Sentence| {
-        sentence.len() >= 3 && !sentence.is_ceremony() && !asks_for_human(sentence) && !sentence.has("consent")
+        sentence.len() >= 3
+            && !sentence.is_ceremony()
+            && !asks_for_human(sentence)
+            && !sentence.has("consent")
     };
     let mut newest_first = turn.sentences.iter().rev().filter(counts);
     let question = newest_first.clone().find(|sentence| sentence.asks() && !sentence.has("generic"));
-    let mut requests = newest_first.clone().filter(|sentence| sentence.has("wants") && !sentence.has("generic"));
+    let mut requests =
+        newest_first.clone().filter(|sentence| sentence.has("wants") && !sentence.has("generic"));
     question.or_else(|| requests.next()).or_else(|| newest_first.find(|sentence| sentence.asks()))
 }
 

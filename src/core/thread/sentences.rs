@@ -16,8 +16,8 @@ const WRAPPED_CHARS_MIN: usize = 50;
 
 /// Abbreviations whose full stop ends no sentence.
 const ABBREVIATED: [&str; 22] = [
-    "mr", "mrs", "ms", "dr", "st", "nr", "no", "num", "e.g", "i.e", "z.b", "bzw", "ca", "tel", "sr", "sra", "m",
-    "mme", "vs", "etc", "approx", "inkl",
+    "mr", "mrs", "ms", "dr", "st", "nr", "no", "num", "e.g", "i.e", "z.b", "bzw", "ca", "tel", "sr", "sra",
+    "m", "mme", "vs", "etc", "approx", "inkl",
 ];
 
 /// One sentence of a turn.
@@ -179,7 +179,8 @@ fn push(found: &mut Vec<Sentence>, text: &str) {
 }
 
 fn ends_abbreviated(part: &str) -> bool {
-    let Some(word) = part.trim_end().strip_suffix('.').and_then(|part| part.split_whitespace().next_back()) else {
+    let Some(word) = part.trim_end().strip_suffix('.').and_then(|part| part.split_whitespace().next_back())
+    else {
         return false;
     };
     word.len() <= 6 && ABBREVIATED.contains(&word.to_lowercase().trim_start_matches('('))
@@ -197,7 +198,10 @@ fn paragraphs(text: &str) -> Vec<String> {
             goes_on = false;
             continue;
         }
-        match found.last_mut().filter(|_| goes_on && line.starts_with(char::is_alphanumeric) && !is_item(line)) {
+        match found
+            .last_mut()
+            .filter(|_| goes_on && line.starts_with(char::is_alphanumeric) && !is_item(line))
+        {
             Some(last) => {
                 last.push(' ');
                 last.push_str(line);
@@ -250,7 +254,13 @@ mod tests {
     #[test]
     fn greetings_are_told_apart() {
         let ceremony = |text: &str| Sentence::new(text).is_ceremony();
-        for text in ["Hi there!", "Thank you so much for your help!", "Viele Grüße", "Merci beaucoup !", "Hola, buenos días"] {
+        for text in [
+            "Hi there!",
+            "Thank you so much for your help!",
+            "Viele Grüße",
+            "Merci beaucoup !",
+            "Hola, buenos días",
+        ] {
             assert!(ceremony(text), "{text}");
         }
         for text in ["Hi, my app crashes", "Thanks, but it fails"] {

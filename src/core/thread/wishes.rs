@@ -48,7 +48,8 @@ fn of_customer<'a>(said: &'a [Said<'a>]) -> impl DoubleEndedIterator<Item = (usi
 
 fn first_wish<'a>(said: &'a [Said<'a>]) -> Option<Found<'a>> {
     let mut best: Option<(i32, Found<'a>)> = None;
-    let wishes = of_customer(said).filter_map(|(at, said)| best_wish(said).map(|(score, wish)| (score, (at, wish))));
+    let wishes =
+        of_customer(said).filter_map(|(at, said)| best_wish(said).map(|(score, wish)| (score, (at, wish))));
     for (score, found) in wishes.take(FIRST_TURNS) {
         if best.is_none_or(|(most, _)| score > most && most < CLEAR_MIN) {
             best = Some((score, found));
@@ -114,7 +115,8 @@ fn was_closed(said: &[Said<'_>], at: usize) -> bool {
 }
 
 fn first_words<'a>(said: &'a [Said<'a>]) -> Option<Found<'a>> {
-    let speaks = |sentence: &&Sentence| sentence.len() >= 2 && !sentence.is_ceremony() && !asks_for_human(sentence);
+    let speaks =
+        |sentence: &&Sentence| sentence.len() >= 2 && !sentence.is_ceremony() && !asks_for_human(sentence);
     let longer = |sentence: &&Sentence| sentence.len() >= 4;
     of_customer(said).find_map(|(at, said)| {
         let mut sentences = said.sentences.iter().filter(speaks);
@@ -151,7 +153,11 @@ fn hindrance(said: &Said<'_>, sentence: &Sentence) -> Option<i32> {
         Role::Customer if sentence.has("problem") && !sentence.has("solved") && !asks_for_human(sentence) => {
             let if_asked = if sentence.asks() { -1 } else { 0 };
             let with_code = sentence.text.chars().any(|c| c.is_ascii_digit()) && sentence.has("error");
-            4 + points("error", 1) + points("consent", -2) + points("tried", -1) + i32::from(with_code) + if_asked
+            4 + points("error", 1)
+                + points("consent", -2)
+                + points("tried", -1)
+                + i32::from(with_code)
+                + if_asked
         }
         Role::Bot | Role::Human if said.turn.public && sentence.has("refusal") && !sentence.asks() => {
             5 + points("helpless", -2) + points("holding", -2)
@@ -163,9 +169,13 @@ fn hindrance(said: &Said<'_>, sentence: &Sentence) -> Option<i32> {
 
 /// The newest tool that failed and did not work later.
 fn failed_tool(attempts: &[Tried]) -> Option<(String, &[Proof])> {
-    let (at, failed) =
-        attempts.iter().enumerate().rev().find(|(_, tried)| tried.result == Outcome::Failed && is_tool(tried))?;
-    let later = attempts[at..].iter().any(|other| other.action == failed.action && other.result == Outcome::Worked);
+    let (at, failed) = attempts
+        .iter()
+        .enumerate()
+        .rev()
+        .find(|(_, tried)| tried.result == Outcome::Failed && is_tool(tried))?;
+    let later =
+        attempts[at..].iter().any(|other| other.action == failed.action && other.result == Outcome::Worked);
     let outcome = if failed.outcome.is_empty() { "it failed" } else { &failed.outcome };
     (!later).then(|| (format!("{}: {outcome}", failed.action), failed.proofs.as_slice()))
 }

@@ -45,7 +45,8 @@ pub fn words(text: &str) -> Vec<String> {
         }
     }
     finish(&mut word, &mut out);
-    if text.trim_end_matches(|c: char| c.is_whitespace() || "!)\"*".contains(c)).ends_with(['?', '\u{FF1F}']) {
+    if text.trim_end_matches(|c: char| c.is_whitespace() || "!)\"*".contains(c)).ends_with(['?', '\u{FF1F}'])
+    {
         out.push("?".to_owned());
     }
     out
@@ -108,9 +109,10 @@ mod tests {
     #[test]
     fn spelling_variants_are_one_word() {
         assert_eq!(words("J’ai déjà ESSAYÉ"), ["j", "ai", "deja", "essaye"]);
-        assert_eq!(words("I'll re-send the e-mail, dont worry"), [
-            "i'll", "re", "send", "the", "email", "don't", "worry"
-        ]);
+        assert_eq!(
+            words("I'll re-send the e-mail, dont worry"),
+            ["i'll", "re", "send", "the", "email", "don't", "worry"]
+        );
         assert_eq!(words("Zurückgesetzt? Straße?"), ["zuruckgesetzt", "strasse", "?"]);
         assert_eq!(words("e\u{301}te\u{301} 'quoted'"), ["ete", "quoted"]);
         assert_eq!(words("!!! ... ---"), Vec::<String>::new());
@@ -118,7 +120,12 @@ mod tests {
 
     #[test]
     fn forms_of_a_word_share_a_stem() {
-        for (one, other) in [("refund", "refunded"), ("reset", "resetting"), ("escalate", "escalating"), ("schicken", "geschickt")] {
+        for (one, other) in [
+            ("refund", "refunded"),
+            ("reset", "resetting"),
+            ("escalate", "escalating"),
+            ("schicken", "geschickt"),
+        ] {
             assert_eq!(stem(one), stem(other), "{one} {other}");
         }
         assert_ne!(stem("refund"), stem("reset"));
