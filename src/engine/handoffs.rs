@@ -9,8 +9,9 @@ use std::{
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    AccountId, Comment, CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffState, Message, Observed,
-    OpKey, PrivateMessage, RemoteId, Role, SourceAnswer, Status, Subject, TicketKey, Timestamp, Value,
+    AccountId, Comment, CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffKind, HandoffState,
+    Message, Observed, OpKey, PrivateMessage, RemoteId, Role, SourceAnswer, Status, Subject, TicketKey,
+    Timestamp, Value,
     briefing::{
         Briefing, NoteLimits, TicketFacts,
         old::{Package, compose_briefing, compose_late},
@@ -124,14 +125,19 @@ impl Inner {
         journal
     }
 
-    /// What AI agents said of the link's tickets, then what was seen.
+    /// What went back to an AI agent, what AI agents said of the link's tickets, then what else was
+    /// seen: who announces a handoff has the conversation, so it went back to it before.
     async fn gather(
         &self,
         link: &Link,
         detected: Vec<Detected>,
         writes: &mut Vec<Write>,
     ) -> Result<Vec<Sign>, Fault> {
-        let mut signs = Vec::new();
+        let seen = detected.into_iter().map(|detected| Seen { link: link.id.clone(), detected });
+        let (back, other): (Vec<Seen>, Vec<Seen>) =
+            seen.partition(|seen| seen.detected.kind == HandoffKind::HumanToAi);
+        let as_sign = |seen: Seen| Sign::Seen(Box::new(seen));
+        let mut signs: Vec<Sign> = back.into_iter().map(as_sign).collect();
         for (ticket, _) in link.sides.iter().filter(|(_, side)| side.standing == Standing::Live) {
             let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
             for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await?
@@ -148,8 +154,7 @@ impl Inner {
                 signs.push(Sign::Said(Box::new(said)));
             }
         }
-        let seen = detected.into_iter().map(|detected| Seen { link: link.id.clone(), detected });
-        signs.extend(seen.map(|seen| Sign::Seen(Box::new(seen))));
+        signs.extend(other.into_iter().map(as_sign));
         Ok(signs)
     }
 

@@ -1,22 +1,26 @@
 //! What must hold at the end of a life.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use handoffd::store::{
     Key,
-    tables::{self, HANDOFFS, INTENTS, IntentRow, PARKED, ParkedRow},
+    tables::{self, HANDOFFS, INTENTS, IntentRow, JOURNAL, JournalRow, PARKED, ParkedRow},
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
-use handoffd_core::{Handoff, HandoffKind, HandoffState, Timestamp, briefing::TITLE, fold_text};
+use handoffd_core::{Handoff, HandoffKind, HandoffState, TicketKey, Timestamp, briefing::TITLE, fold_text};
 
 use super::{
     oracle::{Said, Tale},
     play::Stage,
+    script::SETTLED,
 };
 use crate::shown::{LATE, words_of};
 
 /// Which kinds end in a note on the next owner's ticket.
 const BRIEFED: [HandoffKind; 1] = [HandoffKind::AiToHuman];
+
+/// How long the sources may take, and a moment for the look that finds them late.
+const HELD_MAX: Duration = Duration::from_millis(5_500);
 
 /// What was found at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +60,7 @@ pub async fn judge(stage: &Stage, log: &str) -> Verdict {
     }
     judge.parked_rows();
     judge.records();
+    judge.holds().await;
     for (number, tale) in &stage.oracle.tales {
         judge.tale(*number, tale);
     }
@@ -111,6 +116,31 @@ impl Judge<'_> {
         }
     }
 
+    /// No briefing is held back longer than its sources may take, where nothing else is wrong.
+    async fn holds(&mut self) {
+        if self.stage.setting.crashes || self.stage.setting.settled > SETTLED {
+            return;
+        }
+        let store = &*self.stage.life.engine().parts().store;
+        let all = Key(Vec::new());
+        let rows =
+            tables::read_all::<JournalRow>(store, JOURNAL, &all, 100_000).await.expect("readable rows");
+        let mut since: BTreeMap<String, Timestamp> = BTreeMap::new();
+        for (_, row) in rows {
+            let JournalRow::Handoff { at, id, state } = row.value else { continue };
+            match state.as_str() {
+                "packaging" => drop(since.insert(id.to_string(), at)),
+                "delivering" => {
+                    let held = since.get(id.as_str()).map(|since| at.since(*since)).unwrap_or_default();
+                    if held > HELD_MAX {
+                        self.breaks(format!("the briefing of {id} was held back for {held:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn tale(&mut self, number: u32, tale: &Tale) {
         let mark = Tale::mark(number);
         for desk in self.stage.setting.desks.clone() {
@@ -151,7 +181,7 @@ impl Judge<'_> {
                 briefings.len()
             ));
         }
-        let lost = self.handoffs.iter().filter(|record| record.failure.is_some()).count();
+        let lost = self.failed();
         if briefings.len() > most || briefings.len() + lost < least {
             let changes: Vec<String> =
                 tale.changes.iter().map(|one| format!("{:?}>{:?}", one.from, one.to)).collect();
@@ -162,9 +192,34 @@ impl Judge<'_> {
             ));
         }
         if desk == tale.home {
-            self.chain(mark, tale, &briefings);
+            let mut told: Vec<&ShownComment> = briefings.iter().chain(&late).copied().collect();
+            told.sort_by_key(|note| note.at);
+            self.reasons(mark, tale, &told);
+            self.chain(mark, tale, &told);
             self.before_the_first_reply(mark, tale, &briefings);
         }
+    }
+
+    /// What the AI agent was told to be taken is told on.
+    fn reasons(&mut self, mark: &str, tale: &Tale, told: &[&ShownComment]) {
+        let settled = self.stage.setting.settled;
+        for (at, reason) in tale.announced.iter().zip(&tale.reasons) {
+            let word = canary_of(reason);
+            let is_told = told.iter().any(|note| note.text.contains(&word));
+            if is_told || !tale.went_on(*at, settled) || self.failed() > 0 {
+                continue;
+            }
+            let ticket = TicketKey::new(tale.home, tale.id.clone());
+            match self.handoffs.iter().any(|record| record.ticket == ticket && record.late_key.is_some()) {
+                true => self.excuse("an announcement after the one follow-up had left"),
+                false => self.breaks(format!("{mark}: the reason {word} that was taken in is in no note")),
+            }
+        }
+    }
+
+    /// How many records failed.
+    fn failed(&self) -> usize {
+        self.handoffs.iter().filter(|record| record.failure.is_some()).count()
     }
 
     /// The package is there when the next owner first answers, or it is said that it was not.
@@ -192,15 +247,17 @@ impl Judge<'_> {
         self.excuse("an answer before the package was there");
     }
 
-    /// The last briefing names everything that was tried before it, once.
-    fn chain(&mut self, mark: &str, tale: &Tale, briefings: &[&ShownComment]) {
-        let Some(last) = briefings.last() else { return };
-        let until = tale.announced.last().copied().unwrap_or(Timestamp(0));
-        for tried in tale.tried.iter().filter(|tried| tried.at <= until && until <= last.at) {
+    /// The notes name everything that was tried before the last announcement.
+    fn chain(&mut self, mark: &str, tale: &Tale, told: &[&ShownComment]) {
+        let settled = self.stage.setting.settled;
+        let last = tale.announced.iter().zip(&tale.reasons).next_back();
+        let Some((at, reason)) = last.filter(|(at, _)| tale.went_on(**at, settled)) else { return };
+        let reason = canary_of(reason);
+        let Some(first) = told.iter().position(|note| note.text.contains(&reason)) else { return };
+        for tried in tale.tried.iter().filter(|tried| tried.at <= *at) {
             let words = tried.words.replace('_', " ");
-            let count = last.text.matches(&words).count();
-            if count == 0 {
-                self.breaks(format!("{mark}: {words} of {:?} is not in the last briefing", tried.by));
+            if !told[first..].iter().any(|note| note.text.contains(&words)) {
+                self.breaks(format!("{mark}: {words} of {:?} is in no note of the last handoff", tried.by));
             }
         }
     }

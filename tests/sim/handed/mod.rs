@@ -12,6 +12,7 @@ mod requests;
 mod script;
 mod sizes;
 mod stage;
+mod stories;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -36,6 +36,10 @@ pub struct Tale {
     pub changes: Vec<Change>,
     /// When the AI agent announced a handoff and was told that it was taken.
     pub announced: Vec<Timestamp>,
+    /// Why, in its words.
+    pub reasons: Vec<String>,
+    /// When it was said to be solved.
+    pub solved: Vec<Timestamp>,
     /// What was said, the opening first.
     pub said: Vec<Said>,
     /// What was tried, in order.
@@ -72,7 +76,6 @@ fn kind(from: Hands, to: Hands) -> Option<HandoffKind> {
 #[derive(Clone, Debug)]
 pub struct Said {
     pub at: Timestamp,
-    pub account: &'static str,
     pub who: Who,
     pub public: bool,
     /// Unlike any other text.
@@ -131,6 +134,13 @@ impl Tale {
             most += all.max(in_all);
         }
         (least, most)
+    }
+
+    /// Whether nothing ended a stretch within `settled` after this moment.
+    pub fn went_on(&self, at: Timestamp, settled: Duration) -> bool {
+        let is_near = |other: Timestamp| other > at && other.since(at) < settled;
+        let back = self.changes.iter().any(|change| change.to == Hands::Bot && is_near(change.at));
+        !back && !self.solved.iter().any(|at| is_near(*at))
     }
 
     /// Whether the AI agent said so between the change before and the change after.

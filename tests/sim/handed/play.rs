@@ -105,6 +105,8 @@ impl Stage {
             Deed::Solve { tale } => {
                 let (home, ticket) = self.home(tale);
                 self.life.human(home, HumanAct::SetStatus { ticket, status: Status::Solved });
+                let at = self.life.now();
+                self.tale(tale).solved.push(at);
             }
             Deed::Crash { commits, side } => self.life.crash_in(commits, side),
             Deed::Restart => self.life.stop_and_start().await,
@@ -136,7 +138,7 @@ impl Stage {
             self.tag(account, &id, true);
         }
         let at = self.life.now();
-        let opening = Said { at, account, who: Who::Customer, public: true, text };
+        let opening = Said { at, who: Who::Customer, public: true, text };
         let tale = Tale {
             home: account,
             id,
@@ -144,6 +146,8 @@ impl Stage {
             hands: Hands::Bot,
             changes: Vec::new(),
             announced: Vec::new(),
+            reasons: Vec::new(),
+            solved: Vec::new(),
             said: vec![opening],
             tried: Vec::new(),
             private: Vec::new(),
@@ -177,7 +181,7 @@ impl Stage {
         if !public {
             tale.private.push(text.clone());
         }
-        tale.said.push(Said { at, account, who, public, text });
+        tale.said.push(Said { at, who, public, text });
         true
     }
 
@@ -224,6 +228,7 @@ impl Stage {
         let tale = self.tale(number);
         if !tale.private.iter().any(|private| private == reason) {
             tale.private.push(reason.to_owned());
+            tale.reasons.push(reason.to_owned());
             tale.announced.push(at);
         }
         true

@@ -133,10 +133,14 @@ impl<'a> Playwright<'a> {
             0 => Hands::Pool,
             which => Hands::Person(PEOPLE[which - 1]),
         };
-        let how = self.random.random_range(0..3);
+        let how = self.random.random_range(0..4);
         if how == 1 {
             self.announce();
             self.wait(100..60_000);
+        }
+        if how == 3 {
+            self.announce();
+            self.pause();
         }
         self.give(to);
         if how == 2 {
@@ -187,6 +191,10 @@ impl<'a> Playwright<'a> {
                     let text = format!("{} between us: watch out", self.canary('n'));
                     self.say(home, who(), false, text);
                     self.wait(200..20_000);
+                }
+                // Now and then somebody gives it on without a word to the customer.
+                if self.one_in(6) {
+                    return;
                 }
                 let account = self.setting.desks[self.random.random_range(0..any)];
                 let text = format!("I have reset your parcel {}.", self.canary('p'));
