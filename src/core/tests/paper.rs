@@ -572,7 +572,7 @@ impl World {
             version,
             shown: desk.answers.then_some(shown),
             comment,
-            imported: Vec::new(),
+            written_at: None, imported: Vec::new(),
         })
     }
 

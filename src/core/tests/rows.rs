@@ -313,7 +313,7 @@ fn outcome(at: &TicketKey, text: &str) -> Outcome {
                 version,
                 shown,
                 comment: None,
-                imported: Vec::new(),
+                written_at: None, imported: Vec::new(),
             }))
         }
     }

@@ -100,7 +100,7 @@ impl World {
             version: Some(shown.version),
             shown: Some(shown),
             comment: None,
-            imported: Vec::new(),
+            written_at: None, imported: Vec::new(),
         }))
     }
 }
