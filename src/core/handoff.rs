@@ -109,7 +109,8 @@ pub fn without_ours<'a>(
     }
     for (raw, named) in [(Field::Assignee, Field::Agent), (Field::Group, Field::Team)] {
         let is_somebody = |value: &&Value| **value != Value::Choice(None);
-        let synced = shown.get(&named).filter(is_somebody).is_some_and(|name| shadow.get(&named) == Some(name));
+        let synced =
+            shown.get(&named).filter(is_somebody).is_some_and(|name| shadow.get(&named) == Some(name));
         if let (true, Some(owner)) = (synced, shown.get(&raw)) {
             known.insert(raw, owner.clone());
         }

@@ -222,7 +222,10 @@ fn new_after(
         in_a_row,
         ..record
     };
-    let record = Handoff { state: if is_at_once(last, &record, ground) { HandoffState::Suppressed } else { record.state }, ..record };
+    let record = Handoff {
+        state: if is_at_once(last, &record, ground) { HandoffState::Suppressed } else { record.state },
+        ..record
+    };
     let before =
         before.map(|(open, event)| Box::new(advance_handoff(open, &event, ground.rules, ground.now)));
     Opening::New { new: Box::new(opened(record, ground)), before }

@@ -572,7 +572,8 @@ impl World {
             version,
             shown: desk.answers.then_some(shown),
             comment,
-            written_at: None, imported: Vec::new(),
+            written_at: None,
+            imported: Vec::new(),
         })
     }
 

@@ -313,7 +313,8 @@ fn outcome(at: &TicketKey, text: &str) -> Outcome {
                 version,
                 shown,
                 comment: None,
-                written_at: None, imported: Vec::new(),
+                written_at: None,
+                imported: Vec::new(),
             }))
         }
     }

@@ -100,7 +100,8 @@ impl World {
             version: Some(shown.version),
             shown: Some(shown),
             comment: None,
-            written_at: None, imported: Vec::new(),
+            written_at: None,
+            imported: Vec::new(),
         }))
     }
 }
