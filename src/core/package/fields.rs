@@ -177,7 +177,7 @@ impl Known<'_> {
             .or(self.only_ai(self.stated("summary")))
     }
 
-    /// What an AI agent states is the reason of its own handoff only.
+    /// What an AI agent states of the moment holds for its own handoff only.
     fn only_ai(&self, stated: Stated<String>) -> Stated<String> {
         match self.material.record.kind {
             HandoffKind::AiToHuman => stated,
@@ -213,7 +213,7 @@ impl Known<'_> {
                 .map(|(name, words)| (name.as_str(), words.iter().map(String::as_str).collect::<Vec<_>>()))
         };
         let by_words = words::most_heard(names(), &said);
-        let tools: Vec<Turn> = attempts.iter().filter_map(|tried| as_turn(tried)).collect();
+        let tools: Vec<Turn> = attempts.iter().filter_map(as_turn).collect();
         let by_tools = words::most_heard(names(), &tools.iter().collect::<Vec<_>>());
         Stated::unknown(self.why_not_found("what kind of concern it is"))
             .or(self.stated("category"))
@@ -242,11 +242,12 @@ impl Known<'_> {
     pub(super) fn blocker(&self, attempts: &[Tried]) -> Stated<String> {
         let told = &self.material.record.told;
         Stated::unknown(self.why_not_found("what stands in their way"))
-            .or(self.stated("blocker"))
+            .or(self.only_ai(self.stated("blocker")))
             .or(self.found.blocker.clone())
             .or(last_failed(attempts))
             .or(self.shown_error())
             .or(self.before(|package| &package.issue.blocker))
+            .or(self.stated("blocker"))
             .or(self.told("summary", told.summary.as_deref().and_then(hindrance)))
             .or(self.told("reason", told.reason.as_deref().and_then(hindrance)))
             .or(self.repeated_failure())
@@ -342,7 +343,7 @@ impl Known<'_> {
             (Stated::NotApplicable { why }, true) => Stated::not_applicable(why.clone()),
             (_, true) => Stated::not_applicable("the customer asked nothing that is unanswered"),
         };
-        match self.stated("open_question") {
+        match self.only_ai(self.stated("open_question")) {
             stated @ Stated::Known(_) => stated,
             _ => found,
         }

@@ -76,13 +76,21 @@ fn is_same(one: &Tried, other: &Tried) -> bool {
         return false;
     }
     let same_place = one.proofs.iter().any(|proof| other.proofs.iter().any(|known| is_place(proof, known)));
-    // Without a place that can be told apart, the same words are the same attempt.
-    let is_told = |tried: &Tried| tried.proofs.iter().all(|proof| matches!(proof, Proof::Told { .. }));
     let same_words =
         fold(&one.outcome) == fold(&other.outcome) || one.outcome.is_empty() || other.outcome.is_empty();
-    same_place
-        || ((is_told(one) || is_told(other)) && same_words)
-        || (same_words && one.at.is_some() && one.at == other.at)
+    same_place || (same_words && (are_two_views(one, other) || (one.at.is_some() && one.at == other.at)))
+}
+
+/// Whether two readings come from different places of the same conversation: told outright, from
+/// the stream, from the ticket. Then the same words are the same attempt.
+fn are_two_views(one: &Tried, other: &Tried) -> bool {
+    let view = |tried: &Tried| match tried.proofs.first() {
+        Some(Proof::Message { .. }) => 0,
+        Some(Proof::Event { .. }) => 1,
+        Some(Proof::Told { .. }) => 2,
+        _ => 3,
+    };
+    view(one) != view(other) || view(one) == 2
 }
 
 /// One message may have come to two tickets, or from a stream and from a ticket.
@@ -161,36 +169,38 @@ pub(super) fn stated_promises(known: &Known<'_>) -> Stated<Vec<Promise>> {
     Stated::known(all, proofs)
 }
 
-/// Promises of the package before that nothing since shows to be done. Each is put ahead of the new
+/// Promises of the package before that nothing since shows to be done. Each is put among the new
 /// turns as the turn that it was: read alone it must be a promise, and read with them still open.
 fn still_open(known: &Known<'_>) -> Vec<Promise> {
     let Some(before) = known.material.previous.and_then(|package| package.promises.value()) else {
         return Vec::new();
     };
     let rules = ThreadRules { hop: known.material.hop.max(1), ..known.rules.thread.clone() };
+    let is_before = |turn: &Turn| {
+        before.iter().any(|promise| promise.proofs.iter().any(|proof| is_place(proof, &turn.proof)))
+    };
+    let mut turns: Vec<Turn> = known.turns.iter().filter(|turn| !is_before(turn)).cloned().collect();
+    let promised: Vec<Turn> = before.iter().filter_map(as_turn).collect();
+    for turn in promised.iter().rev() {
+        let is_later = |other: &Turn| !matches!((other.at, turn.at), (Some(other), Some(at)) if other < at);
+        let at = turns.iter().position(is_later).unwrap_or(turns.len());
+        turns.insert(at, turn.clone());
+    }
+    let open = read_thread(&turns, &rules).promises;
+    let stands =
+        |found: &[Promise], turn: &Turn| found.iter().any(|found| found.proofs.contains(&turn.proof));
     let is_open = |promise: &&Promise| {
-        let Some(proof) = promise.proofs.first() else { return false };
-        let turn = Turn {
-            proof: proof.clone(),
-            by: promise.by.clone(),
-            at: promise.at,
-            public: true,
-            text: promise.text.clone(),
-            call: None,
-        };
-        let stands = |turns: &[Turn]| {
-            read_thread(turns, &rules).promises.iter().any(|found| found.proofs.contains(proof))
-        };
-        let since =
-            known.turns.iter().filter(|other| !is_place(&other.proof, proof) && is_since(other, promise));
-        let with_new: Vec<Turn> = std::iter::once(turn.clone()).chain(since.cloned()).collect();
-        !stands(&[turn]) || stands(&with_new)
+        as_turn(promise).is_some_and(|turn| {
+            stands(&open, &turn) || !stands(&read_thread(std::slice::from_ref(&turn), &rules).promises, &turn)
+        })
     };
     before.iter().filter(is_open).cloned().collect()
 }
 
-fn is_since(turn: &Turn, promise: &Promise) -> bool {
-    !matches!((turn.at, promise.at), (Some(turn), Some(promise)) if turn < promise)
+fn as_turn(promise: &Promise) -> Option<Turn> {
+    let proof = promise.proofs.first()?.clone();
+    let (by, text) = (promise.by.clone(), promise.text.clone());
+    Some(Turn { proof, by, at: promise.at, public: true, text, call: None })
 }
 
 /// How the customer feels now; the course goes on from the package before.

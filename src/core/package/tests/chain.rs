@@ -215,3 +215,25 @@ fn making_the_same_package_again_of_what_it_holds_adds_nothing() {
     let [tried] = again.attempts.value().unwrap().as_slice() else { panic!("{:?}", again.attempts) };
     assert_eq!((tried.hop, tried.result, tried.outcome.as_str()), (1, Outcome::Worked, "done"));
 }
+
+#[test]
+fn what_the_stream_tells_again_in_a_later_hop_is_known_by_its_words() {
+    let words = "Please restart the export service.";
+    let said = |proof| Turn { proof, by: bot(), at: None, public: true, text: words.to_owned(), call: None };
+    let streamed = said(Proof::Event { id: "e1".to_owned(), at: None });
+    let mut given = Given::new(HandoffKind::AiToHuman);
+    given.captured = Some(Captured { turns: vec![streamed], ..Captured::default() });
+    given.turns = vec![message(1, bot(), words), message(2, Party::Customer, "I did, it does not work.")];
+    let first = given.package();
+    assert_eq!(attempts(&first).len(), 1, "{:?}", first.attempts);
+    assert!(matches!(attempts(&first)[0].proofs[0], Proof::Message { .. }), "the ticket's is kept");
+    let mut later = Given::new(HandoffKind::HumanToHuman);
+    later.record.id = HandoffId::new("h2");
+    later.hop = 2;
+    later.captured = given.captured.clone();
+    later.previous = Some(first);
+    later.turns = vec![message(50, Party::Customer, "Hello?")];
+    let second = later.package();
+    let all = attempts(&second);
+    assert_eq!((all.len(), all[0].hop), (1, 1), "{all:?}");
+}
