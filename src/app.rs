@@ -19,10 +19,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{AccountConfig, Config, SecretError},
+    config::{AccountConfig, Config, SecretError, TemplatesError},
     engine::{Desk, Engine, EngineParts, Metrics},
     http::{self, Agent, AgentError, Site, SiteParts},
     mapping::{Mapped, Translator, proof},
+    rewriter::{ModelError, Rewriter},
     status::Readiness,
     store::{
         Key, ReadError, Store,
@@ -81,6 +82,12 @@ pub enum StartError {
         /// What goes round.
         why: String,
     },
+    /// The briefings' templates cannot be used.
+    #[error(transparent)]
+    Templates(#[from] TemplatesError),
+    /// The language model cannot be used as configured.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// A file of the data directory cannot be used.
     #[error("{path}: {why}")]
     File {
@@ -244,6 +251,7 @@ pub async fn engine_parts(
     outside: &Outside,
 ) -> Result<EngineParts, StartError> {
     let vault = vault(config)?;
+    let metrics = Arc::new(Metrics::default());
     let mut desks = BTreeMap::new();
     let opened = open_accounts(config, &store, vault.as_ref(), outside)?;
     refuse_unstable(config, &opened)?;
@@ -281,7 +289,14 @@ pub async fn engine_parts(
         rules: config.handoff_rules(),
         config: config.engine.clone(),
         handoff: config.handoff.clone(),
-        metrics: Arc::new(Metrics::default()),
+        placing: config
+            .accounts
+            .iter()
+            .map(|(name, account)| (AccountId::new(name), account.handoff.clone()))
+            .collect(),
+        templates: config.handoff.templates()?,
+        rewriter: Rewriter::open(&config.model, outside.clock.clone(), metrics.clone()).await?,
+        metrics,
         dry: None,
         run: format!("{:x}-{:x}", outside.clock.now().0, std::process::id()),
     })
@@ -310,7 +325,10 @@ pub fn open_accounts(
             let wrong = |(key, why)| StartError::Mapping { key: format!("groups.{of}.{key}"), why };
             Translator::of(group, name).map_err(wrong)
         });
-        let translator = translator.transpose()?;
+        let mut translator = translator.transpose()?;
+        if let Some(translator) = &mut translator {
+            translator.takes_too(account.handoff.custom_fields());
+        }
         let custom = translator.as_ref().map(Translator::custom_fields).unwrap_or_default();
         let opened = open_account(&id, account, custom, store, vault, outside)?;
         accounts.insert(id, OpenAccount { opened, translator });

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod http;
 pub mod mapping;
 pub mod pull;
+pub mod rewriter;
 pub mod sandbox;
 pub mod status;
 pub mod store;

@@ -140,6 +140,11 @@ impl ReqwestTransport {
         Ok(Self { http })
     }
 
+    /// Over a client that somebody set up with bounds of their own.
+    pub fn over(http: reqwest::Client) -> Self {
+        Self { http }
+    }
+
     async fn exchange(
         &self,
         outgoing: Outgoing,

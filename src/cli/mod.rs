@@ -2,7 +2,9 @@
 
 mod ask;
 mod backfill;
+mod brief;
 mod check;
+mod handoffs;
 mod mapping;
 mod parked;
 mod plan;
@@ -44,6 +46,8 @@ Examples:
   handoffd run -c handoffd.toml                  run the daemon
   handoffd backfill -c handoffd.toml             take in what is older
   handoffd parked list -c handoffd.toml          what waits for an admin
+  handoffd handoffs list --breached              who had no context in time, and why
+  handoffd brief preview --template mine.toml    a template on past handoffs
   handoffd pull --account zendesk-main           an account's tickets as lines of JSON
   handoffd status -c handoffd.toml --json        how it stands, for scripts";
 
@@ -255,6 +259,12 @@ enum Command {
     /// What waits for an admin: list it, look at it, try it again, put it away.
     #[command(subcommand)]
     Parked(ParkedCommand),
+    /// Which handoffs there were, and whether the next owner had the context in time.
+    #[command(subcommand)]
+    Handoffs(handoffs::HandoffsCommand),
+    /// What briefings look like.
+    #[command(subcommand)]
+    Brief(brief::BriefCommand),
     /// Look after the store of a daemon that is stopped.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -448,6 +458,8 @@ fn explain(failure: Failure) -> (u8, String) {
             | StartError::NoVaultKey(_)
             | StartError::Agent { .. }
             | StartError::Settings(_)
+            | StartError::Templates(_)
+            | StartError::Model(_)
             | StartError::Mapping { .. }),
         ) => (3, error.to_string()),
         Failure::Start(error) => (1, error.to_string()),
@@ -506,6 +518,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Parked(ParkedCommand::Drop { config, id }) => {
             parked::order(load(&config)?, parked::Which::One(id), Order::Drop, parked::Words::default()).await
         }
+        Command::Handoffs(command) => handoffs::run(command).await,
+        Command::Brief(command) => brief::run(command).await,
         Command::Store(StoreCommand::Verify { config, json }) => store::verify(&load(&config)?, json),
         Command::Store(StoreCommand::Import { config, from, json }) => {
             store::import(&load(&config)?, &from, json)

@@ -122,7 +122,8 @@ async fn all(config: &Config) -> Result<Vec<ParkedThing>, Failure> {
     }
 }
 
-async fn told<T: DeserializeOwned>(
+/// What the daemon that runs answers; `None` when none does.
+pub(super) async fn told<T: DeserializeOwned>(
     config: &Config,
     method: http::Method,
     path: &str,
@@ -139,7 +140,8 @@ async fn told<T: DeserializeOwned>(
     }
 }
 
-async fn in_store<T, F: Future<Output = Result<T, OrderError>>>(
+/// The same without a daemon, from its store.
+pub(super) async fn in_store<T, F: Future<Output = Result<T, OrderError>>>(
     config: Config,
     act: impl FnOnce(Engine) -> F,
 ) -> Result<T, Failure> {
@@ -151,7 +153,7 @@ async fn in_store<T, F: Future<Output = Result<T, OrderError>>>(
 }
 
 /// An id as the path of a URL takes it.
-fn escaped(id: &str) -> String {
+pub(super) fn escaped(id: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./~".contains(&byte);
     id.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })

@@ -1,53 +1,51 @@
-//! What the next owner reads: a head of a few lines, and the whole package below it.
+//! What the next owner reads: a head of at most eight lines and 120 words, and the whole
+//! package folded below it.
 //!
-//! Every statement names where it comes from. What is not known says so and
-//! why. What somebody else wrote stands in quotation marks on one line, so that
+//! Every statement ends with where it can be checked and how old it is. What is not known
+//! says so and why. What somebody else wrote stands in quotation marks on one line, so that
 //! it can neither add a line nor pass for a line of ours.
 
-mod head;
-mod rest;
+mod detail;
+mod evidence;
+mod fields;
+mod lines;
+mod template;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod text;
+mod wording;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
+pub use template::{LineId, Selector, Template, TemplateError, TemplateLine, Templates};
 pub use text::{day_text, money_text, one_line, shortened};
+pub use wording::is_briefing;
+
+pub(crate) use lines::{DraftLine, draft_lines};
 
 use crate::model::{
     comment::{Body, PrivateText},
-    fact::{Fact, FactKey, FactValue, Sensitivity},
-    handoff::{Handoff, SourceAnswer},
-    ids::AccountId,
+    package::Package,
     person::Person,
     ticket::Status,
     time::Timestamp,
+    turn::Turn,
 };
-use text::{quoted, unquoted};
 
-/// The first line of every briefing.
-pub const TITLE: &str = "AI handoff, for agents only";
+/// How the briefing of a handoff from an AI agent to a human begins.
+pub const TITLE: &str = wording::ENGLISH.ai_to_human;
+
+/// How the note begins that says what came after the briefing.
+pub const LATE_TITLE: &str = "Came after the handoff briefing above:";
 
 /// The most lines of a briefing's head.
 pub const HEAD_LINES_MAX: usize = 8;
 
-/// The most words of a briefing's head.
+/// The most words of a briefing's head, its evidence counted.
 pub const HEAD_WORDS_MAX: usize = 120;
-
-/// How much of a name is shown, in words.
-const NAME_WORDS_MAX: usize = 5;
 
 /// What stands between the head and the rest.
 const SEPARATOR: &str = "----------------------------------------";
-
-/// Everything that is known about a handoff when its briefing is composed.
-#[derive(Clone, Debug)]
-pub struct Package<'a> {
-    /// The record.
-    pub handoff: &'a Handoff,
-    /// What its ticket shows.
-    pub ticket: TicketFacts,
-}
 
 /// What a briefing says of the ticket itself.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -81,6 +79,32 @@ pub struct Briefing {
     pub text: PrivateText,
     /// Something did not fit and was left out, with a notice.
     pub cut: bool,
+    /// Why the template could not be used and the built-in one was, in words for an admin.
+    pub template_failed: Option<String>,
+}
+
+/// What a briefing holds beside its package.
+#[derive(Clone, Copy)]
+pub struct Extras<'a> {
+    /// What was said and done before and stands on no ticket, oldest first.
+    pub transcript: &'a [Turn],
+    /// Lines of the head in better words, by line. They were accepted against the package.
+    pub rewritten: &'a BTreeMap<LineId, String>,
+}
+
+impl Extras<'static> {
+    /// Nothing.
+    pub fn none() -> Self {
+        static NOTHING: BTreeMap<LineId, String> = BTreeMap::new();
+        Self { transcript: &[], rewritten: &NOTHING }
+    }
+}
+
+impl fmt::Debug for Extras<'_> {
+    /// What was said never reaches a log.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Extras({} turns, {} lines)", self.transcript.len(), self.rewritten.len())
+    }
 }
 
 /// One line of the rest.
@@ -108,27 +132,56 @@ impl Item {
 
 /// The briefing of a handoff.
 ///
-/// Composed anew after more became known it is the whole text of the rewritten note.
-pub fn compose_briefing(package: &Package<'_>, limits: NoteLimits, now: Timestamp) -> Briefing {
-    let head = head::lines(package);
-    let rest: Vec<String> = rest::items(package, now).iter().map(Item::line).collect();
-    note(&head, &rest, package.handoff, limits)
+/// Composed anew after more became known it is the whole text of the rewritten note. A template
+/// that cannot be rendered gives way to the built-in one.
+pub fn compose(
+    package: &Package,
+    extras: &Extras<'_>,
+    template: &Template,
+    limits: NoteLimits,
+    now: Timestamp,
+) -> Briefing {
+    let (head, failed) = lines::head(package, extras, template, now);
+    let head: Vec<String> = head.iter().map(lines::HeadLine::text).collect();
+    let rest: Vec<String> = detail::items(package, extras.transcript, now).iter().map(Item::line).collect();
+    note(&head, &rest, package, limits, failed)
 }
 
 /// A follow-up with what the briefing that was sent did not say yet, for
 /// helpdesks that cannot rewrite a note. `None` when there is nothing.
 ///
-/// A briefing whose text is not at hand is taken to have said nothing.
-pub fn compose_late(package: &Package<'_>, limits: NoteLimits, now: Timestamp) -> Option<Briefing> {
-    let sent = package.handoff.briefing.as_ref().and_then(Body::text).unwrap_or_default();
+/// `sent` is the text of that briefing; an empty one has said nothing.
+pub fn compose_late(
+    package: &Package,
+    sent: &str,
+    extras: &Extras<'_>,
+    template: &Template,
+    limits: NoteLimits,
+    now: Timestamp,
+) -> Option<Briefing> {
+    let (head, failed) = lines::head(package, extras, template, now);
+    let new = head.iter().skip(1).filter(|line| !line.is_known(sent));
+    let mut head: Vec<String> = new.map(lines::HeadLine::text).collect();
     let known = |stem: &str| sent.lines().any(|line| line.starts_with(stem));
-    let mut head: Vec<String> = head::lines(package).into_iter().filter(|line| !known(line)).collect();
-    let rest = new_lines(&rest::items(package, now), known);
+    let rest = new_lines(&detail::items(package, extras.transcript, now), known);
     if head.is_empty() && rest.is_empty() {
         return None;
     }
-    head.insert(0, "Came after the handoff briefing above:".to_owned());
-    Some(note(&head, &rest, package.handoff, limits))
+    head.insert(0, LATE_TITLE.to_owned());
+    Some(note(&head, &rest, package, limits, failed))
+}
+
+/// The head of a briefing's text: its lines above the folded part.
+pub fn head_of(text: &str) -> Vec<&str> {
+    text.lines().take_while(|line| *line != SEPARATOR).collect()
+}
+
+/// A line of a head without its evidence.
+pub fn without_evidence(line: &str) -> &str {
+    match line.rfind(" [") {
+        Some(at) if line.ends_with(']') => &line[..at],
+        _ => line,
+    }
 }
 
 /// The items that are not known, under their headings.
@@ -147,12 +200,18 @@ fn new_lines(items: &[Item], known: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 /// The note's text: the head whole, then as many lines of the rest as fit.
-fn note(head: &[String], rest: &[String], handoff: &Handoff, limits: NoteLimits) -> Briefing {
+fn note(
+    head: &[String],
+    rest: &[String],
+    package: &Package,
+    limits: NoteLimits,
+    template_failed: Option<String>,
+) -> Briefing {
     let mut text = head.join("\n");
     let whole = rest.iter().map(|line| line.len() + 1).sum::<usize>() + SEPARATOR.len() + 1;
     let cut = text.len() + whole > limits.bytes_max;
-    let notice =
-        format!("[Cut here: the rest does not fit into a note. Handoff {} keeps all of it.]", handoff.id);
+    let id = &package.handoff.id;
+    let notice = format!("[Cut here: the rest does not fit into a note. Handoff {id} keeps all of it.]");
     let room = if cut { limits.bytes_max.saturating_sub(notice.len() + 1) } else { limits.bytes_max };
     for line in std::iter::once(SEPARATOR).chain(rest.iter().map(String::as_str)) {
         if text.len() + 1 + line.len() > room {
@@ -165,66 +224,5 @@ fn note(head: &[String], rest: &[String], handoff: &Handoff, limits: NoteLimits)
         text.push('\n');
         text.push_str(&notice);
     }
-    Briefing { text: PrivateText::new(Body::inline(&text)), cut }
-}
-
-/// Facts of one kind that agents may see, in the order of their sources.
-fn facts_of(handoff: &Handoff, key: FactKey) -> impl Iterator<Item = &Fact> {
-    shown_facts(handoff).filter(move |fact| fact.key == key)
-}
-
-/// Every fact that agents may see.
-fn shown_facts(handoff: &Handoff) -> impl Iterator<Item = &Fact> {
-    handoff
-        .sources
-        .values()
-        .flat_map(|answer| match answer {
-            SourceAnswer::Facts(facts) => facts.as_slice(),
-            _ => &[],
-        })
-        .filter(|fact| fact.sensitivity == Sensitivity::Agents)
-}
-
-/// A fact's value with the words that explain it.
-fn fact_text(fact: &Fact) -> String {
-    let value = match &fact.value {
-        FactValue::Text(text) => unquoted(text),
-        FactValue::Count(count) => count.to_string(),
-        FactValue::Money { minor, currency } => money_text(*minor, &unquoted(currency)),
-        FactValue::Time(at) => day_text(*at),
-    };
-    match fact.detail.as_deref().map(unquoted).filter(|detail| !detail.is_empty()) {
-        Some(detail) => format!("{value} ({detail})"),
-        None => value,
-    }
-}
-
-/// Why a source has nothing to say, in a few words; `None` when it gave facts.
-fn why_silent(account: &AccountId, answer: &SourceAnswer) -> Option<String> {
-    match answer {
-        SourceAnswer::Waiting => Some(format!("{account} gave no answer in time")),
-        SourceAnswer::Nobody => Some(format!("{account} knows nobody by this e-mail")),
-        SourceAnswer::Ambiguous(matches) => {
-            Some(format!("{account} has {} records that match, none was picked", matches.len()))
-        }
-        SourceAnswer::Failed(why) => Some(format!("{account} failed: {}", unquoted(why))),
-        SourceAnswer::Facts(_) => None,
-    }
-}
-
-/// A person by name and address; the words are theirs.
-fn person_text(person: &Person) -> Option<String> {
-    let name =
-        Some(text::clipped(&unquoted(&person.name), NAME_WORDS_MAX, 60)).filter(|name| !name.is_empty());
-    let email = person
-        .email
-        .as_deref()
-        .map(|email| shortened(&unquoted(email), 80))
-        .filter(|email| !email.is_empty());
-    match (name, email) {
-        (Some(name), Some(email)) => Some(format!("{} <{email}>", quoted(&name))),
-        (Some(name), None) => Some(quoted(&name)),
-        (None, Some(email)) => Some(format!("<{email}>")),
-        (None, None) => None,
-    }
+    Briefing { text: PrivateText::new(Body::inline(&text)), cut, template_failed }
 }

@@ -5,27 +5,34 @@
 //! is the state machine of that record. All three are values in, values out.
 
 mod advance;
+mod breach;
+mod late;
 mod open;
 #[cfg(test)]
 mod tests;
 
 use sha2::{Digest, Sha256};
 
-pub use advance::{Effect, HandoffEvent, HandoffStep, News, Settled, advance_handoff, due_events, next_wake};
-pub use open::{Opening, Said, Seen, Sign, open_or_join};
+pub use advance::{
+    Effect, HandoffEvent, HandoffStep, News, Settled, advance_handoff, due_events, next_wake, read_back_at,
+    wants_read_back,
+};
+pub use breach::{Breach, breach, in_time};
+pub use late::with_news;
+pub use open::{Ground, Opening, Said, Seen, Sign, open_or_join};
 
 use crate::{
     model::{
         handoff::{Detected, Handoff, HandoffKind, HandoffState, Owner},
         ids::{HandoffId, LinkId, OpKey, RemoteId, TicketKey},
-        ticket::{Field, Fields, Observed, Value},
+        ticket::{Field, Fields, Observed, Status, Value},
     },
     policy::{BotMarks, HandoffRules},
 };
 
 /// Who owns a ticket that shows `fields`.
 ///
-/// An AI agent owns it when its assignee, its group or one of its tags bears a
+/// An AI agent owns it when its assignee, its group, its status or one of its tags bears a
 /// mark. One mark is enough: a marked tag that stays on a ticket after a person
 /// took it hides the handoff, so mark only tags that the AI agent takes off.
 /// Fields that are not in the map count as empty.
@@ -36,7 +43,15 @@ pub fn owner_of(fields: &Fields, marks: &BotMarks) -> Owner {
         .get(&Field::Tags)
         .and_then(Value::as_tags)
         .is_some_and(|tags| tags.iter().any(|tag| marks.tags.contains(tag)));
+    let status = fields.get(&Field::Status).is_some_and(|status| match status {
+        Value::StatusDetail { status, detail } => {
+            marks.statuses.contains(detail) || marks.statuses.contains(status.name())
+        }
+        Value::Status(status) => marks.statuses.contains(status.name()),
+        _ => false,
+    });
     let is_bot = tagged
+        || status
         || assignee.as_ref().is_some_and(|id| marks.assignees.contains(id))
         || group.as_ref().is_some_and(|id| marks.groups.contains(id));
     match (is_bot, &assignee, &group) {
@@ -56,7 +71,9 @@ fn owner_field(fields: &Fields, field: Field) -> Option<RemoteId> {
 /// Whether a ticket changed hands between its shadow and what it shows.
 ///
 /// A field that one of the two does not hold counts as unchanged, so a first
-/// view (no shadow) is never a handoff.
+/// view (no shadow) is never a handoff. A ticket that people own and that was solved before
+/// is a change of hands too, for [`open_or_join`] to judge: whoever solved it may not be who has
+/// it now.
 pub fn detect_handoff(
     ticket: &TicketKey,
     shadow: &Fields,
@@ -66,13 +83,50 @@ pub fn detect_handoff(
     let marks = rules.bots.get(&ticket.account)?;
     let from = owner_of(&overlaid(shadow, &shown.fields), marks);
     let to = owner_of(&overlaid(&shown.fields, shadow), marks);
-    let kind = handoff_kind(&from, &to)?;
-    Some(Detected { kind, ticket: ticket.clone(), from, to, version: shown.version.0 })
+    let reopened = is_solved(shadow) == Some(true) && is_solved(&shown.fields) == Some(false);
+    let kind = match handoff_kind(&from, &to) {
+        Some(HandoffKind::HumanToHuman) if !rules.between_people => return None,
+        Some(kind) => kind,
+        None if reopened && matches!(to, Owner::Human { .. }) => HandoffKind::HumanToHuman,
+        None => return None,
+    };
+    Some(Detected { kind, ticket: ticket.clone(), from, to, version: shown.version.0, reopened })
+}
+
+/// What was known of a ticket's owners, where what it shows now is of our own making: owners that a
+/// handoff placed, values on their way, and owners whose name in the link group, which is
+/// kept in step, did not change since our last write.
+pub fn without_ours<'a>(
+    shadow: &Fields,
+    shown: &Fields,
+    ours: impl IntoIterator<Item = (&'a Field, &'a Value)>,
+) -> Fields {
+    let mut known = shadow.clone();
+    for (field, value) in ours {
+        if shown.get(field) == Some(value) {
+            known.insert(*field, value.clone());
+        }
+    }
+    for (raw, named) in [(Field::Assignee, Field::Agent), (Field::Group, Field::Team)] {
+        let is_somebody = |value: &&Value| **value != Value::Choice(None);
+        let synced =
+            shown.get(&named).filter(is_somebody).is_some_and(|name| shadow.get(&named) == Some(name));
+        if let (true, Some(owner)) = (synced, shown.get(&raw)) {
+            known.insert(raw, owner.clone());
+        }
+    }
+    known
+}
+
+/// Whether a ticket that shows `fields` is solved; `None` where they do not say.
+pub fn is_solved(fields: &Fields) -> Option<bool> {
+    let status = fields.get(&Field::Status)?.as_status()?;
+    Some(matches!(status, Status::Solved | Status::Closed))
 }
 
 /// The owner's fields of `fields`; what it does not hold is taken from `rest`.
 fn overlaid(fields: &Fields, rest: &Fields) -> Fields {
-    [Field::Assignee, Field::Group, Field::Tags]
+    [Field::Assignee, Field::Group, Field::Tags, Field::Status]
         .into_iter()
         .filter_map(|field| Some((field, fields.get(&field).or_else(|| rest.get(&field))?.clone())))
         .collect()
@@ -111,17 +165,17 @@ fn same_hands(from: &Owner, to: &Owner) -> bool {
     }
 }
 
-/// Whether a handoff of this kind gets a briefing. The one place to change when
-/// another kind is to have one.
+/// Whether a handoff of this kind gets a briefing. An AI agent gets a conversation back with a
+/// resolution instead, at its own address.
 pub fn needs_briefing(kind: HandoffKind) -> bool {
     match kind {
-        HandoffKind::AiToHuman => true,
-        HandoffKind::HumanToHuman | HandoffKind::HumanToAi => false,
+        HandoffKind::AiToHuman | HandoffKind::HumanToHuman => true,
+        HandoffKind::HumanToAi => false,
     }
 }
 
-/// Whether something can still happen to the record. A kind that gets no
-/// briefing is closed from the start.
+/// Whether something can still happen to the record. One back to the AI agent is over as soon as
+/// it is known.
 pub fn is_open(record: &Handoff) -> bool {
     needs_briefing(record.kind)
         && match record.state {
@@ -134,7 +188,9 @@ pub fn is_open(record: &Handoff) -> bool {
             HandoffState::Resolved
             | HandoffState::HandedBack
             | HandoffState::Failed
-            | HandoffState::Expired => false,
+            | HandoffState::Expired
+            | HandoffState::PassedOn
+            | HandoffState::Suppressed => false,
         }
 }
 
@@ -145,14 +201,12 @@ pub fn handoff_id_from_api(agent: &str, key: &str) -> HandoffId {
 
 /// The id of a handoff that was seen at a helpdesk: the same for every repeat of the view.
 pub fn handoff_id_native(link: &LinkId, detected: &Detected) -> HandoffId {
-    let kind = match detected.kind {
-        HandoffKind::AiToHuman => "ai_to_human",
-        HandoffKind::HumanToHuman => "human_to_human",
-        HandoffKind::HumanToAi => "human_to_ai",
-    };
+    let kind = detected.kind.name();
     let (from, to) = (owner_text(&detected.from), owner_text(&detected.to));
     let ticket = detected.ticket.to_string();
-    handoff_id(&["native", link.as_str(), &ticket, &detected.version.to_string(), kind, &from, &to])
+    let version = detected.version.to_string();
+    let what = if detected.reopened { "reopened" } else { kind };
+    handoff_id(&["native", link.as_str(), &ticket, &version, what, &from, &to])
 }
 
 /// An owner as one text, for ids.
@@ -181,6 +235,22 @@ fn handoff_id(parts: &[&str]) -> HandoffId {
 /// The name of the one write that carries a handoff's briefing.
 pub fn briefing_key(id: &HandoffId) -> OpKey {
     OpKey(format!("{id}-briefing"))
+}
+
+/// The name of the one write that carries a handoff's briefing without fields, after the helpdesk
+/// refused it with them.
+pub fn bare_key(id: &HandoffId) -> OpKey {
+    OpKey(format!("{id}-bare"))
+}
+
+/// The name of the one write that names the next owner.
+pub fn assign_key(id: &HandoffId) -> OpKey {
+    OpKey(format!("{id}-assign"))
+}
+
+/// The name of the one message that tells the customer to hold.
+pub fn holding_key(id: &HandoffId) -> OpKey {
+    OpKey(format!("{id}-hold"))
 }
 
 /// The name of the one write that carries what came late.

@@ -179,6 +179,8 @@ pub struct BotMarks {
     pub groups: BTreeSet<RemoteId>,
     /// Tags that say that an AI agent owns the ticket.
     pub tags: BTreeSet<String>,
+    /// Statuses that say so: a status's name, or the helpdesk's id of a custom one.
+    pub statuses: BTreeSet<String>,
 }
 
 /// How handoffs are seen and served.
@@ -193,4 +195,13 @@ pub struct HandoffRules {
     pub late_wait_ms: u64,
     /// After how long a handoff that nobody accepted expires, in milliseconds.
     pub expire_ms: u64,
+    /// Whether people who pass a conversation on among themselves hand it over.
+    pub between_people: bool,
+    /// How many handoffs to humans in a row are served while the customer says nothing.
+    pub loop_max: u32,
+    /// Within which time they count as in a row, in milliseconds.
+    pub loop_ms: u64,
+    /// By link group, how long packaging may take before the customer is told to hold, in
+    /// milliseconds; none of a group that tells nobody.
+    pub hold_ms: Option<u64>,
 }

@@ -22,6 +22,7 @@ pub mod parked;
 mod poller;
 mod queue;
 mod reconciler;
+pub mod records;
 mod resync;
 pub(crate) mod spool;
 mod standing;
@@ -41,12 +42,14 @@ use handoffd_connectors::{
 };
 use handoffd_core::{
     AccountId, GroupId, HandoffId, LinkId, OpKey, SourceAnswer, Timestamp,
+    briefing::Templates,
     policy::{HandoffRules, SyncPolicy},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::{EngineConfig, GroupConfig, HandoffConfig},
+    config::{EngineConfig, GroupConfig, HandoffConfig, PlacingConfig},
+    rewriter::Rewriter,
     store::{Commit, CommitError, NewJob, ReadError, Seq, Store, blobs::Blobs, tables::Wake},
 };
 
@@ -78,6 +81,12 @@ pub struct EngineParts {
     pub config: EngineConfig,
     /// How handoffs are served.
     pub handoff: HandoffConfig,
+    /// What is written beside briefings, by account.
+    pub placing: BTreeMap<AccountId, PlacingConfig>,
+    /// What briefings look like.
+    pub templates: Templates,
+    /// Puts briefings into better words, where a model is configured.
+    pub rewriter: Rewriter,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Counts writes instead of sending them, in a dry run.

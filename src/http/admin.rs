@@ -3,10 +3,11 @@
 use axum::{
     Json,
     extract::{Path, State, rejection::JsonRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use handoffd_core::HandoffId;
 use subtle::ConstantTimeEq;
 
 use super::{Site, reply};
@@ -99,6 +100,33 @@ pub(super) async fn parked_order(
     match site.engine.parked_order(&order).await {
         Ok(done) => Json(serde_json::json!({ "done": done })).into_response(),
         Err(error) => order_failed(&error),
+    }
+}
+
+/// The newest handoffs; with `?breached=true` only those without context in time.
+pub(super) async fn handoffs(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    let breached = uri.query() == Some("breached=true");
+    match site.engine.handoff_lines(breached).await {
+        Ok(lines) => Json(lines).into_response(),
+        Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+pub(super) async fn handoff_detail(
+    State(site): State<Site>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = refuse(&site, &headers) {
+        return refused;
+    }
+    match site.engine.handoff_detail(&HandoffId::new(id)).await {
+        Ok(Some(detail)) => Json(detail).into_response(),
+        Ok(None) => reply::error(StatusCode::NOT_FOUND, "there is no handoff of that id"),
+        Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
 

@@ -78,6 +78,8 @@ pub fn admin_router(site: Site) -> Router {
         .route("/status", get(admin::status))
         .route("/status.json", get(admin::status_json))
         .route("/parked.json", get(admin::parked).post(admin::parked_order))
+        .route("/handoffs.json", get(admin::handoffs))
+        .route("/handoffs/{id}", get(admin::handoff_detail))
         .route("/backfill.json", get(admin::backfills).post(admin::order_backfill))
         .route("/parked/{*id}", get(admin::parked_detail))
         .fallback(reply::not_found);

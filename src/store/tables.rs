@@ -16,6 +16,8 @@ use super::{Commit, Guard, Key, NewJob, Page, ReadError, Rev, Store, Table, Writ
 
 mod captures;
 
+pub use handoffd_core::Wanted;
+
 pub use captures::{
     CAPTURES, CONVERSATIONS, CaptureRow, ConversationRow, TALKS, bind_writes, capture_row, captured_of,
     conversation_key, conversations_of, ticket_of_conversation,
@@ -33,6 +35,8 @@ pub const INTENTS: Table = Table("intents");
 pub const CURSORS: Table = Table("cursors");
 /// Handoffs, by id.
 pub const HANDOFFS: Table = Table("handoffs");
+/// What was known of a handoff when its briefing was composed last, by handoff.
+pub const PACKAGES: Table = Table("packages");
 /// Which handoff an AI agent means by the id that it was given, where that is another's.
 pub const HANDOFF_NAMES: Table = Table("handoff_names");
 /// Handoffs told by AI agents and not taken in yet, by account, ticket and handoff.
@@ -57,13 +61,14 @@ pub const RATINGS: Table = Table("ratings");
 pub const MATCHES: Table = Table("matches");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 19] = [
+pub const ALL: [Table; 20] = [
     LINKS,
     COPIES,
     TICKETS,
     INTENTS,
     CURSORS,
     HANDOFFS,
+    PACKAGES,
     HANDOFF_NAMES,
     INTAKES,
     JOURNAL,
@@ -214,19 +219,6 @@ pub struct IntakeRow {
     /// Where it asks that the conversation go.
     #[serde(default)]
     pub wanted: Wanted,
-}
-
-/// Where an AI agent asks that a conversation go; what it asks for is not checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
-    /// The group, team or queue, by name or id.
-    pub queue: Option<String>,
-    /// The person, by name, e-mail or id.
-    pub agent: Option<String>,
-    /// How urgent it is, in the AI agent's word.
-    pub priority: Option<String>,
-    /// Until when somebody should have taken it.
-    pub deadline: Option<Timestamp>,
 }
 
 /// One thing that was decided or done.

@@ -9,6 +9,7 @@
 mod check;
 mod commands;
 mod demo;
+mod handoff_latency;
 mod handoffs;
 mod history;
 mod kill;

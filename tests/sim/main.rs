@@ -5,6 +5,7 @@
 
 mod acts;
 mod deeds;
+mod handed;
 mod history;
 mod invariants;
 mod joined;

@@ -50,7 +50,7 @@ pub fn configure(world: &World) -> Config {
 }
 
 /// The configuration of these helpdesks, with what stands in `more`.
-fn load(world: &World, desks: &[&str], facing: &str, more: &str) -> Config {
+pub fn load(world: &World, desks: &[&str], facing: &str, more: &str) -> Config {
     let mut text = format!("{HEAD}{STRIPE_ACCOUNT}");
     for desk in desks {
         text.push_str(match *desk {

@@ -16,7 +16,11 @@ use handoffd::{
     engine::Engine,
     http::{Agent, Site, SiteParts, public_router},
     status::Readiness,
-    store::{Seq, blobs::Blobs, mem::MemStore},
+    store::{
+        Seq,
+        blobs::Blobs,
+        mem::{CrashSide, MemStore},
+    },
 };
 use handoffd_connectors::{
     client::{
@@ -61,7 +65,7 @@ const TICK: Duration = Duration::from_millis(250);
 const QUIET_TICK: Duration = Duration::from_secs(5);
 
 pub const WEBHOOK_SECRET: &str = "the-webhooks-are-signed-with-this";
-const AGENT_TOKEN: &str = "the-ai-agent-signs-in-with-this";
+pub const AGENT_TOKEN: &str = "the-ai-agent-signs-in-with-this";
 
 /// Customers: one with a plan, one who is two customers at Stripe, two unknown there.
 pub const CUSTOMERS: [(&str, &str); 4] = [
@@ -182,6 +186,15 @@ struct Daemon {
     store: Arc<MemStore>,
 }
 
+/// A world before the daemon is in it.
+pub struct Ground {
+    pub world: World,
+    pub clock: Arc<dyn Clock>,
+    pub config: Config,
+    pub made: Made,
+    pub tamper: Arc<Tamper>,
+}
+
 /// A world and the daemon in it.
 pub struct Life {
     pub world: World,
@@ -232,11 +245,17 @@ impl Life {
         } else {
             configure(&world)
         };
+        let tamper = Tamper::over(world.transport());
+        Self::over(seed, profile, verbose, Ground { world, clock, config, made, tamper }).await
+    }
+
+    /// The daemon started in a world that is there already.
+    pub async fn over(seed: u64, profile: Profile, verbose: bool, ground: Ground) -> Self {
+        let Ground { world, clock, config, made, tamper } = ground;
         for desk in &profile.desks {
             let url = format!("https://handoffd.example/webhooks/{desk}");
             world.with(&AccountId::new(*desk), |sim, _| sim.set_webhook(&url, WEBHOOK_SECRET));
         }
-        let tamper = Tamper::over(world.transport());
         let (blobs, store) = (Blobs::memory(), Arc::new(MemStore::new(clock.clone())));
         let daemon = start(&config, tamper.clone(), &clock, &blobs, store, seed, 1).await;
         Self {
@@ -255,6 +274,23 @@ impl Life {
             runs: 1,
             metrics: String::new(),
         }
+    }
+
+    /// Brings a request to the public listener; `None` when the daemon dies meanwhile.
+    pub async fn ask(&self, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        answer_of(self.daemon.router.clone(), self.daemon.store.clone(), request).await
+    }
+
+    /// The daemon dies at a commit that is so many away.
+    pub fn crash_in(&self, commits: u64, side: CrashSide) {
+        let Seq(seq) = self.daemon.store.seq();
+        self.daemon.store.crash_at(Seq(seq + commits), side);
+    }
+
+    /// The daemon is stopped and started again.
+    pub async fn stop_and_start(&mut self) {
+        self.daemon.engine.shutdown(Duration::from_secs(20)).await;
+        self.restart().await;
     }
 
     pub fn now(&self) -> Timestamp {
@@ -386,8 +422,7 @@ impl Life {
                 self.world.with(&AccountId::new(ZENDESK), |sim, _| sim.expire_tokens());
             }
             Deed::Crash { commits, side } => {
-                let Seq(seq) = self.daemon.store.seq();
-                self.daemon.store.crash_at(Seq(seq + commits), side);
+                self.crash_in(commits, side);
             }
             Deed::Attach { .. }
             | Deed::Amend { .. }
@@ -397,8 +432,7 @@ impl Life {
             | Deed::Spam { .. }
             | Deed::Rate { .. } => {}
             Deed::Restart => {
-                self.daemon.engine.shutdown(Duration::from_secs(20)).await;
-                self.restart().await;
+                self.stop_and_start().await;
             }
         }
         None
@@ -579,16 +613,24 @@ impl Life {
 
 /// Brings a request to the daemon's public listener; `None` when the daemon dies meanwhile.
 async fn deliver(router: Router, store: Arc<MemStore>, request: Request<Bytes>) -> WebhookAnswer {
+    let answer = answer_of(router, store, request).await?;
+    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    Some((answer.status().as_u16(), retry_after))
+}
+
+/// The same, with the whole answer.
+async fn answer_of(router: Router, store: Arc<MemStore>, request: Request<Bytes>) -> Option<Response<Bytes>> {
     let mut request = request.map(Body::from);
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 40_000))));
+    let answered = async {
+        let (head, body) = router.oneshot(request).await.expect("a router answers").into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.expect("a short answer");
+        Response::from_parts(head, body)
+    };
     tokio::select! {
         biased;
         () = store.crashed() => None,
-        answer = router.oneshot(request) => {
-            let answer = answer.expect("a router answers");
-            let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            Some((answer.status().as_u16(), retry_after))
-        }
+        answer = answered => Some(answer),
     }
 }
 

@@ -92,6 +92,7 @@ fn the_example_shows_every_option() {
         &[&["engine"]],
         &[&["engine", "poll"]],
         &[&["handoff"]],
+        &[&["model"]],
         &[&["telemetry"]],
         &[&zendesk, &freshdesk, &stripe],
         &[&["accounts", "zendesk-main", "bots"]],

@@ -14,7 +14,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// Marks that change how the text around them reads and show nothing themselves.
-fn is_hiding(c: char) -> bool {
+pub(crate) fn is_hiding(c: char) -> bool {
     matches!(c,
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
@@ -51,7 +51,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Somebody else's words without the marks that [`quoted`] adds.
 pub(super) fn unquoted(text: &str) -> String {
-    one_line(text).replace(['“', '”', '"'], "'")
+    one_line(text).replace(['“', '”', '"', '„', '‟', '＂', '〝', '〞'], "'")
 }
 
 /// How many digits of a currency's minor unit stand behind the point (ISO 4217).

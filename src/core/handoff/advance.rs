@@ -1,11 +1,16 @@
 //! The state machine of a handoff.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use super::{briefing_key, is_open, late_key};
+use super::{assign_key, bare_key, briefing_key, holding_key, is_open, late_key};
 use crate::{
     model::{
-        handoff::{Evidence, Handoff, HandoffState, Owner, SourceAnswer, Told},
+        handoff::{
+            Evidence, Handoff, HandoffKind, HandoffState, Owner, SeenMessage, SourceAnswer, Told, Wanted,
+        },
         ids::{AccountId, LinkId, OpKey, RemoteId, TicketKey},
         time::Timestamp,
     },
@@ -40,10 +45,22 @@ pub enum HandoffEvent {
     OwnerSpoke {
         /// When. Always by the same clock, so that a repeat is known as one.
         at: Timestamp,
+        /// The message, as the helpdesk shows it.
+        message: SeenMessage,
     },
+    /// The briefing was read back from its ticket.
+    BriefingVisible(SeenMessage),
+    /// It was looked for on its ticket and was not there.
+    BriefingNotVisible,
+    /// Packaging takes long: the customer is told to hold.
+    HoldDue,
     /// The ticket is solved. Said again at every look: before the briefing is
     /// on the ticket it does nothing, because a solved ticket may be reopened.
     Solved,
+    /// The ticket is open again, with the people who had it.
+    Reopened,
+    /// People passed it on: the next handoff has the conversation.
+    PassedOn,
     /// The AI agent has the conversation again.
     HandedBack,
     /// Nobody took it in time.
@@ -65,6 +82,8 @@ pub struct News {
     pub to: Option<Owner>,
     /// What the AI agent told.
     pub told: Told,
+    /// Where it asks that the conversation go.
+    pub wanted: Wanted,
 }
 
 /// What came of a note.
@@ -81,6 +100,8 @@ pub enum Settled {
     Lost,
     /// The vendor refuses it; the words are for an admin.
     Refused(String),
+    /// The vendor refuses it with the fields that go with it; the words are for an admin.
+    FieldsRefused(String),
 }
 
 /// Something to be done, after the step's record is committed.
@@ -102,6 +123,20 @@ pub enum Effect {
         /// The briefing's comment, where its id is known; without it, follow up.
         edit: Option<RemoteId>,
     },
+    /// Read the briefing back from its ticket, as the helpdesk shows it.
+    ReadBack,
+    /// Name the next owner, now that the briefing is there.
+    Assign {
+        /// The write's name: the same on every repeat.
+        key: OpKey,
+    },
+    /// Tell the customer, once, that somebody will be with them.
+    Hold {
+        /// The write's name: the same on every repeat.
+        key: OpKey,
+    },
+    /// Tell the AI agent what people did while they had the conversation, once.
+    Return,
     /// Look at [`due_events`] then. An earlier wake-up that was asked for before does no harm.
     WakeAt(Timestamp),
     /// The handoff is closed.
@@ -140,7 +175,12 @@ pub fn advance_handoff(
         HandoffEvent::DeadlinePassed => step.deadline_passed(rules, now),
         HandoffEvent::BriefingSettled(settled) => step.briefing_settled(settled, rules, now),
         HandoffEvent::LateSettled(settled) => step.late_settled(settled),
-        HandoffEvent::OwnerSpoke { at } => step.owner_spoke(*at),
+        HandoffEvent::OwnerSpoke { at, message } => step.owner_spoke(*at, message),
+        HandoffEvent::BriefingVisible(note) => step.visible(note),
+        HandoffEvent::BriefingNotVisible => step.not_visible(),
+        HandoffEvent::HoldDue => step.hold(),
+        HandoffEvent::Reopened => step.reopened(),
+        HandoffEvent::PassedOn => step.close(HandoffState::PassedOn),
         HandoffEvent::Solved => step.solved(),
         HandoffEvent::HandedBack => step.close(HandoffState::HandedBack),
         HandoffEvent::Expired => step.expired(),
@@ -159,7 +199,9 @@ pub fn next_wake(record: &Handoff, rules: &HandoffRules) -> Option<Timestamp> {
     let late = (has_left(record) && wants_late(record)).then(|| late_at(record, rules));
     let packaging = (!has_left(record)).then_some(record.deadline);
     let expiry = may_expire(record).then(|| expires_at(record, rules));
-    [late, packaging, expiry].into_iter().flatten().min()
+    let hold = may_hold(record).then(|| hold_at(record, rules)).flatten();
+    let read_back = wants_read_back(record).then(|| read_back_at(record)).flatten();
+    [late, packaging, expiry, hold, read_back].into_iter().flatten().min()
 }
 
 /// What a wake-up at `now` means for a record, in the order in which to apply it.
@@ -169,6 +211,9 @@ pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec
         let late_is_due = has_left(record) && wants_late(record) && now >= late_at(record, rules);
         if late_is_due || (!has_left(record) && now >= record.deadline) {
             events.push(HandoffEvent::DeadlinePassed);
+        }
+        if may_hold(record) && hold_at(record, rules).is_some_and(|at| now >= at) {
+            events.push(HandoffEvent::HoldDue);
         }
         if may_expire(record) && now >= expires_at(record, rules) {
             events.push(HandoffEvent::Expired);
@@ -203,9 +248,36 @@ fn may_expire(record: &Handoff) -> bool {
     record.accepted_at.is_none() && matches!(record.state, HandoffState::Delivering | HandoffState::Delivered)
 }
 
+/// The customer waits, and nothing was said to them yet.
+fn may_hold(record: &Handoff) -> bool {
+    let announced = record.kind == HandoffKind::AiToHuman && record.accepted_at.is_none();
+    announced && record.holding_key.is_none() && !has_left(record)
+}
+
+fn hold_at(record: &Handoff, rules: &HandoffRules) -> Option<Timestamp> {
+    rules.hold_ms.map(|ms| record.detected_at.plus(Duration::from_millis(ms)))
+}
+
+/// The briefing is delivered and was not read back yet.
+pub fn wants_read_back(record: &Handoff) -> bool {
+    record.delivered_at.is_some() && record.visible.is_none() && record.read_backs < READ_BACKS_MAX
+}
+
+/// When the briefing is looked for on its ticket: at once, then after ever longer waits.
+pub fn read_back_at(record: &Handoff) -> Option<Timestamp> {
+    let wait = READ_BACK_WAIT * record.read_backs.saturating_mul(record.read_backs);
+    record.delivered_at.map(|at| at.plus(wait))
+}
+
 fn all_answered(sources: &BTreeMap<AccountId, SourceAnswer>) -> bool {
     sources.values().all(|answer| !matches!(answer, SourceAnswer::Waiting))
 }
+
+/// How often a briefing that the helpdesk took is looked for on its ticket.
+const READ_BACKS_MAX: u32 = 5;
+
+/// The wait before it is looked for the second time; the next ones are longer.
+const READ_BACK_WAIT: Duration = Duration::from_secs(2);
 
 impl HandoffStep {
     fn opened(&mut self, sources: &BTreeSet<AccountId>, now: Timestamp) {
@@ -236,6 +308,7 @@ impl HandoffStep {
         record.from = record.from.take().or_else(|| news.from.clone());
         let named = news.to.clone().filter(|to| record.to.is_none() || *to != Owner::Nobody);
         record.to = named.or_else(|| record.to.take());
+        record.wanted = news.wanted.clone().or(&record.wanted);
         if !left && let Some(ticket) = &news.ticket {
             record.ticket = ticket.clone();
         }
@@ -278,7 +351,10 @@ impl HandoffStep {
         let overdue = record.state == HandoffState::Detected && now >= record.deadline;
         let ready = all_answered(&record.sources) || now >= record.deadline;
         if (opened && ready) || overdue {
-            let key = briefing_key(&record.id);
+            let key = match record.bare {
+                Some(_) => bare_key(&record.id),
+                None => briefing_key(&record.id),
+            };
             record.state = HandoffState::Delivering;
             record.briefing_key = Some(key.clone());
             self.effects.push(Effect::SendBriefing { key });
@@ -313,6 +389,13 @@ impl HandoffStep {
                     };
                     self.send_late_if_ready(rules, now);
                 }
+                self.effects.push(Effect::ReadBack);
+            }
+            Settled::FieldsRefused(why) if delivering => {
+                let key = bare_key(&self.record.id);
+                self.record.bare = Some(why.clone());
+                self.record.briefing_key = Some(key.clone());
+                self.effects.push(Effect::SendBriefing { key });
             }
             Settled::NotApplied if delivering => {
                 self.effects.extend(self.record.briefing_key.clone().map(|key| Effect::SendBriefing { key }));
@@ -321,7 +404,55 @@ impl HandoffStep {
                 self.fail("the briefing was sent, not answered, and not found on the ticket".to_owned());
             }
             Settled::Refused(why) if delivering => self.fail(format!("the briefing was refused: {why}")),
-            Settled::NotApplied | Settled::Lost | Settled::Refused(_) => {}
+            Settled::NotApplied | Settled::Lost | Settled::Refused(_) | Settled::FieldsRefused(_) => {}
+        }
+    }
+
+    /// The briefing is on its ticket, by the helpdesk's own word: now the next owner may be named.
+    fn visible(&mut self, note: &SeenMessage) {
+        if self.record.visible.is_some() {
+            return;
+        }
+        self.record.visible = Some(note.clone());
+        self.record.briefing_comment = self.record.briefing_comment.take().or_else(|| Some(note.id.clone()));
+        self.assign();
+    }
+
+    fn assign(&mut self) {
+        if is_open(&self.record) && self.record.wanted.agent.is_some() && self.record.assign_key.is_none() {
+            let key = assign_key(&self.record.id);
+            self.record.assign_key = Some(key.clone());
+            self.effects.push(Effect::Assign { key });
+        }
+    }
+
+    /// The helpdesk took the briefing and does not show it: it is looked for again, and given up
+    /// at last.
+    fn not_visible(&mut self) {
+        if !wants_read_back(&self.record) {
+            return;
+        }
+        self.record.read_backs += 1;
+        if wants_read_back(&self.record) {
+            return;
+        }
+        let why = "the helpdesk took the briefing and does not show it";
+        self.record.failure = Some(why.to_owned());
+        self.assign();
+    }
+
+    fn hold(&mut self) {
+        if may_hold(&self.record) {
+            let key = holding_key(&self.record.id);
+            self.record.holding_key = Some(key.clone());
+            self.effects.push(Effect::Hold { key });
+        }
+    }
+
+    /// Only what was delivered goes on: who had it knows what it is about.
+    fn reopened(&mut self) {
+        if self.record.state == HandoffState::Resolved {
+            self.record.state = HandoffState::InProgress;
         }
     }
 
@@ -342,7 +473,9 @@ impl HandoffStep {
             }
             Settled::NotApplied => return,
             Settled::Lost => "what came late was sent, not answered, and not found on the ticket".to_owned(),
-            Settled::Refused(why) => format!("what came late was refused: {why}"),
+            Settled::Refused(why) | Settled::FieldsRefused(why) => {
+                format!("what came late was refused: {why}")
+            }
         };
         self.record.late_facts = true;
         self.record.failure = Some(why);
@@ -350,7 +483,7 @@ impl HandoffStep {
 
     /// A message before the briefing is on the ticket is remembered, so that
     /// the handoff is accepted as soon as it is delivered.
-    fn owner_spoke(&mut self, at: Timestamp) {
+    fn owner_spoke(&mut self, at: Timestamp, message: &SeenMessage) {
         let record = &mut self.record;
         if !is_open(record) {
             return;
@@ -358,6 +491,7 @@ impl HandoffStep {
         match record.accepted_at {
             None => {
                 record.accepted_at = Some(at);
+                record.first_reply = Some(message.clone());
                 if record.state == HandoffState::Delivered {
                     record.state = HandoffState::Accepted;
                 }

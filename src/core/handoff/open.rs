@@ -6,13 +6,14 @@ use std::{
 };
 
 use super::{
-    HandoffEvent, HandoffStep, News, advance_handoff, handoff_id_from_api, handoff_id_native, is_open,
-    needs_briefing, same_hands,
+    Effect, HandoffEvent, HandoffStep, News, advance_handoff, handoff_id_from_api, handoff_id_native,
+    is_open, needs_briefing, same_hands,
 };
 use crate::{
     model::{
-        handoff::{Detected, Evidence, Handoff, HandoffKind, HandoffState, Owner, Told},
+        handoff::{Detected, Evidence, Handoff, HandoffKind, HandoffState, Owner, Told, Wanted},
         ids::{AccountId, HandoffId, LinkId, TicketKey},
+        ticket::Fields,
         time::Timestamp,
     },
     policy::HandoffRules,
@@ -52,6 +53,8 @@ pub struct Said {
     pub link: Option<LinkId>,
     /// To whom it hands over, by the ids of the ticket's helpdesk; `None` where it does not say.
     pub to: Option<Owner>,
+    /// Where it asks that it go, in its own words.
+    pub wanted: Wanted,
     /// The rest.
     pub told: Told,
 }
@@ -83,101 +86,108 @@ impl Opening {
     }
 }
 
+/// What a sign is judged by, beside the record before.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// Whom to ask when a handoff opens.
+    pub sources: &'a BTreeSet<AccountId>,
+    /// The rules.
+    pub rules: &'a HandoffRules,
+    /// The time.
+    pub now: Timestamp,
+    /// When the customer said something last, where that is known.
+    pub heard: Option<Timestamp>,
+}
+
 /// Ties a sign to a record.
 ///
-/// `last` is the conversation's newest handoff that gets a briefing, open or
-/// closed; `sources` are asked when a new one opens.
+/// `last` is the conversation's newest handoff, open or closed.
 ///
 /// There is one open stretch per conversation. Until somebody accepted it, all
 /// that an AI agent does or says belongs to it: a request first and the native
 /// change minutes later, or the other way round. The first request, and the
 /// first change of each ticket, belong to it even after the acceptance. People
 /// who pass the ticket on before the briefing is there correct the target;
-/// after that it is a handoff of its own. When the AI agent gets the
+/// after that it is the next hop. When the AI agent gets the
 /// conversation back, or hands over once more what somebody accepted, the
 /// stretch is over. A request and a change that belong together make one handoff
-/// also when the ticket is solved before the second of them comes.
-pub fn open_or_join(
-    last: Option<&Handoff>,
-    sign: &Sign,
-    sources: &BTreeSet<AccountId>,
-    rules: &HandoffRules,
-    now: Timestamp,
-) -> Opening {
+/// also when the ticket is solved before the second of them comes. A solved ticket that
+/// is open again goes on with who had it, and is the next hop with anybody else.
+pub fn open_or_join(last: Option<&Handoff>, sign: &Sign, ground: &Ground<'_>) -> Opening {
     match sign {
-        Sign::Seen(seen) => take_seen(last, seen, sources, rules, now),
-        Sign::Said(said) => take_said(last, said, sources, rules, now),
+        Sign::Seen(seen) => take_seen(last, seen, ground),
+        Sign::Said(said) => take_said(last, said, ground),
     }
 }
 
-fn take_seen(
-    last: Option<&Handoff>,
-    seen: &Seen,
-    sources: &BTreeSet<AccountId>,
-    rules: &HandoffRules,
-    now: Timestamp,
-) -> Opening {
+fn take_seen(last: Option<&Handoff>, seen: &Seen, ground: &Ground<'_>) -> Opening {
+    let Detected { kind, ticket, from, to, reopened, .. } = &seen.detected;
     let id = handoff_id_native(&seen.link, &seen.detected);
     if last.is_some_and(|last| last.id == id) {
         return Opening::Ignored;
     }
-    let new = || Box::new(opened(from_seen(id.clone(), seen, rules, now), sources, rules, now));
-    let ticket = &seen.detected.ticket;
-    let missing = |last: &&Handoff| was_announced(last) && !was_seen(last, ticket);
-    if seen.detected.kind == HandoffKind::AiToHuman
-        && let Some(last) = last.filter(|last| resolved_lately(last, now)).filter(missing)
-    {
-        return too_late(last, Evidence::Native { ticket: ticket.clone() });
+    if *reopened && same_hands(from, to) {
+        return take_reopened(last, id, seen, ground);
     }
-    let open = last.filter(|last| is_open(last));
-    let Some(open) = open else { return Opening::New { new: new(), before: None } };
-    match seen.detected.kind {
-        HandoffKind::AiToHuman if !is_accepted(open) || !was_seen(open, &seen.detected.ticket) => {
-            join(open, news_seen(open, seen), rules, now)
+    let new = |before| new_after(last, from_seen(id.clone(), seen, ground), before, ground);
+    let native = Evidence::Native { ticket: ticket.clone() };
+    let missing = |last: &&Handoff| was_announced(last) && !was_seen(last, ticket);
+    if *kind == HandoffKind::AiToHuman
+        && let Some(last) = last.filter(|last| resolved_lately(last, ground.now)).filter(missing)
+    {
+        return too_late(last, native);
+    }
+    let echoed =
+        |last: &&Handoff| last.kind == *kind && !was_seen(last, ticket) && is_late_sign(last, ground.now);
+    if *kind == HandoffKind::HumanToAi
+        && let Some(last) = last.filter(echoed)
+    {
+        return too_late(last, native);
+    }
+    let Some(open) = last.filter(|last| is_open(last)) else { return new(None) };
+    match kind {
+        HandoffKind::AiToHuman if !is_accepted(open) || !was_seen(open, ticket) => {
+            join(open, news_seen(open, seen), ground)
         }
-        HandoffKind::HumanToHuman if is_same_stretch(open, &seen.detected) => {
-            join(open, news_seen(open, seen), rules, now)
+        HandoffKind::HumanToHuman if is_same_stretch(open, &seen.detected, ground.now) => {
+            join(open, news_seen(open, seen), ground)
         }
-        HandoffKind::HumanToHuman => {
-            let target = News { to: Some(seen.detected.to.clone()), ..News::default() };
-            let here = open.ticket.account == seen.detected.ticket.account;
-            let event = HandoffEvent::Evidence(Box::new(target));
-            let before = here.then(|| Box::new(advance_handoff(open, &event, rules, now)));
-            Opening::New { new: new(), before }
-        }
-        HandoffKind::HumanToAi if open.ticket.account != seen.detected.ticket.account => {
-            Opening::New { new: new(), before: None }
-        }
-        HandoffKind::AiToHuman | HandoffKind::HumanToAi => {
-            let before = advance_handoff(open, &HandoffEvent::HandedBack, rules, now);
-            Opening::New { new: new(), before: Some(Box::new(before)) }
-        }
+        HandoffKind::HumanToHuman => new(Some((open, HandoffEvent::PassedOn))),
+        HandoffKind::AiToHuman | HandoffKind::HumanToAi => new(Some((open, HandoffEvent::HandedBack))),
     }
 }
 
-fn take_said(
-    last: Option<&Handoff>,
-    said: &Said,
-    sources: &BTreeSet<AccountId>,
-    rules: &HandoffRules,
-    now: Timestamp,
-) -> Opening {
+/// A solved ticket is open again, with the people who had it at the helpdesk.
+fn take_reopened(last: Option<&Handoff>, id: HandoffId, seen: &Seen, ground: &Ground<'_>) -> Opening {
+    let Some(last) = last else { return Opening::Ignored };
+    let same = last.kind != HandoffKind::HumanToAi
+        && last.to.as_ref().is_none_or(|to| *to == Owner::Nobody || same_hands(to, &seen.detected.to));
+    match (same, last.state) {
+        (true, HandoffState::Resolved) => {
+            let step = advance_handoff(last, &HandoffEvent::Reopened, ground.rules, ground.now);
+            Opening::Joined(Box::new(step))
+        }
+        (true, _) => Opening::Ignored,
+        // Who has it now is not who was told of it.
+        (false, _) if is_open(last) => Opening::Ignored,
+        (false, _) => new_after(Some(last), from_seen(id, seen, ground), None, ground),
+    }
+}
+
+fn take_said(last: Option<&Handoff>, said: &Said, ground: &Ground<'_>) -> Opening {
     let sign = Evidence::Api { agent: said.agent.clone(), key: said.key.clone() };
     let id = handoff_id_from_api(&said.agent, &said.key);
     if let Some(last) = last.filter(|last| last.id == id || last.evidence.contains(&sign)) {
         return Opening::Joined(Box::new(HandoffStep { record: last.clone(), effects: Vec::new() }));
     }
     let missing = |last: &&Handoff| !was_announced(last);
-    if let Some(last) = last.filter(|last| resolved_lately(last, now)).filter(missing) {
+    if let Some(last) = last.filter(|last| resolved_lately(last, ground.now)).filter(missing) {
         return too_late(last, sign);
     }
-    let new = || Box::new(opened(from_said(id.clone(), sign.clone(), said, rules, now), sources, rules, now));
+    let new = |before| new_after(last, from_said(id.clone(), sign.clone(), said, ground), before, ground);
     match last.filter(|last| is_open(last)) {
-        None => Opening::New { new: new(), before: None },
-        Some(open) if is_accepted(open) && was_announced(open) => {
-            let before = advance_handoff(open, &HandoffEvent::HandedBack, rules, now);
-            Opening::New { new: new(), before: Some(Box::new(before)) }
-        }
+        None => new(None),
+        Some(open) if is_accepted(open) && was_announced(open) => new(Some((open, HandoffEvent::HandedBack))),
         Some(open) => {
             let news = News {
                 evidence: Some(sign),
@@ -187,17 +197,62 @@ fn take_said(
                     .clone()
                     .filter(|_| is_unnamed(open) && open.ticket.account == said.ticket.account),
                 told: said.told.clone(),
+                wanted: said.wanted.clone(),
                 ..News::default()
             };
-            join(open, news, rules, now)
+            join(open, news, ground)
         }
     }
+}
+
+/// The next hop of a conversation, and what becomes of the record before it.
+fn new_after(
+    last: Option<&Handoff>,
+    record: Handoff,
+    before: Option<(&Handoff, HandoffEvent)>,
+    ground: &Ground<'_>,
+) -> Opening {
+    let in_a_row = last.filter(|last| is_in_a_row(last, ground)).map_or(0, |last| match record.kind {
+        HandoffKind::AiToHuman => last.in_a_row.saturating_add(1),
+        HandoffKind::HumanToHuman | HandoffKind::HumanToAi => last.in_a_row,
+    });
+    let record = Handoff {
+        previous: last.map(|last| last.id.clone()),
+        hop: last.map_or(1, |last| last.hop.max(1).saturating_add(1)),
+        in_a_row,
+        ..record
+    };
+    let record = Handoff {
+        state: if is_at_once(last, &record, ground) { HandoffState::Suppressed } else { record.state },
+        ..record
+    };
+    let before =
+        before.map(|(open, event)| Box::new(advance_handoff(open, &event, ground.rules, ground.now)));
+    Opening::New { new: Box::new(opened(record, ground)), before }
+}
+
+/// Whether an AI agent hands over what was opened again, and the customer said nothing since the
+/// handoff before.
+fn is_at_once(last: Option<&Handoff>, record: &Handoff, ground: &Ground<'_>) -> bool {
+    let silent = |last: &Handoff| ground.heard.is_some_and(|heard| heard <= last.detected_at);
+    record.kind == HandoffKind::AiToHuman && record.reopened && last.is_some_and(silent)
+}
+
+/// Whether nothing but handing over happened since the last handoff, and lately.
+fn is_in_a_row(last: &Handoff, ground: &Ground<'_>) -> bool {
+    let silent = ground.heard.is_none_or(|heard| heard <= last.detected_at);
+    silent && ground.now.since(last.detected_at) <= Duration::from_millis(ground.rules.loop_ms)
 }
 
 /// Whether the other sign of a handoff may still be on its way although the
 /// ticket is solved: it was solved before, or as soon as the briefing was there.
 fn resolved_lately(last: &Handoff, now: Timestamp) -> bool {
-    last.state == HandoffState::Resolved && now.since(last.detected_at) <= OTHER_SIGN
+    last.state == HandoffState::Resolved && is_late_sign(last, now)
+}
+
+/// Whether another sign of a handoff may still come.
+fn is_late_sign(last: &Handoff, now: Timestamp) -> bool {
+    now.since(last.detected_at) <= OTHER_SIGN
 }
 
 /// A sign that a closed record was short of: it gets no second briefing.
@@ -207,9 +262,9 @@ fn too_late(last: &Handoff, sign: Evidence) -> Opening {
     Opening::Joined(Box::new(HandoffStep { record, effects: Vec::new() }))
 }
 
-fn join(open: &Handoff, news: News, rules: &HandoffRules, now: Timestamp) -> Opening {
+fn join(open: &Handoff, news: News, ground: &Ground<'_>) -> Opening {
     let event = HandoffEvent::Evidence(Box::new(news));
-    Opening::Joined(Box::new(advance_handoff(open, &event, rules, now)))
+    Opening::Joined(Box::new(advance_handoff(open, &event, ground.rules, ground.now)))
 }
 
 /// What a change of owner adds to an open record. Owners are ids of one
@@ -226,17 +281,20 @@ fn news_seen(open: &Handoff, seen: &Seen) -> News {
         from: here.then(|| from.clone()),
         to: here.then(|| to.clone()),
         told: Told::default(),
+        wanted: Wanted::default(),
     }
 }
 
-/// Whether a change between people is one with the open stretch: at another
-/// helpdesk, whose ids say nothing here; or before the briefing is there; or
-/// to the same target.
-fn is_same_stretch(open: &Handoff, detected: &Detected) -> bool {
-    let elsewhere = open.ticket.account != detected.ticket.account;
-    let undelivered = open.delivered_at.is_none();
-    let same_target = open.to.as_ref().is_none_or(|to| *to == Owner::Nobody || same_hands(to, &detected.to));
-    !is_accepted(open) && (elsewhere || undelivered || same_target)
+/// Whether a change between people is one with the open stretch: the same change at another
+/// helpdesk, whose ids say nothing here; or before the briefing is there; or to the same target.
+fn is_same_stretch(open: &Handoff, detected: &Detected, now: Timestamp) -> bool {
+    if open.ticket.account != detected.ticket.account {
+        let echo = !was_seen(open, &detected.ticket) && is_late_sign(open, now);
+        return echo || !is_accepted(open);
+    }
+    let undelivered = open.delivered_at.is_none() && !is_accepted(open);
+    let unnamed = is_unnamed(open) && !is_accepted(open);
+    undelivered || unnamed || open.to.as_ref().is_some_and(|to| same_hands(to, &detected.to))
 }
 
 fn is_accepted(record: &Handoff) -> bool {
@@ -257,44 +315,54 @@ fn was_announced(record: &Handoff) -> bool {
     record.evidence.iter().any(|sign| matches!(sign, Evidence::Api { .. }))
 }
 
-/// Starts a record on its way; one that gets no briefing is only kept.
-fn opened(
-    record: Handoff,
-    sources: &BTreeSet<AccountId>,
-    rules: &HandoffRules,
-    now: Timestamp,
-) -> HandoffStep {
-    advance_handoff(&record, &HandoffEvent::Opened { sources: sources.clone() }, rules, now)
+/// Starts a record on its way. One that goes round in a loop is only kept, and one back to the AI
+/// agent ends with what the agent is told.
+fn opened(record: Handoff, ground: &Ground<'_>) -> HandoffStep {
+    if record.state == HandoffState::Suppressed {
+        let why = "handed over at once after it was opened again, while the customer said nothing".to_owned();
+        return HandoffStep { record: Handoff { failure: Some(why), ..record }, effects: vec![Effect::Done] };
+    }
+    if record.kind == HandoffKind::AiToHuman && record.in_a_row >= ground.rules.loop_max.max(1) {
+        let why = format!("handed over {} times while the customer said nothing", record.in_a_row + 1);
+        let record = Handoff { state: HandoffState::Suppressed, failure: Some(why), ..record };
+        return HandoffStep { record, effects: vec![Effect::Done] };
+    }
+    if !needs_briefing(record.kind) {
+        return HandoffStep { record, effects: vec![Effect::Return] };
+    }
+    let event = HandoffEvent::Opened { sources: ground.sources.clone() };
+    advance_handoff(&record, &event, ground.rules, ground.now)
 }
 
-fn from_seen(id: HandoffId, seen: &Seen, rules: &HandoffRules, now: Timestamp) -> Handoff {
-    let Detected { kind, ticket, from, to, .. } = &seen.detected;
+fn from_seen(id: HandoffId, seen: &Seen, ground: &Ground<'_>) -> Handoff {
+    let Detected { kind, ticket, from, to, reopened, .. } = &seen.detected;
     Handoff {
         kind: *kind,
         state: first_state(*kind),
         link: Some(seen.link.clone()),
         from: Some(from.clone()),
         to: Some(to.clone()),
-        ..blank(id, ticket.clone(), Evidence::Native { ticket: ticket.clone() }, rules, now)
+        reopened: *reopened,
+        ..blank(id, ticket.clone(), Evidence::Native { ticket: ticket.clone() }, ground.rules, ground.now)
     }
 }
 
-fn from_said(id: HandoffId, sign: Evidence, said: &Said, rules: &HandoffRules, now: Timestamp) -> Handoff {
+fn from_said(id: HandoffId, sign: Evidence, said: &Said, ground: &Ground<'_>) -> Handoff {
     Handoff {
         link: said.link.clone(),
         from: Some(Owner::Bot),
         to: said.to.clone(),
         told: said.told.clone(),
-        ..blank(id, said.ticket.clone(), sign, rules, now)
+        wanted: said.wanted.clone(),
+        ..blank(id, said.ticket.clone(), sign, ground.rules, ground.now)
     }
 }
 
-/// Where a record starts. A change between people is only known, for nothing is
-/// done about it; one back to the AI agent is over as soon as it is seen.
+/// Where a record starts. One back to the AI agent is over as soon as it is seen.
 fn first_state(kind: HandoffKind) -> HandoffState {
     match kind {
-        HandoffKind::HumanToAi if !needs_briefing(kind) => HandoffState::HandedBack,
-        _ => HandoffState::Detected,
+        HandoffKind::HumanToAi => HandoffState::HandedBack,
+        HandoffKind::AiToHuman | HandoffKind::HumanToHuman => HandoffState::Detected,
     }
 }
 
@@ -320,5 +388,20 @@ fn blank(id: HandoffId, ticket: TicketKey, sign: Evidence, rules: &HandoffRules,
         accepted_at: None,
         failure: None,
         briefing: None,
+        previous: None,
+        hop: 1,
+        reopened: false,
+        in_a_row: 0,
+        wanted: Wanted::default(),
+        bare: None,
+        assign_key: None,
+        holding_key: None,
+        visible: None,
+        read_backs: 0,
+        first_reply: None,
+        placed: Fields::new(),
+        trouble: None,
+        thin: None,
+        completeness: None,
     }
 }

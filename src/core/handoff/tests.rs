@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::model::{
     fact::{Fact, FactKey, FactValue, Match, Sensitivity},
-    handoff::{Attempt, Evidence, SourceAnswer, Told},
+    handoff::{Attempt, Evidence, SeenMessage, SourceAnswer, Told, Wanted},
     ids::AccountId,
     ticket::{CommentsSeen, ReadBy, Status, Version},
     time::Timestamp,
@@ -22,9 +22,19 @@ fn rules() -> HandoffRules {
         assignees: BTreeSet::from(["900".into()]),
         groups: BTreeSet::from(["77".into()]),
         tags: BTreeSet::from(["bot".to_owned()]),
+        statuses: BTreeSet::from(["on_hold".to_owned(), "1234".to_owned()]),
     };
     let bots = ["zd", "fd"].map(|account| (AccountId::from(account), marks.clone()));
-    HandoffRules { bots: BTreeMap::from(bots), enrich_ms: 4_000, late_wait_ms: 90_000, expire_ms: 86_400_000 }
+    HandoffRules {
+        bots: BTreeMap::from(bots),
+        enrich_ms: 4_000,
+        late_wait_ms: 90_000,
+        expire_ms: 86_400_000,
+        between_people: true,
+        loop_max: 3,
+        loop_ms: 3_600_000,
+        hold_ms: None,
+    }
 }
 
 fn zd() -> TicketKey {
@@ -132,7 +142,7 @@ fn seen(kind: HandoffKind, ticket: TicketKey, to: Owner, version: i64) -> Sign {
         HandoffKind::AiToHuman => Owner::Bot,
         HandoffKind::HumanToHuman | HandoffKind::HumanToAi => human("5", "8"),
     };
-    let detected = Detected { kind, ticket, from, to, version };
+    let detected = Detected { kind, ticket, from, to, version, reopened: false };
     Sign::Seen(Box::new(Seen { link: "l1".into(), detected }))
 }
 
@@ -161,12 +171,19 @@ fn said(key: &str) -> Sign {
         ticket: zd(),
         link: None,
         to: None,
+        wanted: Wanted::default(),
         told: told(key),
     }))
 }
 
 fn opening(last: Option<&Handoff>, sign: &Sign, ms: i64) -> Opening {
-    open_or_join(last, sign, &sources(), &rules(), at(ms))
+    heard_opening(last, sign, ms, None)
+}
+
+/// With when the customer said something last.
+fn heard_opening(last: Option<&Handoff>, sign: &Sign, ms: i64, heard: Option<Timestamp>) -> Opening {
+    let (sources, rules) = (sources(), rules());
+    open_or_join(last, sign, &Ground { sources: &sources, rules: &rules, now: at(ms), heard })
 }
 
 fn new_record(opening: Opening) -> Handoff {
@@ -207,6 +224,14 @@ fn applied() -> Settled {
     Settled::Applied { comment: Some("c9".into()) }
 }
 
+fn message(ms: i64) -> SeenMessage {
+    SeenMessage { id: "c20".into(), at: at(ms) }
+}
+
+fn spoke(ms: i64) -> HandoffEvent {
+    HandoffEvent::OwnerSpoke { at: at(ms), message: message(ms) }
+}
+
 fn packaging() -> Handoff {
     new_record(opening(None, &to_human(human("-", "8")), 0))
 }
@@ -215,12 +240,13 @@ fn delivering() -> Handoff {
     next(&packaging(), HandoffEvent::DeadlinePassed, 4_000).record
 }
 
-fn delivered() -> Handoff {
-    next(&delivering(), HandoffEvent::BriefingSettled(applied()), 5_000).record
+pub(super) fn delivered() -> Handoff {
+    let there = next(&delivering(), HandoffEvent::BriefingSettled(applied()), 5_000).record;
+    next(&there, HandoffEvent::BriefingVisible(message(4_900)), 5_000).record
 }
 
 fn accepted() -> Handoff {
-    next(&delivered(), HandoffEvent::OwnerSpoke { at: at(6_000) }, 6_000).record
+    next(&delivered(), spoke(6_000), 6_000).record
 }
 
 fn closed() -> Handoff {
@@ -256,10 +282,12 @@ fn a_handoff_asks_packs_delivers_and_is_accepted() {
     let there = next(&all.record, HandoffEvent::BriefingSettled(applied()), 900).record;
     assert_eq!((there.state, there.delivered_at), (HandoffState::Delivered, Some(at(900))));
     assert_eq!(there.briefing_comment, Some("c9".into()));
-    let spoke = next(&there, HandoffEvent::OwnerSpoke { at: at(2_000) }, 2_100).record;
-    assert_eq!((spoke.state, spoke.accepted_at), (HandoffState::Accepted, Some(at(2_000))));
-    assert_eq!(next_wake(&spoke, &rules()), None, "what was accepted does not expire");
-    let works = next(&spoke, HandoffEvent::OwnerSpoke { at: at(3_000) }, 3_000).record;
+    assert_eq!(next_wake(&there, &rules()), Some(at(900)), "it is read back at once");
+    let there = next(&there, HandoffEvent::BriefingVisible(message(899)), 950).record;
+    let taken = next(&there, spoke(2_000), 2_100).record;
+    assert_eq!((taken.state, taken.accepted_at), (HandoffState::Accepted, Some(at(2_000))));
+    assert_eq!(next_wake(&taken, &rules()), None, "what was accepted does not expire");
+    let works = next(&taken, spoke(3_000), 3_000).record;
     assert_eq!((works.state, works.accepted_at), (HandoffState::InProgress, Some(at(2_000))));
     let solved = next(&works, HandoffEvent::Solved, 9_000);
     assert_eq!((solved.record.state, solved.effects), (HandoffState::Resolved, vec![Effect::Done]));
@@ -267,7 +295,11 @@ fn a_handoff_asks_packs_delivers_and_is_accepted() {
 
 #[test]
 fn without_sources_the_briefing_leaves_at_once() {
-    let opening = open_or_join(None, &to_human(Owner::Nobody), &BTreeSet::new(), &rules(), T0);
+    let opening = open_or_join(
+        None,
+        &to_human(Owner::Nobody),
+        &Ground { sources: &BTreeSet::new(), rules: &rules(), now: T0, heard: None },
+    );
     let steps = opening.into_steps();
     assert_eq!(steps[0].record.state, HandoffState::Delivering);
     assert!(matches!(steps[0].effects[0], Effect::SendBriefing { .. }));
@@ -289,6 +321,8 @@ fn what_comes_late_is_sent_once_and_after_the_briefing() {
     let early = next(&delivering(), answered("billing", facts("billing")), 4_100);
     assert!(early.record.late_facts && early.record.late_key.is_none(), "the briefing is not there yet");
     let there = next(&early.record, HandoffEvent::BriefingSettled(applied()), 5_000);
+    assert_eq!(wakes(&there), [at(5_000)], "it is read back first");
+    let there = next(&there.record, HandoffEvent::BriefingVisible(message(4_900)), 5_000);
     assert_eq!(wakes(&there), [at(LATE_AT)], "waits for the other source");
     assert_eq!(next(&there.record, HandoffEvent::DeadlinePassed, LATE_AT - 1).effects, []);
     let key = late_key(&there.record.id);
@@ -369,7 +403,7 @@ fn nobody_who_takes_it_lets_it_expire() {
 
 #[test]
 fn a_reply_before_the_briefing_is_there_counts_once_it_is() {
-    let spoke = next(&packaging(), HandoffEvent::OwnerSpoke { at: at(50) }, 60).record;
+    let spoke = next(&packaging(), spoke(50), 60).record;
     assert_eq!(spoke.state, HandoffState::Packaging);
     let sent = next(&spoke, HandoffEvent::DeadlinePassed, 4_000).record;
     let there = next(&sent, HandoffEvent::BriefingSettled(applied()), 5_000).record;
@@ -377,12 +411,13 @@ fn a_reply_before_the_briefing_is_there_counts_once_it_is() {
 }
 
 fn every_state() -> Vec<Handoff> {
-    let in_progress = next(&accepted(), HandoffEvent::OwnerSpoke { at: at(8_000) }, 8_000).record;
+    let in_progress = next(&accepted(), spoke(8_000), 8_000).record;
     let failed = next(&delivering(), HandoffEvent::BriefingSettled(Settled::Lost), 5_000).record;
     let back = next(&packaging(), HandoffEvent::HandedBack, 10).record;
     let expired = next(&delivered(), HandoffEvent::Expired, 86_400_000).record;
     let detected = Handoff { state: HandoffState::Detected, sources: BTreeMap::new(), ..packaging() };
-    let passed_on = new_record(opening(None, &seen(HandoffKind::HumanToHuman, zd(), human("6", "9"), 5), 0));
+    let passed_on = next(&delivered(), HandoffEvent::PassedOn, 9_000).record;
+    let suppressed = Handoff { state: HandoffState::Suppressed, ..packaging() };
     let records = vec![
         detected,
         packaging(),
@@ -395,9 +430,10 @@ fn every_state() -> Vec<Handoff> {
         back,
         expired,
         passed_on,
+        suppressed,
     ];
     let states: BTreeSet<HandoffState> = records.iter().map(|record| record.state).collect();
-    assert_eq!(states.len(), 10, "every state once");
+    assert_eq!(states.len(), 12, "every state once");
     records
 }
 
@@ -411,10 +447,13 @@ fn every_event() -> Vec<HandoffEvent> {
         answered("crm", SourceAnswer::Nobody),
         answered("crm", SourceAnswer::Waiting),
         HandoffEvent::DeadlinePassed,
-        HandoffEvent::OwnerSpoke { at: at(9_000) },
+        spoke(9_000),
         HandoffEvent::Solved,
         HandoffEvent::HandedBack,
+        HandoffEvent::PassedOn,
         HandoffEvent::Expired,
+        HandoffEvent::HoldDue,
+        HandoffEvent::BriefingVisible(message(9_000)),
     ];
     for settled in [applied(), Settled::Lost, Settled::Refused("no".to_owned())] {
         events.push(HandoffEvent::BriefingSettled(settled.clone()));
@@ -439,7 +478,7 @@ fn repeats_change_nothing_and_no_note_is_sent_twice() {
 
 fn walk(start: &Handoff, events: &[&HandoffEvent]) {
     let mut record = start.clone();
-    let (mut briefings, mut lates, mut done) = (0, 0, 0);
+    let (mut briefings, mut lates, mut done, mut holds, mut assigns) = (0, 0, 0, 0, 0);
     for event in events {
         let step = advance_handoff(&record, event, &rules(), at(150_000));
         for effect in &step.effects {
@@ -447,7 +486,9 @@ fn walk(start: &Handoff, events: &[&HandoffEvent]) {
                 Effect::SendBriefing { .. } => briefings += 1,
                 Effect::SendLate { .. } => lates += 1,
                 Effect::Done => done += 1,
-                Effect::AskSources(_) | Effect::WakeAt(_) => {}
+                Effect::Hold { .. } => holds += 1,
+                Effect::Assign { .. } => assigns += 1,
+                Effect::AskSources(_) | Effect::WakeAt(_) | Effect::ReadBack | Effect::Return => {}
             }
         }
         assert!(is_open(&record) || step.record.state == record.state, "closed stays closed: {event:?}");
@@ -458,6 +499,7 @@ fn walk(start: &Handoff, events: &[&HandoffEvent]) {
     }
     assert!(briefings <= usize::from(start.briefing_key.is_none()), "{events:?}");
     assert!(lates <= usize::from(start.late_key.is_none()), "{events:?}");
+    assert!(holds <= 1 && assigns <= 1, "{events:?}");
 }
 
 // ---- correlation ----
@@ -473,7 +515,7 @@ fn a_request_and_the_native_change_are_one_handoff_in_either_order() {
     assert_eq!(step.record.evidence.len(), 2);
     assert_eq!((&step.record.link, &step.record.to), (&Some("l1".into()), &Some(human("-", "8"))));
     assert!(!step.record.late_facts, "a change of owner is nothing for a note");
-    let accepted = next(&there, HandoffEvent::OwnerSpoke { at: at(6_000) }, 6_000).record;
+    let accepted = next(&there, spoke(6_000), 6_000).record;
     let step = joined(opening(Some(&accepted), &to_human(human("5", "8")), minutes));
     assert_eq!(step.record.evidence.len(), 2, "a first native change joins even after the first reply");
 
@@ -482,7 +524,7 @@ fn a_request_and_the_native_change_are_one_handoff_in_either_order() {
     assert!(!early.late_facts);
     let late = joined(opening(Some(&delivered()), &said("k1"), 140_000));
     assert!(matches!(late.effects[0], Effect::SendLate { .. }));
-    let accepted_native = next(&delivered(), HandoffEvent::OwnerSpoke { at: at(6_000) }, 6_000).record;
+    let accepted_native = next(&delivered(), spoke(6_000), 6_000).record;
     let late = joined(opening(Some(&accepted_native), &said("k1"), 140_000));
     assert!(
         matches!(late.effects[0], Effect::SendLate { .. }),
@@ -522,7 +564,7 @@ fn a_second_request_joins_until_somebody_accepted() {
     assert_eq!(step.record.told.attempts.len(), 2);
     let sent = next(&api, HandoffEvent::DeadlinePassed, 4_000).record;
     let there = next(&sent, HandoffEvent::BriefingSettled(applied()), 5_000).record;
-    let accepted = next(&there, HandoffEvent::OwnerSpoke { at: at(6_000) }, 6_000).record;
+    let accepted = next(&there, spoke(6_000), 6_000).record;
     let Opening::New { new, before } = opening(Some(&accepted), &said("k2"), 9_000) else { panic!() };
     assert_eq!(before.map(|step| step.record.state), Some(HandoffState::HandedBack));
     assert_ne!(new.record.id, accepted.id);
@@ -536,10 +578,10 @@ fn the_target_is_corrected_before_delivery_and_a_hop_after_it() {
         assert_eq!(step.record.to, Some(human("-", "9")));
     }
     let Opening::New { new, before } = opening(Some(&delivered()), &hop, 9_000) else { panic!() };
-    assert_eq!((new.record.kind, new.record.state), (HandoffKind::HumanToHuman, HandoffState::Detected));
-    assert!(new.effects.is_empty() && !is_open(&new.record), "recorded, nothing done");
-    let before = before.expect("the stretch goes on with the new target").record;
-    assert_eq!((before.state, before.to), (HandoffState::Delivered, Some(human("-", "9"))));
+    assert_eq!((new.record.kind, new.record.state), (HandoffKind::HumanToHuman, HandoffState::Packaging));
+    assert_eq!((new.record.hop, &new.record.previous), (2, &Some(delivered().id)));
+    let before = before.expect("its owner passed it on").record;
+    assert_eq!((before.state, before.to), (HandoffState::PassedOn, Some(human("-", "8"))));
     let taken = seen(HandoffKind::HumanToHuman, zd(), human("6", "8"), 6);
     joined(opening(Some(&delivered()), &taken, 9_000));
     let elsewhere = seen(HandoffKind::HumanToHuman, TicketKey::new("fd", "4"), human("6", "8"), 6);
@@ -576,21 +618,24 @@ fn the_way_back_closes_and_a_new_way_out_opens() {
         let before = before.expect("it was open");
         assert_eq!((before.record.state, &before.effects), (HandoffState::HandedBack, &vec![Effect::Done]));
         assert_eq!((new.record.kind, new.record.state), (HandoffKind::HumanToAi, HandoffState::HandedBack));
-        assert!(new.effects.is_empty());
+        assert_eq!(new.effects, [Effect::Return]);
         let out = new_record(opening(
-            Some(&before.record),
+            Some(&new.record),
             &seen(HandoffKind::AiToHuman, zd(), human("-", "8"), 9),
             10_000,
         ));
         assert_ne!(out.id, open.id);
-        assert_eq!(out.state, HandoffState::Packaging);
+        assert_eq!((out.state, out.hop), (HandoffState::Packaging, 3));
+        let echo = seen(HandoffKind::HumanToAi, TicketKey::new("fd", "4"), Owner::Bot, 3);
+        let step = joined(opening(Some(&new.record), &echo, 9_500));
+        assert_eq!((step.record.evidence.len(), step.effects), (2, vec![]), "the mirror's owner follows");
     }
     let unseen = seen(HandoffKind::AiToHuman, zd(), human("-", "8"), 9);
     let Opening::New { before, .. } = opening(Some(&accepted()), &unseen, 10_000) else { panic!() };
     assert_eq!(before.map(|step| step.record.state), Some(HandoffState::HandedBack), "it had it in between");
     let other_desk = seen(HandoffKind::HumanToAi, TicketKey::new("fd", "4"), Owner::Bot, 8);
     let Opening::New { before, .. } = opening(Some(&delivered()), &other_desk, 9_000) else { panic!() };
-    assert_eq!(before, None, "the other helpdesk's owner is not the one who was briefed");
+    assert!(before.is_some(), "a conversation has one owner, wherever it is seen");
     for ended in [closed(), next(&delivering(), HandoffEvent::BriefingSettled(Settled::Lost), 5_000).record] {
         assert_eq!(new_record(opening(Some(&ended), &unseen, 9_000)).state, HandoffState::Packaging);
         assert_eq!(new_record(opening(Some(&ended), &said("k7"), 1_000_000)).state, HandoffState::Packaging);
@@ -635,4 +680,132 @@ fn ids_are_the_same_on_every_run_and_differ_by_what_they_name() {
     ];
     assert_eq!(BTreeSet::from(others.clone()).len(), others.len());
     assert!(!others.contains(&native("l1", &base)));
+}
+
+#[test]
+fn statuses_can_be_an_ai_agents_mark() {
+    let with = |status: Value| {
+        let mut fields = fields("5 8");
+        fields.insert(Field::Status, status);
+        fields
+    };
+    let custom = |detail: &str| Value::StatusDetail { status: Status::Open, detail: detail.to_owned() };
+    let kind = |before: Value, after: Value| {
+        detect_handoff(&zd(), &with(before), &view(with(after)), &rules()).map(|found| found.kind)
+    };
+    let open = || Value::Status(Status::Open);
+    assert_eq!(kind(Value::Status(Status::OnHold), open()), Some(HandoffKind::AiToHuman));
+    assert_eq!(kind(custom("1234"), custom("77")), Some(HandoffKind::AiToHuman));
+    assert_eq!(kind(open(), custom("1234")), Some(HandoffKind::HumanToAi));
+    assert_eq!(kind(open(), Value::Status(Status::Pending)), None);
+}
+
+#[test]
+fn people_among_themselves_are_left_alone_where_the_rules_say_so() {
+    let rules = HandoffRules { between_people: false, ..rules() };
+    let detect =
+        |before: &str, after: &str| detect_handoff(&zd(), &fields(before), &view(fields(after)), &rules);
+    assert_eq!(detect("5 8", "6 9"), None);
+    assert_eq!(detect("900 8", "6 9").map(|found| found.kind), Some(HandoffKind::AiToHuman));
+}
+
+/// A solved ticket that `who` has is open again.
+fn reopened(who: Owner, version: i64) -> Sign {
+    let (from, kind) = (who.clone(), HandoffKind::HumanToHuman);
+    let detected = Detected { kind, ticket: zd(), from, to: who, version, reopened: true };
+    Sign::Seen(Box::new(Seen { link: "l1".into(), detected }))
+}
+
+#[test]
+fn a_reopened_ticket_goes_on_with_who_had_it() {
+    let solved = Value::Status(Status::Solved);
+    let mut shadow = fields("5 8");
+    shadow.insert(Field::Status, solved);
+    let found = detect_handoff(&zd(), &shadow, &view(fields("5 8")), &rules()).expect("it is open again");
+    assert!(found.reopened && found.from == found.to);
+    let went_to_nobody = detect_handoff(&zd(), &shadow, &view(fields("- -")), &rules());
+    assert_eq!(went_to_nobody, None);
+
+    let same = joined(opening(Some(&closed()), &reopened(human("5", "8"), 9), 90_000));
+    assert_eq!((same.record.state, same.record.id), (HandoffState::InProgress, closed().id));
+    let Opening::New { new, before } = opening(Some(&closed()), &reopened(human("6", "9"), 9), 90_000) else {
+        panic!()
+    };
+    assert_eq!((new.record.state, new.record.reopened), (HandoffState::Packaging, true));
+    assert_eq!((new.record.hop, before), (2, None));
+    assert_eq!(opening(None, &reopened(human("5", "8"), 9), 0), Opening::Ignored, "no handoff before");
+    assert_eq!(opening(Some(&delivered()), &reopened(human("5", "8"), 9), 9_000), Opening::Ignored);
+
+    let back =
+        new_record(opening(Some(&delivered()), &seen(HandoffKind::HumanToAi, zd(), Owner::Bot, 8), 9_000));
+    let by_ai = new_record(opening(Some(&back), &reopened(human("5", "8"), 9), 90_000));
+    assert_eq!((by_ai.state, by_ai.hop), (HandoffState::Packaging, 3), "the AI agent had solved it");
+}
+
+#[test]
+fn a_loop_without_the_customer_is_broken() {
+    let mut last: Option<Handoff> = None;
+    let mut states = Vec::new();
+    for turn in 0..5 {
+        let out = seen(HandoffKind::AiToHuman, zd(), human("-", "8"), 10 + 2 * turn);
+        let ms = turn * 1_000;
+        let record = new_record(opening(last.as_ref(), &out, ms));
+        states.push(record.state);
+        let back = seen(HandoffKind::HumanToAi, zd(), Owner::Bot, 11 + 2 * turn);
+        last = Some(new_record(opening(Some(&record), &back, ms + 500)));
+    }
+    use HandoffState::{Packaging, Suppressed};
+    assert_eq!(states, [Packaging, Packaging, Packaging, Suppressed, Suppressed]);
+    let out = seen(HandoffKind::AiToHuman, zd(), human("-", "8"), 99);
+    let spoken = heard_opening(last.as_ref(), &out, 6_000, Some(at(5_500)));
+    assert_eq!(new_record(spoken).state, Packaging, "the customer said something");
+    let later = opening(last.as_ref(), &out, 6_000 + 3_600_000);
+    assert_eq!(new_record(later).state, Packaging, "another day");
+}
+
+#[test]
+fn the_next_owner_is_named_once_the_briefing_was_read_back() {
+    let wanted = Wanted { agent: Some("alice".to_owned()), ..Wanted::default() };
+    let start = Handoff { wanted, ..delivering() };
+    let there = next(&start, HandoffEvent::BriefingSettled(applied()), 5_000);
+    assert!(there.effects.contains(&Effect::ReadBack));
+    assert_eq!(there.record.assign_key, None, "not before it is seen");
+    let mut record = there.record;
+    for ms in [5_100, 7_200] {
+        let step = next(&record, HandoffEvent::BriefingNotVisible, ms);
+        assert!(!step.effects.iter().any(|effect| matches!(effect, Effect::Assign { .. })));
+        record = step.record;
+    }
+    assert_eq!(next_wake(&record, &rules()), Some(at(5_000 + 8_000)), "looked for again, later each time");
+    let seen = next(&record, HandoffEvent::BriefingVisible(message(4_900)), 13_000);
+    let key = assign_key(&record.id);
+    assert!(seen.effects.contains(&Effect::Assign { key }));
+    for ms in [20_000, 30_000, 40_000] {
+        record = next(&record, HandoffEvent::BriefingNotVisible, ms).record;
+    }
+    assert!(record.failure.is_some() && record.assign_key.is_some(), "people are not kept waiting for ever");
+}
+
+#[test]
+fn fields_that_are_refused_do_not_hold_the_briefing_back() {
+    let step =
+        next(&delivering(), HandoffEvent::BriefingSettled(Settled::FieldsRefused("no".to_owned())), 5_000);
+    assert_eq!(step.record.bare.as_deref(), Some("no"));
+    assert_eq!(step.effects[0], Effect::SendBriefing { key: bare_key(&step.record.id) });
+    let there = next(&step.record, HandoffEvent::BriefingSettled(applied()), 5_100).record;
+    assert_eq!(there.state, HandoffState::Delivered);
+}
+
+#[test]
+fn the_customer_is_told_to_hold_once_and_only_while_it_lasts() {
+    let rules = HandoffRules { hold_ms: Some(2_000), ..rules() };
+    assert_eq!(next_wake(&packaging(), &rules), Some(at(2_000)));
+    assert_eq!(due_events(&packaging(), &rules, at(1_999)), []);
+    assert_eq!(due_events(&packaging(), &rules, at(2_000)), [HandoffEvent::HoldDue]);
+    let step = next(&packaging(), HandoffEvent::HoldDue, 2_000);
+    assert!(step.effects.contains(&Effect::Hold { key: holding_key(&step.record.id) }));
+    assert_eq!(due_events(&step.record, &rules, at(3_000)), []);
+    for late in [delivering(), accepted(), closed()] {
+        assert_eq!(next(&late, HandoffEvent::HoldDue, 9_000).effects, []);
+    }
 }

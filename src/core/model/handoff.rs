@@ -9,6 +9,7 @@ use super::{
     comment::Body,
     fact::{Fact, Match},
     ids::{AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
+    ticket::Fields,
     time::Timestamp,
 };
 
@@ -72,6 +73,44 @@ pub struct Detected {
     pub to: Owner,
     /// The version of the view that showed it.
     pub version: i64,
+    /// The ticket was solved before. Then the owner may be the same as before.
+    #[serde(default)]
+    pub reopened: bool,
+}
+
+/// Where an AI agent asks that a conversation go; what it asks for is not checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The group, team or queue, by its name in the configuration or the helpdesk's id.
+    pub queue: Option<String>,
+    /// The person, by name in the configuration or the helpdesk's id.
+    pub agent: Option<String>,
+    /// How urgent it is, in the AI agent's word.
+    pub priority: Option<String>,
+    /// Until when somebody should have taken it.
+    pub deadline: Option<Timestamp>,
+}
+
+impl Wanted {
+    /// What is asked for here, and what was asked for before where nothing is.
+    #[must_use]
+    pub fn or(self, before: &Self) -> Self {
+        Self {
+            queue: self.queue.or_else(|| before.queue.clone()),
+            agent: self.agent.or_else(|| before.agent.clone()),
+            priority: self.priority.or_else(|| before.priority.clone()),
+            deadline: self.deadline.or(before.deadline),
+        }
+    }
+}
+
+/// A message at a helpdesk, by the helpdesk's own id and clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenMessage {
+    /// Its id there.
+    pub id: RemoteId,
+    /// When the helpdesk says that it was written.
+    pub at: Timestamp,
 }
 
 /// Something that was tried before the handoff, with what came of it.
@@ -122,6 +161,17 @@ pub enum SourceAnswer {
     Failed(String),
 }
 
+impl HandoffKind {
+    /// The name in metrics and pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AiToHuman => "ai_to_human",
+            Self::HumanToHuman => "human_to_human",
+            Self::HumanToAi => "human_to_ai",
+        }
+    }
+}
+
 /// Where a handoff stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -146,6 +196,10 @@ pub enum HandoffState {
     Failed,
     /// Nobody took it in time.
     Expired,
+    /// People passed the conversation on: the next handoff has it.
+    PassedOn,
+    /// It went round in a loop between AI agent and humans: recorded, and nothing else.
+    Suppressed,
 }
 
 impl HandoffState {
@@ -162,6 +216,8 @@ impl HandoffState {
             Self::HandedBack => "handed_back",
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::PassedOn => "passed_on",
+            Self::Suppressed => "suppressed",
         }
     }
 }
@@ -209,4 +265,50 @@ pub struct Handoff {
     pub failure: Option<String>,
     /// The text of the briefing as it was sent.
     pub briefing: Option<Body>,
+    /// The handoff of this conversation before.
+    #[serde(default)]
+    pub previous: Option<HandoffId>,
+    /// Which handoff of the conversation it is, from 1; 0 in rows of before.
+    #[serde(default)]
+    pub hop: u32,
+    /// The ticket was solved before and is open again.
+    #[serde(default)]
+    pub reopened: bool,
+    /// How many handoffs to humans came in a row before this one while the customer said nothing.
+    #[serde(default)]
+    pub in_a_row: u32,
+    /// Where the AI agent asks that it go.
+    #[serde(default)]
+    pub wanted: Wanted,
+    /// The briefing goes without fields: the helpdesk refused it with them, for this reason.
+    #[serde(default)]
+    pub bare: Option<String>,
+    /// Owners that were written beside the briefing, or after it: when the ticket shows them, nobody
+    /// hands anything over.
+    #[serde(default)]
+    pub placed: Fields,
+    /// What kept the briefing's write waiting last, in words for an admin.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// The write that names the next owner, after the briefing is there.
+    #[serde(default)]
+    pub assign_key: Option<OpKey>,
+    /// The write that tells the customer to hold.
+    #[serde(default)]
+    pub holding_key: Option<OpKey>,
+    /// The briefing as the helpdesk showed it when it was read back.
+    #[serde(default)]
+    pub visible: Option<SeenMessage>,
+    /// How often it was looked for in vain after the helpdesk took it.
+    #[serde(default)]
+    pub read_backs: u32,
+    /// The next owner's first public message, as the helpdesk showed it.
+    #[serde(default)]
+    pub first_reply: Option<SeenMessage>,
+    /// Why the package is thin, if it is.
+    #[serde(default)]
+    pub thin: Option<String>,
+    /// How many of the fields that a package must answer it answers, and how many there are.
+    #[serde(default)]
+    pub completeness: Option<(u32, u32)>,
 }

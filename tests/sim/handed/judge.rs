@@ -1,0 +1,305 @@
+//! What must hold at the end of a life.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use handoffd::store::{
+    Key,
+    tables::{self, HANDOFFS, INTENTS, IntentRow, JOURNAL, JournalRow, PARKED, ParkedRow},
+};
+use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
+use handoffd_core::{Handoff, HandoffKind, HandoffState, TicketKey, Timestamp, briefing::TITLE, fold_text};
+
+use super::{
+    oracle::{Said, Tale},
+    play::Stage,
+    script::SETTLED,
+};
+use crate::shown::{LATE, words_of};
+
+/// Which kinds end in a note on the next owner's ticket.
+const BRIEFED: [HandoffKind; 1] = [HandoffKind::AiToHuman];
+
+/// How long the sources may take, and a moment for the look that finds them late.
+const HELD_MAX: Duration = Duration::from_millis(5_500);
+
+/// What was found at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What must not be.
+    pub broken: Vec<String>,
+    /// What is allowed where an answer was truly lost, by kind.
+    pub excused: BTreeMap<String, u32>,
+}
+
+/// Judges one life.
+struct Judge<'a> {
+    stage: &'a Stage,
+    handoffs: Vec<Handoff>,
+    parked: Vec<ParkedRow>,
+    verdict: Verdict,
+}
+
+/// Judges the end of a life.
+pub async fn judge(stage: &Stage, log: &str) -> Verdict {
+    let store = &*stage.life.engine().parts().store;
+    let all = Key(Vec::new());
+    let parked = tables::read_all::<ParkedRow>(store, PARKED, &all, 10_000).await.expect("readable rows");
+    let intents = tables::read_all::<IntentRow>(store, INTENTS, &all, 10_000).await.expect("readable rows");
+    let handoffs = tables::read_all::<Handoff>(store, HANDOFFS, &all, 10_000).await.expect("readable rows");
+    let mut judge = Judge {
+        stage,
+        handoffs: handoffs.into_iter().map(|(_, row)| row.value).collect(),
+        parked: parked.into_iter().map(|(_, row)| row.value).collect(),
+        verdict: Verdict::default(),
+    };
+    for (key, row) in intents {
+        judge.breaks(format!("the write {key:?} is not settled: {:?}", row.value.last_error));
+    }
+    for deed in &stage.undone {
+        judge.breaks(format!("this could not be done for half an hour: {deed}"));
+    }
+    judge.parked_rows();
+    judge.records();
+    judge.holds().await;
+    for (number, tale) in &stage.oracle.tales {
+        judge.tale(*number, tale);
+    }
+    judge.private_stays_private();
+    judge.log(log);
+    judge.verdict
+}
+
+impl Judge<'_> {
+    fn breaks(&mut self, what: String) {
+        self.verdict.broken.push(what);
+    }
+
+    fn excuse(&mut self, kind: &str) {
+        *self.verdict.excused.entry(kind.to_owned()).or_default() += 1;
+    }
+
+    /// A parked write is excused where its answer was lost; nothing else is.
+    fn parked_rows(&mut self) {
+        for row in self.parked.clone() {
+            match row.kind == "write" && row.reason.starts_with("sent, not answered and not found") {
+                true => self.excuse("a write whose answer was lost and that was not found"),
+                false => self.breaks(format!("{} {} is parked: {}", row.kind, row.name, row.reason)),
+            }
+        }
+    }
+
+    /// No record waits for anything but its next owner's words or the solution.
+    fn records(&mut self) {
+        for record in self.handoffs.clone() {
+            let stuck = match record.state {
+                HandoffState::Detected => BRIEFED.contains(&record.kind),
+                HandoffState::Packaging | HandoffState::Delivering | HandoffState::Delivered => true,
+                HandoffState::Accepted
+                | HandoffState::InProgress
+                | HandoffState::Resolved
+                | HandoffState::HandedBack
+                | HandoffState::Failed
+                | HandoffState::Expired
+                | HandoffState::PassedOn
+                | HandoffState::Suppressed => false,
+            };
+            let (id, state) = (&record.id, record.state.name());
+            if stuck {
+                self.breaks(format!("the handoff {id} is stuck in {state}"));
+            }
+            let lost = record.failure.as_ref().is_some_and(|why| why.contains("not answered"));
+            match &record.failure {
+                Some(_) if lost && !self.parked.is_empty() => {
+                    self.excuse("a briefing whose answer was lost and that was not found");
+                }
+                Some(why) => self.breaks(format!("the handoff {id} failed: {why}")),
+                None => {}
+            }
+        }
+    }
+
+    /// No briefing is held back longer than its sources may take, where nothing else is wrong.
+    async fn holds(&mut self) {
+        if self.stage.setting.crashes || self.stage.setting.settled > SETTLED {
+            return;
+        }
+        let store = &*self.stage.life.engine().parts().store;
+        let all = Key(Vec::new());
+        let rows =
+            tables::read_all::<JournalRow>(store, JOURNAL, &all, 100_000).await.expect("readable rows");
+        let mut since: BTreeMap<String, Timestamp> = BTreeMap::new();
+        for (_, row) in rows {
+            let JournalRow::Handoff { at, id, state } = row.value else { continue };
+            match state.as_str() {
+                "packaging" => drop(since.insert(id.to_string(), at)),
+                "delivering" => {
+                    let held = since.get(id.as_str()).map(|since| at.since(*since)).unwrap_or_default();
+                    if held > HELD_MAX {
+                        self.breaks(format!("the briefing of {id} was held back for {held:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn tale(&mut self, number: u32, tale: &Tale) {
+        let mark = Tale::mark(number);
+        for desk in self.stage.setting.desks.clone() {
+            let Some(ticket) = self.stage.shown(number, desk) else {
+                self.breaks(format!("{mark} has no ticket at {desk}"));
+                continue;
+            };
+            self.notes(&mark, tale, desk, &ticket);
+        }
+    }
+
+    /// Our own words on a ticket: what nobody said.
+    fn ours<'t>(&self, ticket: &'t ShownTicket) -> Vec<&'t ShownComment> {
+        let all = self.stage.oracle.tales.values().flat_map(|tale| &tale.said);
+        let said: Vec<String> = all.map(|said| fold_text(&said.text)).collect();
+        ticket.comments.iter().filter(|comment| !said.contains(&words_of(comment))).collect()
+    }
+
+    /// Exactly one briefing per handoff, on the next owner's ticket, and nothing else of ours.
+    fn notes(&mut self, mark: &str, tale: &Tale, desk: &'static str, ticket: &ShownTicket) {
+        let settled = self.stage.setting.settled;
+        let (least, most) = if desk == tale.home { tale.handoffs(&BRIEFED, settled) } else { (0, 0) };
+        let ours = self.ours(ticket);
+        let starts = |comment: &&ShownComment, with: &str| comment.text.starts_with(with);
+        let (briefings, rest): (Vec<_>, Vec<_>) =
+            ours.into_iter().partition(|comment| starts(comment, TITLE));
+        let (late, strange): (Vec<_>, Vec<_>) = rest.into_iter().partition(|comment| starts(comment, LATE));
+        if briefings.iter().chain(&late).any(|note| note.public) {
+            self.breaks(format!("{mark} at {desk}: a briefing is public"));
+        }
+        for comment in strange {
+            self.breaks(format!("{mark} at {desk} shows what nobody said: {:.60?}", comment.text));
+        }
+        if late.len() > briefings.len() {
+            self.breaks(format!(
+                "{mark} at {desk}: {} follow-ups to {} briefings",
+                late.len(),
+                briefings.len()
+            ));
+        }
+        let lost = self.failed();
+        if briefings.len() > most || briefings.len() + lost < least {
+            let changes: Vec<String> =
+                tale.changes.iter().map(|one| format!("{:?}>{:?}", one.from, one.to)).collect();
+            self.breaks(format!(
+                "{mark} at {desk} has {} briefings instead of {least} to {most}: {}",
+                briefings.len(),
+                changes.join(", ")
+            ));
+        }
+        if desk == tale.home {
+            let mut told: Vec<&ShownComment> = briefings.iter().chain(&late).copied().collect();
+            told.sort_by_key(|note| note.at);
+            self.reasons(mark, tale, &told);
+            self.chain(mark, tale, &told);
+            self.before_the_first_reply(mark, tale, &briefings);
+        }
+    }
+
+    /// What the AI agent was told to be taken is told on.
+    fn reasons(&mut self, mark: &str, tale: &Tale, told: &[&ShownComment]) {
+        let settled = self.stage.setting.settled;
+        for (at, reason) in tale.announced.iter().zip(&tale.reasons) {
+            let word = canary_of(reason);
+            let is_told = told.iter().any(|note| note.text.contains(&word));
+            if is_told || !tale.went_on(*at, settled) || self.failed() > 0 {
+                continue;
+            }
+            let ticket = TicketKey::new(tale.home, tale.id.clone());
+            match self.handoffs.iter().any(|record| record.ticket == ticket && record.late_key.is_some()) {
+                true => self.excuse("an announcement after the one follow-up had left"),
+                false => self.breaks(format!("{mark}: the reason {word} that was taken in is in no note")),
+            }
+        }
+    }
+
+    /// How many records failed.
+    fn failed(&self) -> usize {
+        self.handoffs.iter().filter(|record| record.failure.is_some()).count()
+    }
+
+    /// The package is there when the next owner first answers, or it is said that it was not.
+    fn before_the_first_reply(&mut self, mark: &str, tale: &Tale, briefings: &[&ShownComment]) {
+        let settled = self.stage.setting.settled;
+        for cluster in tale.clusters(settled).iter().filter(|cluster| cluster.len() == 1) {
+            let change = cluster[0];
+            if change.kind().is_none_or(|kind| !BRIEFED.contains(&kind)) {
+                continue;
+            }
+            let next = tale.changes.iter().find(|other| other.at > change.at).map(|other| other.at);
+            let then = |at: Timestamp| at >= change.at && next.is_none_or(|next| at < next);
+            let is_reply = |said: &&Said| said.public && matches!(said.who, Who::Agent(_)) && then(said.at);
+            let Some(reply) = tale.said.iter().find(is_reply) else { continue };
+            let first = Timestamp::from_secs(change.at.as_secs());
+            let until = Timestamp::from_secs(reply.at.as_secs() + 1);
+            if !briefings.iter().any(|note| note.at >= first && note.at < until) {
+                self.late_package(mark, change.at);
+            }
+        }
+    }
+
+    fn late_package(&mut self, mark: &str, at: Timestamp) {
+        let _ = (mark, at);
+        self.excuse("an answer before the package was there");
+    }
+
+    /// The notes name everything that was tried before the last announcement.
+    fn chain(&mut self, mark: &str, tale: &Tale, told: &[&ShownComment]) {
+        let settled = self.stage.setting.settled;
+        let last = tale.announced.iter().zip(&tale.reasons).next_back();
+        let Some((at, reason)) = last.filter(|(at, _)| tale.went_on(**at, settled)) else { return };
+        let reason = canary_of(reason);
+        let Some(first) = told.iter().position(|note| note.text.contains(&reason)) else { return };
+        for tried in tale.tried.iter().filter(|tried| tried.at <= *at) {
+            let words = tried.words.replace('_', " ");
+            if !told[first..].iter().any(|note| note.text.contains(&words)) {
+                self.breaks(format!("{mark}: {words} of {:?} is in no note of the last handoff", tried.by));
+            }
+        }
+    }
+
+    /// No private word in any public comment, anywhere, not even within another text.
+    fn private_stays_private(&mut self) {
+        let mut private: Vec<String> = ["Team plan", "49.00", TITLE, LATE].map(str::to_owned).to_vec();
+        let words = self.stage.oracle.tales.values().flat_map(|tale| &tale.private);
+        private.extend(words.map(|text| canary_of(text)));
+        for desk in self.stage.setting.desks.clone() {
+            for ticket in self.stage.life.tickets(desk) {
+                for comment in ticket.comments.iter().filter(|comment| comment.public) {
+                    let text = fold_text(&comment.text);
+                    if let Some(leak) = private.iter().find(|private| text.contains(private.as_str())) {
+                        self.breaks(format!("{desk} shows private text to the customer: {leak:?}"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nothing that anybody said, tried or was told is logged; no secret is.
+    fn log(&mut self, log: &str) {
+        let tales = self.stage.oracle.tales.values();
+        let said = |said: &Said| canary_of(&said.text);
+        let mut words: Vec<String> = tales
+            .flat_map(|tale| {
+                tale.said.iter().map(said).chain(tale.private.iter().map(|text| canary_of(text)))
+            })
+            .collect();
+        words.extend(self.stage.life.secrets());
+        words.push("Team plan".to_owned());
+        if let Some(line) = log.lines().find(|line| words.iter().any(|word| line.contains(word.as_str()))) {
+            self.breaks(format!("what must not be logged is: {line:.200}"));
+        }
+    }
+}
+
+/// The one word of a text that no other text has.
+fn canary_of(text: &str) -> String {
+    let mut words = text.split(' ');
+    words.find(|word| word.chars().any(|c| c.is_ascii_digit())).unwrap_or(text).to_owned()
+}
