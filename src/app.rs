@@ -289,6 +289,11 @@ pub async fn engine_parts(
         rules: config.handoff_rules(),
         config: config.engine.clone(),
         handoff: config.handoff.clone(),
+        placing: config
+            .accounts
+            .iter()
+            .map(|(name, account)| (AccountId::new(name), account.handoff.clone()))
+            .collect(),
         templates: config.handoff.templates()?,
         rewriter: Rewriter::open(&config.model, outside.clock.clone(), metrics.clone()).await?,
         metrics,
@@ -320,7 +325,10 @@ pub fn open_accounts(
             let wrong = |(key, why)| StartError::Mapping { key: format!("groups.{of}.{key}"), why };
             Translator::of(group, name).map_err(wrong)
         });
-        let translator = translator.transpose()?;
+        let mut translator = translator.transpose()?;
+        if let Some(translator) = &mut translator {
+            translator.takes_too(account.handoff.custom_fields());
+        }
         let custom = translator.as_ref().map(Translator::custom_fields).unwrap_or_default();
         let opened = open_account(&id, account, custom, store, vault, outside)?;
         accounts.insert(id, OpenAccount { opened, translator });

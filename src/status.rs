@@ -97,6 +97,24 @@ pub struct HandoffStatus {
     pub detected_at: Timestamp,
     /// When its briefing was on the ticket.
     pub delivered_at: Option<Timestamp>,
+    /// Between whom.
+    #[serde(default)]
+    pub kind: String,
+    /// Which handoff of the conversation it is.
+    #[serde(default)]
+    pub hop: u32,
+    /// Why the next owner had no context in time; `None` when they had, or may still get it.
+    #[serde(default)]
+    pub breach: Option<String>,
+    /// Why its package is thin, if it is.
+    #[serde(default)]
+    pub thin: Option<String>,
+    /// How many of the fields that a package must have it has, and how many there are.
+    #[serde(default)]
+    pub completeness: Option<(u32, u32)>,
+    /// Why nothing was written for it, or what went wrong.
+    #[serde(default)]
+    pub failure: Option<String>,
 }
 
 /// Reads how the daemon stands.
@@ -209,6 +227,12 @@ fn handoff_status(record: &Handoff) -> HandoffStatus {
         on_its_way: record.delivered_at.is_none() && handoffd_core::handoff::is_open(record),
         detected_at: record.detected_at,
         delivered_at: record.delivered_at,
+        kind: record.kind.name().to_owned(),
+        hop: record.hop,
+        breach: crate::engine::records::breach(record),
+        thin: record.thin.clone(),
+        completeness: record.completeness,
+        failure: record.failure.clone(),
     }
 }
 
@@ -273,6 +297,11 @@ pub fn page(report: &StatusReport) -> String {
             row.state.clone(),
             row.detected_at.to_string(),
             moment(row.delivered_at),
+            row.breach
+                .clone()
+                .or_else(|| row.failure.clone())
+                .or_else(|| row.thin.clone())
+                .unwrap_or_default(),
         ]
     };
     let write = |row: &UnsettledWrite| {
@@ -300,7 +329,7 @@ pub fn page(report: &StatusReport) -> String {
         ),
         table(
             "Handoffs",
-            &["handoff", "ticket", "state", "detected", "briefing delivered"],
+            &["handoff", "ticket", "state", "detected", "briefing delivered", "breach or problem"],
             &report.handoffs.iter().map(handoff).collect::<Vec<_>>(),
         ),
         table(

@@ -69,6 +69,7 @@ impl Desk {
             version: shown.as_ref().map(|shown| shown.version),
             shown,
             comment: create.ticket.opening.as_ref().map(|_| RemoteId::from(DESCRIPTION)),
+            written_at: None,
             imported: Vec::new(),
         })
     }
@@ -86,7 +87,10 @@ impl Desk {
         let ask = self.mapping.message(&update.at.id, message, author, files, &update.key)?;
         let answer = self.client.send(call, ask).await?;
         let comment = message_id(&answer)?;
-        self.set_fields_after(call, update, comment).await
+        let written_at =
+            read_json::<wire::Conversation>(&answer).ok().and_then(|made| made.created_at.moment());
+        let done = self.set_fields_after(call, update, comment).await?;
+        Ok(Applied { written_at, ..done })
     }
 
     /// The fields of an update whose message is there already.
@@ -148,7 +152,14 @@ fn blames_due(answered: &Result<Answer>, set: &Fields) -> bool {
 
 /// A write that is there, whose answer shows no ticket.
 pub fn unseen(ticket: &TicketKey, comment: Option<RemoteId>) -> Applied {
-    Applied { ticket: ticket.clone(), version: None, shown: None, comment, imported: Vec::new() }
+    Applied {
+        ticket: ticket.clone(),
+        version: None,
+        shown: None,
+        comment,
+        written_at: None,
+        imported: Vec::new(),
+    }
 }
 
 /// The new message's id. It was written, whatever the answer looks like.

@@ -87,7 +87,9 @@ impl Desk {
             .map_err(|error| unread(&error))?;
         let id = newest(&whole, &writing).ok_or_else(no_id)?;
         self.memory.our_app_is(whole.apps.get(&id).cloned());
-        self.set_fields_after(call, &record, update, id, Some(whole)).await
+        let written_at = whole.messages.comments.iter().find(|comment| *comment.id() == id).map(Comment::at);
+        let done = self.set_fields_after(call, &record, update, id, Some(whole)).await?;
+        Ok(Applied { written_at, ..done })
     }
 
     /// The fields of an update whose message is there already.
@@ -307,6 +309,7 @@ pub fn applied(at: &TicketKey, shown: Option<Whole>) -> Applied {
         version: shown.as_ref().map(|shown| shown.version),
         shown,
         comment: None,
+        written_at: None,
         imported: Vec::new(),
     }
 }

@@ -97,7 +97,14 @@ impl Adapter {
 
 /// Zendesk's answer tells no version.
 fn done(at: &TicketKey) -> Applied {
-    Applied { ticket: at.clone(), version: None, shown: None, comment: None, imported: Vec::new() }
+    Applied {
+        ticket: at.clone(),
+        version: None,
+        shown: None,
+        comment: None,
+        written_at: None,
+        imported: Vec::new(),
+    }
 }
 
 /// The HTML with marks around all of its text, its links and its images.

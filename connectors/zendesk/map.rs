@@ -135,7 +135,7 @@ fn first_number(text: &str) -> Option<RemoteId> {
     numbers.filter(|number| !number.is_empty()).map(RemoteId).next()
 }
 
-fn moment(text: Option<&str>) -> Option<Timestamp> {
+pub(super) fn moment(text: Option<&str>) -> Option<Timestamp> {
     Timestamp::parse(text?).ok()
 }
 

@@ -159,7 +159,8 @@ impl Adapter {
                 Ok(answer) => {
                     let (wrote, comment) = self.written(call, &answer).await?;
                     let wrote = if quiet { wrote } else { wrote.not_quieted() };
-                    return self.hushed(call, wrote, comment, &update.key).await.map_err(done_but);
+                    let done = self.hushed(call, wrote, comment, &update.key).await.map_err(done_but)?;
+                    return Ok(Applied { written_at: written_at(&answer), ..done });
                 }
                 // The condition was ours alone, for the sake of what is not to be lost.
                 Err(Error::Stale) if update.if_version.is_none() && looks_first && races < RACES_MAX => {
@@ -357,7 +358,14 @@ fn applied(wrote: Wrote, comment: Option<RemoteId>) -> Applied {
         Wrote::Bare { .. } => None,
     };
     let version = shown.as_ref().map(|shown| shown.version);
-    Applied { ticket, version, shown, comment, imported: Vec::new() }
+    Applied { ticket, version, shown, comment, written_at: None, imported: Vec::new() }
+}
+
+/// When an answer says that the comment was written.
+fn written_at(answer: &Answer) -> Option<Timestamp> {
+    let written: wire::Written = read_json(answer).ok()?;
+    comment_in(&written.audit)?;
+    map::moment(written.audit.created_at.as_deref())
 }
 
 fn comment_in(audit: &wire::Audit) -> Option<RemoteId> {

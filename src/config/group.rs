@@ -42,6 +42,10 @@ pub struct GroupConfig {
     /// Whether private notes are mirrored, as private notes.
     #[serde(default = "yes", deserialize_with = "private_or_not")]
     pub private_notes: bool,
+    /// What the customer is told when packaging a handoff takes long; left out: nothing.
+    pub holding_message: Option<String>,
+    /// How long the context sources may take then; left out: as long as without it.
+    pub hold: Option<super::Span>,
     /// What becomes of a mirror whose original is deleted.
     #[serde(default)]
     pub deletions: Deletions,

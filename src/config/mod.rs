@@ -18,7 +18,8 @@ use std::{
     path::PathBuf,
 };
 
-use handoffd_connectors::contract::AuthMethod;
+use handoffd_connectors::contract::{AuthMethod, CustomField};
+use handoffd_core::{FieldKind, FieldName};
 use serde::Deserialize;
 
 pub use group::{
@@ -169,6 +170,14 @@ pub struct HandoffConfig {
     pub expire_after: Span,
     /// How long an answer that came late is still waited for.
     pub late_wait: Span,
+    /// Whether people who pass a conversation on among themselves hand it over.
+    pub between_people: bool,
+    /// How many times in a row an AI agent may hand a conversation over while the customer says nothing.
+    pub loop_max: u32,
+    /// Within how long they count as in a row.
+    pub loop_window: Span,
+    /// How long packaging may take before the customer is told to hold, in groups that tell them.
+    pub hold_after: Span,
     /// The longest briefing, in bytes.
     pub note_bytes_max: usize,
     /// The most attempts that are kept of a transcript.
@@ -227,6 +236,58 @@ pub struct AccountConfig {
     /// By what AI agents are recognised there.
     #[serde(default)]
     pub bots: BotsConfig,
+    /// What is written beside the briefing.
+    #[serde(default)]
+    pub handoff: PlacingConfig,
+}
+
+/// What is written on a ticket beside the briefing, in the same write where the helpdesk can.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlacingConfig {
+    /// Tags that are added.
+    pub tags: BTreeSet<String>,
+    /// The priority that is set, unless the AI agent asks for another.
+    pub priority: Option<String>,
+    /// The group or team that gets it, unless the AI agent asks for another or somebody has it.
+    pub group: Option<String>,
+    /// Groups or teams by the names under which AI agents ask for them.
+    pub queues: BTreeMap<String, String>,
+    /// Custom text fields by what they get, see [`PLACED_VALUES`].
+    pub fields: BTreeMap<String, String>,
+}
+
+/// What a custom field may get of a package.
+pub const PLACED_VALUES: [&str; 15] = [
+    "tier",
+    "category",
+    "goal",
+    "blocker",
+    "attempts",
+    "mood",
+    "product_area",
+    "page",
+    "reason",
+    "open_question",
+    "promises",
+    "hop",
+    "kind",
+    "handoff",
+    "completeness",
+];
+
+impl PlacingConfig {
+    /// The custom fields, by the names that no link group gives to its own.
+    pub fn custom_fields(&self) -> impl Iterator<Item = CustomField> {
+        self.fields.iter().filter_map(|(value, native)| {
+            Some(CustomField { name: placed_field(value)?, native: native.clone(), kind: FieldKind::Text })
+        })
+    }
+}
+
+/// The name of the custom field that gets a value of a package.
+pub fn placed_field(value: &str) -> Option<FieldName> {
+    FieldName::new(&format!("handoffd_{value}")).ok()
 }
 
 fn empty_table() -> toml::Table {
@@ -243,6 +304,8 @@ pub struct BotsConfig {
     pub groups: BTreeSet<String>,
     /// Tags.
     pub tags: BTreeSet<String>,
+    /// Statuses: by name, or the helpdesk's id of a custom one.
+    pub statuses: BTreeSet<String>,
 }
 
 /// How an account is signed in to. Which keys are needed depends on `method`.

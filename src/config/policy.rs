@@ -8,11 +8,11 @@ use handoffd_connectors::{
     contract::{AuthMethod, Credentials, OAuthClient},
 };
 use handoffd_core::{
-    AccountId, RemoteId,
+    AccountId, Priority, RemoteId,
     policy::{BotMarks, HandoffRules},
 };
 
-use super::{AccountConfig, AuthConfig, Config, SecretError, SecretRef};
+use super::{AccountConfig, AuthConfig, Config, PLACED_VALUES, SecretError, SecretRef};
 
 /// A key and what is wrong with it.
 pub(super) type Wrong = (String, String);
@@ -93,6 +93,7 @@ impl Config {
                 assignees: account.bots.assignees.iter().map(RemoteId::new).collect(),
                 groups: account.bots.groups.iter().map(RemoteId::new).collect(),
                 tags: account.bots.tags.clone(),
+                statuses: account.bots.statuses.clone(),
             };
             (AccountId::new(name), marks)
         });
@@ -101,6 +102,10 @@ impl Config {
             enrich_ms: self.handoff.enrich_deadline.as_millis(),
             late_wait_ms: self.handoff.late_wait.as_millis(),
             expire_ms: self.handoff.expire_after.as_millis(),
+            between_people: self.handoff.between_people,
+            loop_max: self.handoff.loop_max,
+            loop_ms: self.handoff.loop_window.as_millis(),
+            hold_ms: None,
         }
     }
 }
@@ -130,7 +135,30 @@ fn check_account(name: &str, account: &AccountConfig) -> Result<(), Wrong> {
         let why = format!("{} cannot sign in that way; it knows {}", account.connector, known.join(", "));
         return Err((format!("{key}.auth.method"), why));
     }
+    check_placing(&format!("{key}.handoff"), account)?;
     check_auth(&format!("{key}.auth"), &account.auth)
+}
+
+/// What is written beside a briefing.
+fn check_placing(key: &str, account: &AccountConfig) -> Result<(), Wrong> {
+    let placing = &account.handoff;
+    let known = |word: &String| Priority::ALL.into_iter().any(|priority| priority.name() == word);
+    if placing.priority.as_ref().is_some_and(|word| !known(word)) {
+        return Err((format!("{key}.priority"), "is low, normal, high or urgent".to_owned()));
+    }
+    if let Some(tag) = placing.tags.intersection(&account.bots.tags).next() {
+        return Err((format!("{key}.tags"), format!("{tag} says that an AI agent has the ticket")));
+    }
+    let is_bots = |group: &&String| account.bots.groups.contains(*group);
+    if let Some(group) = placing.group.iter().chain(placing.queues.values()).find(is_bots) {
+        return Err((key.to_owned(), format!("group {group} belongs to an AI agent")));
+    }
+    match placing.fields.keys().find(|value| !PLACED_VALUES.contains(&value.as_str())) {
+        Some(value) => {
+            Err((format!("{key}.fields.{value}"), format!("a field may get {}", PLACED_VALUES.join(", "))))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_auth(key: &str, auth: &AuthConfig) -> Result<(), Wrong> {

@@ -9,7 +9,6 @@ mod detail;
 mod evidence;
 mod fields;
 mod lines;
-pub mod old;
 mod template;
 #[cfg(test)]
 pub(crate) mod tests;

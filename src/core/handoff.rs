@@ -6,6 +6,7 @@
 
 mod advance;
 mod breach;
+mod late;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,8 @@ pub use advance::{
     Effect, HandoffEvent, HandoffStep, News, Settled, advance_handoff, due_events, next_wake, read_back_at,
     wants_read_back,
 };
-pub use breach::{Breach, breach};
+pub use breach::{Breach, breach, in_time};
+pub use late::with_news;
 pub use open::{Ground, Opening, Said, Seen, Sign, open_or_join};
 
 use crate::{
@@ -89,6 +91,31 @@ pub fn detect_handoff(
         None => return None,
     };
     Some(Detected { kind, ticket: ticket.clone(), from, to, version: shown.version.0, reopened })
+}
+
+/// What was known of a ticket's owners, where what it shows now is of our own making: owners that a
+/// handoff placed, values on their way, and owners whose name in the link group, which is
+/// kept in step, did not change since our last write.
+pub fn without_ours<'a>(
+    shadow: &Fields,
+    shown: &Fields,
+    ours: impl IntoIterator<Item = (&'a Field, &'a Value)>,
+) -> Fields {
+    let mut known = shadow.clone();
+    for (field, value) in ours {
+        if shown.get(field) == Some(value) {
+            known.insert(*field, value.clone());
+        }
+    }
+    for (raw, named) in [(Field::Assignee, Field::Agent), (Field::Group, Field::Team)] {
+        let is_somebody = |value: &&Value| **value != Value::Choice(None);
+        let synced =
+            shown.get(&named).filter(is_somebody).is_some_and(|name| shadow.get(&named) == Some(name));
+        if let (true, Some(owner)) = (synced, shown.get(&raw)) {
+            known.insert(raw, owner.clone());
+        }
+    }
+    known
 }
 
 /// Whether a ticket that shows `fields` is solved; `None` where they do not say.
@@ -174,11 +201,7 @@ pub fn handoff_id_from_api(agent: &str, key: &str) -> HandoffId {
 
 /// The id of a handoff that was seen at a helpdesk: the same for every repeat of the view.
 pub fn handoff_id_native(link: &LinkId, detected: &Detected) -> HandoffId {
-    let kind = match detected.kind {
-        HandoffKind::AiToHuman => "ai_to_human",
-        HandoffKind::HumanToHuman => "human_to_human",
-        HandoffKind::HumanToAi => "human_to_ai",
-    };
+    let kind = detected.kind.name();
     let (from, to) = (owner_text(&detected.from), owner_text(&detected.to));
     let ticket = detected.ticket.to_string();
     let version = detected.version.to_string();

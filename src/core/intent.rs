@@ -239,6 +239,9 @@ pub struct Applied {
     /// The id of the message that was added, or of the creation's opening; after
     /// an amendment the id that the message has now, if it changed.
     pub comment: Option<RemoteId>,
+    /// When the message was written, in the vendor's time, where the answer tells.
+    #[serde(default)]
+    pub written_at: Option<Timestamp>,
     /// The ids of an import's messages, in its order; empty where the answer does not tell.
     #[serde(default)]
     pub imported: Vec<RemoteId>,

@@ -76,6 +76,16 @@ pub fn note_leaves(link: &Link, update: &Update, now: Timestamp) -> Link {
     link
 }
 
+/// The same with public words of ours, which nobody at a helpdesk wrote: they are no next owner's
+/// and are not mirrored.
+pub fn words_leave(link: &Link, update: &Update, now: Timestamp) -> Link {
+    let mut link = link.clone();
+    if update.message.is_some() && find_ours(&link, &update.key).is_none() {
+        add_ours(&mut link, update, Place::Sending(update.key.clone()), now);
+    }
+    link
+}
+
 /// Whether a write does nothing but carry what was said in the past: a ticket that is
 /// made with such a message or with its history, or such a message.
 pub fn is_past(link: &Link, intent: &Intent) -> bool {
@@ -101,7 +111,8 @@ fn find_ours(link: &Link, key: &OpKey) -> Option<u64> {
 fn add_ours(link: &mut Link, update: &Update, place: Place, at: Timestamp) {
     let Some(message) = &update.message else { return };
     let origin = Origin::Ours(update.key.clone());
-    let copy = CommentCopy::new(origin, false, form::digest(message.body()), at);
+    let is_public = matches!(message, Message::Public(_));
+    let copy = CommentCopy::new(origin, is_public, form::digest(message.body()), at);
     link.copies.insert(link.next_copy, copy.at(update.at.clone(), place));
     link.next_copy += 1;
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
-use handoffd_core::{AccountId, Timestamp};
+use handoffd_core::{AccountId, Handoff, HandoffKind, Timestamp};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -47,7 +47,24 @@ pub struct Metrics {
     handoffs: Family<Word, Counter<u64, AtomicU64>>,
     complete_until: Family<Account, Gauge<i64, AtomicI64>>,
     rewrites: Family<Word, Counter<u64, AtomicU64>>,
-    briefing_seconds: Histogram,
+    time_to_context: Family<Context, Histogram>,
+    context_first: Family<FirstReply, Counter<u64, AtomicU64>>,
+    thin: Counter<u64, AtomicU64>,
+    completeness: Family<Word, Histogram>,
+}
+
+/// A helpdesk account and a kind of handoff.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Context {
+    helpdesk: String,
+    kind: String,
+}
+
+/// A helpdesk account, and whether the context was there before the first reply.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FirstReply {
+    helpdesk: String,
+    context: String,
 }
 
 impl Default for Metrics {
@@ -97,11 +114,29 @@ impl Default for Metrics {
             "Every change before this Unix time of the vendor's clock was taken in",
             complete_until.clone(),
         );
-        let briefing_seconds = Histogram::new(exponential_buckets(0.05, 2.0, 14));
+        let time_to_context = Family::<Context, Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.05, 2.0, 14))
+        });
         registry.register(
-            "briefing_seconds",
-            "From the first sign of a handoff until its briefing was on the ticket",
-            briefing_seconds.clone(),
+            "time_to_context_seconds",
+            "From the first sign of a handoff until its briefing was on the ticket, by helpdesk account and kind",
+            time_to_context.clone(),
+        );
+        let context_first = Family::default();
+        registry.register(
+            "first_replies",
+            "First replies of next owners, by helpdesk account and whether the context was there before",
+            context_first.clone(),
+        );
+        let thin = Counter::default();
+        registry.register("packages_thin", "Packages that hold hardly more than a transcript", thin.clone());
+        let completeness = Family::<Word, Histogram>::new_with_constructor(|| {
+            Histogram::new((1..=10).map(|n| f64::from(n * 10)))
+        });
+        registry.register(
+            "package_completeness_percent",
+            "Share of a package's required fields that is known or cannot be, by kind of handoff",
+            completeness.clone(),
         );
         Self {
             registry,
@@ -115,7 +150,10 @@ impl Default for Metrics {
             handoffs,
             complete_until,
             rewrites,
-            briefing_seconds,
+            time_to_context,
+            context_first,
+            thin,
+            completeness,
         }
     }
 }
@@ -177,7 +215,27 @@ impl Metrics {
         self.complete_until.get_or_create(&Account { account: account.to_string() }).set(until.as_secs());
     }
 
-    pub(super) fn briefed(&self, detected: Timestamp, delivered: Timestamp) {
-        self.briefing_seconds.observe(delivered.since(detected).as_secs_f64());
+    /// A briefing is on its ticket.
+    pub(super) fn briefed(&self, record: &Handoff, delivered: Timestamp) {
+        let labels =
+            Context { helpdesk: record.ticket.account.to_string(), kind: record.kind.name().to_owned() };
+        let took = delivered.since(record.detected_at);
+        self.time_to_context.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// It is known whether the context was there before the first reply.
+    pub(super) fn judged(&self, record: &Handoff, in_time: bool) {
+        let context = if in_time { "before" } else { "after" };
+        let labels = FirstReply { helpdesk: record.ticket.account.to_string(), context: context.to_owned() };
+        self.context_first.get_or_create(&labels).inc();
+    }
+
+    /// A package was made.
+    pub(super) fn packaged(&self, kind: HandoffKind, percent: u32, thin: bool) {
+        let labels = Word { kind: kind.name().to_owned() };
+        self.completeness.get_or_create(&labels).observe(f64::from(percent));
+        if thin {
+            self.thin.inc();
+        }
     }
 }

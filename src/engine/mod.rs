@@ -48,7 +48,7 @@ use handoffd_core::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::{EngineConfig, GroupConfig, HandoffConfig},
+    config::{EngineConfig, GroupConfig, HandoffConfig, PlacingConfig},
     rewriter::Rewriter,
     store::{Commit, CommitError, NewJob, ReadError, Seq, Store, blobs::Blobs, tables::Wake},
 };
@@ -81,6 +81,8 @@ pub struct EngineParts {
     pub config: EngineConfig,
     /// How handoffs are served.
     pub handoff: HandoffConfig,
+    /// What is written beside briefings, by account.
+    pub placing: BTreeMap<AccountId, PlacingConfig>,
     /// What briefings look like.
     pub templates: Templates,
     /// Puts briefings into better words, where a model is configured.

@@ -43,7 +43,7 @@ pub(super) struct Look {
     /// Whether it was looked for tickets of other accounts that are the same conversation.
     pub(super) partners_known: bool,
     /// Writes that were taken back in this look: the vendor shows something else each time.
-    setbacks: u32,
+    pub(super) setbacks: u32,
     /// When to look again by itself.
     pub(super) again_at: Option<Timestamp>,
     pub(super) lane: Lane,
@@ -285,7 +285,10 @@ impl Engine {
         };
         let policy = self.policy(&row.link.group).ok_or_else(|| no_group(&row.link))?;
         let vendors = Vendors(&self.parts.desks);
-        let settled = reconcile::settle(&row.link, &intent.intent, &outcome, &policy, &vendors);
+        // A briefing that is written once more without its fields is not refused yet.
+        let bare = Inner::goes_bare(intent, &outcome);
+        let counts = if bare { &Outcome::NotApplied } else { &outcome };
+        let settled = reconcile::settle(&row.link, &intent.intent, counts, &policy, &vendors);
         let mut link = settled.link;
         if let (true, Some(ticket)) = (gone, &ticket) {
             link = reconcile::gone(&link, ticket);
@@ -309,14 +312,12 @@ impl Engine {
             link = withdrawn;
             writes.extend(write);
         }
-        if let Outcome::Lost | Outcome::Refused(_) = &outcome {
+        if let Outcome::Lost | Outcome::Refused(_) = counts {
             let causes = &causes(&link) - &causes(&row.link);
             writes.push(self.park_write(&link, &intent.intent, &outcome, causes));
         }
         if let Some(handoff) = &intent.handoff {
-            writes.extend(
-                self.settle_handoff(look, &mut link, handoff, intent.intent.key(), &outcome, gone).await?,
-            );
+            writes.extend(self.settle_handoff(look, &mut link, handoff, intent, &outcome, gone).await?);
         }
         if outcome == Outcome::NotApplied {
             look.setbacks += 1;
@@ -403,9 +404,7 @@ impl Engine {
         if let Some(at) = look.unreachable.values().min() {
             look.again_by(*at);
         }
-        // Every view that the plan took in counts, those that were read meanwhile too.
-        let detected = self.detect(&link, &look.observed);
-        self.commit_plan(look, row.as_ref(), &link, plan, detected).await
+        self.commit_plan(look, row.as_ref(), &link, plan).await
     }
 
     async fn commit_plan(
@@ -414,7 +413,6 @@ impl Engine {
         row: Option<&LinkRow>,
         link: &Link,
         plan: Plan,
-        detected: Vec<handoffd_core::Detected>,
     ) -> Result<Round, Fault> {
         let mut writes = Vec::new();
         // A dry run counts them below.
@@ -424,7 +422,8 @@ impl Engine {
         let mut journal: Vec<JournalRow> =
             plan.decisions.into_iter().map(|decision| self.decided(look, decision)).collect();
         let mut after = plan.link;
-        let signs = self.take_signs(look, link, &mut after, detected).await?;
+        // Every view that the plan took in counts, those that were read meanwhile too.
+        let signs = self.take_signs(look, link, &mut after).await?;
         journal.extend(signs.journal);
         let acted = signs.acted || !plan.intents.is_empty();
         writes.extend(signs.writes);

@@ -48,18 +48,14 @@ pub struct HandoffDetail {
 
 /// Why the next owner had no context in time.
 pub fn breach(record: &Handoff) -> Option<String> {
-    let failure = || record.failure.clone().unwrap_or_else(|| "no reason is kept".to_owned());
-    match (record.delivered_at, record.accepted_at) {
-        (Some(delivered), Some(replied)) if replied < delivered => {
-            Some(format!("the first reply came {} s before the briefing", delivered.since(replied).as_secs()))
-        }
-        (None, Some(_)) => Some("the first reply came and no briefing was on the ticket".to_owned()),
-        (None, None) if record.state == HandoffState::Failed => Some(format!("it failed: {}", failure())),
-        (None, None) if record.state == HandoffState::Expired => {
-            Some("it expired and no briefing was on the ticket".to_owned())
-        }
-        _ => None,
+    if let Some(found) = handoffd_core::handoff::breach(record) {
+        return Some(match found.late_ms {
+            Some(ms) => format!("{}; {ms} ms late", found.cause),
+            None => found.cause,
+        });
     }
+    let unserved = record.delivered_at.is_none() && record.state == HandoffState::Expired;
+    unserved.then(|| "it expired and no briefing was on the ticket".to_owned())
 }
 
 fn line(record: &Handoff) -> HandoffLine {

@@ -104,7 +104,9 @@ fn batch(root: &Place<'_>, form: &mut Form) -> Result<Heard, Response> {
         let message = format!("a request has at most {EVENTS_MAX} events; send them in several");
         return Err(reply::error_at(StatusCode::PAYLOAD_TOO_LARGE, &message, &["events".to_owned()]));
     }
-    if inner.at("type").is_there() {
+    // An envelope's type does where the event in it has none.
+    let is_typed = inner.at("type").is_there() || (whole.kind.is_some() && !ticket.is_there());
+    if inner.is_object() && !inner.at("events").is_there() && is_typed {
         heard.events.extend(event(inner, &whole, form));
     }
     for entry in form.list(&list, EVENTS_MAX) {

@@ -64,6 +64,12 @@ impl Translator {
         self.custom.iter().map(field).collect()
     }
 
+    /// Custom text fields that the account takes beside those of the link group.
+    pub fn takes_too(&mut self, fields: impl IntoIterator<Item = CustomField>) {
+        let place = |field: CustomField| (field.name, CustomPlace { native: field.native, kind: field.kind });
+        self.custom.extend(fields.into_iter().map(place));
+    }
+
     /// The group's values for what the account shows. Owners keep the account's ids beside
     /// the group's names: handoffs are seen by them. What the group has no value for is left
     /// out, which says "not known".

@@ -16,6 +16,8 @@ use super::{Commit, Guard, Key, NewJob, Page, ReadError, Rev, Store, Table, Writ
 
 mod captures;
 
+pub use handoffd_core::Wanted;
+
 pub use captures::{
     CAPTURES, CONVERSATIONS, CaptureRow, ConversationRow, TALKS, bind_writes, capture_row, captured_of,
     conversation_key, conversations_of, ticket_of_conversation,
@@ -217,19 +219,6 @@ pub struct IntakeRow {
     /// Where it asks that the conversation go.
     #[serde(default)]
     pub wanted: Wanted,
-}
-
-/// Where an AI agent asks that a conversation go; what it asks for is not checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
-    /// The group, team or queue, by name or id.
-    pub queue: Option<String>,
-    /// The person, by name, e-mail or id.
-    pub agent: Option<String>,
-    /// How urgent it is, in the AI agent's word.
-    pub priority: Option<String>,
-    /// Until when somebody should have taken it.
-    pub deadline: Option<Timestamp>,
 }
 
 /// One thing that was decided or done.

@@ -293,6 +293,7 @@ async fn only_what_is_there_is_sent() {
         version: None,
         shown: None,
         comment: None,
+        written_at: None,
         imported: Vec::new(),
     };
     assert_eq!(desk.apply(call(), &nothing, None, &[]).await.unwrap(), expected);

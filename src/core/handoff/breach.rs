@@ -34,6 +34,16 @@ pub fn breach(record: &Handoff) -> Option<Breach> {
     }
 }
 
+/// Whether the context was there before the next owner spoke; `None` while nobody knows yet.
+pub fn in_time(record: &Handoff) -> Option<bool> {
+    record.accepted_at?;
+    let looks_on = record.delivered_at.is_none() && super::is_open(record);
+    if looks_on || super::wants_read_back(record) {
+        return None;
+    }
+    Some(breach(record).is_none())
+}
+
 fn millis(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX)
 }
@@ -51,6 +61,9 @@ fn cause(record: &Handoff, spoke: Option<Timestamp>) -> String {
             Some((account, _)) => format!("the next owner spoke while {account} was still asked"),
             None => "the next owner spoke before the briefing was written".to_owned(),
         };
+    }
+    if let Some(trouble) = &record.trouble {
+        return format!("the helpdesk kept the briefing waiting: {trouble}");
     }
     match waited {
         Some((account, _)) => format!("{account} gave no answer until the deadline, and the briefing waited"),

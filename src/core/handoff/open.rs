@@ -13,6 +13,7 @@ use crate::{
     model::{
         handoff::{Detected, Evidence, Handoff, HandoffKind, HandoffState, Owner, Told, Wanted},
         ids::{AccountId, HandoffId, LinkId, TicketKey},
+        ticket::Fields,
         time::Timestamp,
     },
     policy::HandoffRules,
@@ -221,9 +222,20 @@ fn new_after(
         in_a_row,
         ..record
     };
+    let record = Handoff {
+        state: if is_at_once(last, &record, ground) { HandoffState::Suppressed } else { record.state },
+        ..record
+    };
     let before =
         before.map(|(open, event)| Box::new(advance_handoff(open, &event, ground.rules, ground.now)));
     Opening::New { new: Box::new(opened(record, ground)), before }
+}
+
+/// Whether an AI agent hands over what was opened again, and the customer said nothing since the
+/// handoff before.
+fn is_at_once(last: Option<&Handoff>, record: &Handoff, ground: &Ground<'_>) -> bool {
+    let silent = |last: &Handoff| ground.heard.is_some_and(|heard| heard <= last.detected_at);
+    record.kind == HandoffKind::AiToHuman && record.reopened && last.is_some_and(silent)
 }
 
 /// Whether nothing but handing over happened since the last handoff, and lately.
@@ -306,6 +318,10 @@ fn was_announced(record: &Handoff) -> bool {
 /// Starts a record on its way. One that goes round in a loop is only kept, and one back to the AI
 /// agent ends with what the agent is told.
 fn opened(record: Handoff, ground: &Ground<'_>) -> HandoffStep {
+    if record.state == HandoffState::Suppressed {
+        let why = "handed over at once after it was opened again, while the customer said nothing".to_owned();
+        return HandoffStep { record: Handoff { failure: Some(why), ..record }, effects: vec![Effect::Done] };
+    }
     if record.kind == HandoffKind::AiToHuman && record.in_a_row >= ground.rules.loop_max.max(1) {
         let why = format!("handed over {} times while the customer said nothing", record.in_a_row + 1);
         let record = Handoff { state: HandoffState::Suppressed, failure: Some(why), ..record };
@@ -383,6 +399,8 @@ fn blank(id: HandoffId, ticket: TicketKey, sign: Evidence, rules: &HandoffRules,
         visible: None,
         read_backs: 0,
         first_reply: None,
+        placed: Fields::new(),
+        trouble: None,
         thin: None,
         completeness: None,
     }

@@ -134,6 +134,11 @@ impl PublicText {
         Self(body)
     }
 
+    /// Words that an admin wrote into the configuration for customers to read.
+    pub fn of_an_admin(words: &str) -> Self {
+        Self(Body::inline(words))
+    }
+
     /// The body.
     pub fn body(&self) -> &Body {
         &self.0

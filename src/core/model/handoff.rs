@@ -9,6 +9,7 @@ use super::{
     comment::Body,
     fact::{Fact, Match},
     ids::{AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
+    ticket::Fields,
     time::Timestamp,
 };
 
@@ -160,6 +161,17 @@ pub enum SourceAnswer {
     Failed(String),
 }
 
+impl HandoffKind {
+    /// The name in metrics and pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AiToHuman => "ai_to_human",
+            Self::HumanToHuman => "human_to_human",
+            Self::HumanToAi => "human_to_ai",
+        }
+    }
+}
+
 /// Where a handoff stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -271,6 +283,13 @@ pub struct Handoff {
     /// The briefing goes without fields: the helpdesk refused it with them, for this reason.
     #[serde(default)]
     pub bare: Option<String>,
+    /// Owners that were written beside the briefing, or after it: when the ticket shows them, nobody
+    /// hands anything over.
+    #[serde(default)]
+    pub placed: Fields,
+    /// What kept the briefing's write waiting last, in words for an admin.
+    #[serde(default)]
+    pub trouble: Option<String>,
     /// The write that names the next owner, after the briefing is there.
     #[serde(default)]
     pub assign_key: Option<OpKey>,

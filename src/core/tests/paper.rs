@@ -572,6 +572,7 @@ impl World {
             version,
             shown: desk.answers.then_some(shown),
             comment,
+            written_at: None,
             imported: Vec::new(),
         })
     }

@@ -313,6 +313,7 @@ fn outcome(at: &TicketKey, text: &str) -> Outcome {
                 version,
                 shown,
                 comment: None,
+                written_at: None,
                 imported: Vec::new(),
             }))
         }

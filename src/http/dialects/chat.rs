@@ -6,7 +6,7 @@ use handoffd_core::{
     transcript::{ChatMessage, TranscriptRules, merge_told, told_from},
 };
 
-use super::{Heard, ID_BYTES_MAX, MESSAGES_MAX, NAME_CHARS_MAX, TOOL_CHARS_MAX, TURN_CHARS_MAX};
+use super::{Heard, ID_BYTES_MAX, MESSAGES_MAX, NAME_CHARS_MAX, NO_HOME, TOOL_CHARS_MAX, TURN_CHARS_MAX};
 use crate::http::form::{Form, Place};
 
 /// Reads a transcript in the chat format: its turns and calls become events, what it tells of
@@ -20,6 +20,7 @@ pub(super) fn transcript(heard: &mut Heard, place: &Place<'_>, form: &mut Form, 
             continue;
         }
         note(&message, form);
+        form.lose_rest(&message, NO_HOME);
         // Read leniently, as every agent's transcript differs a little; what was not read is told.
         let read = message.value.and_then(|value| serde_json::from_value::<ChatMessage>(value.clone()).ok());
         messages.extend(read);

@@ -35,6 +35,7 @@ pub(super) fn is_it(body: &Place<'_>) -> bool {
 
 pub(super) fn read(body: &Place<'_>, form: &mut Form, rules: &TranscriptRules) -> Heard {
     let mut heard = Heard::default();
+    form.object(body);
     chat::transcript(&mut heard, &body.at("messages"), form, rules);
     heard.name_ticket(&body.at("metadata"), form);
     form.object(&body.at("metadata"));

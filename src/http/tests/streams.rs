@@ -14,10 +14,10 @@ fn turn(id: &str, text: &str) -> Value {
 async fn a_stream_is_folded_into_one_row_and_found_by_its_ticket() {
     let world = World::new().await;
     let path = "/v1/conversations/chat-1/events";
-    let first = world.post(path, &json!({ "events": [turn("e1", "I was charged twice."),
+    let body = json!({ "events": [turn("e1", "I was charged twice."),
         { "id": "e2", "type": "tool_call", "name": "find_charges", "call_id": "c1", "inputs": { "month": "October" } },
-        { "id": "e3", "type": "tool_result", "call_id": "c1", "outcome": "2 charges", "ok": true }] }));
-    let first = first.await;
+        { "id": "e3", "type": "tool_result", "call_id": "c1", "outcome": "2 charges", "ok": true }] });
+    let first = world.post(path, &body).await;
     assert_eq!((first.status, &first.json["taken"], &first.json["ticket"]), (202, &json!(3), &json!(null)));
     assert_eq!(world.captured("7").await, None, "bound to no ticket yet");
 

@@ -100,6 +100,7 @@ impl World {
             version: Some(shown.version),
             shown: Some(shown),
             comment: None,
+            written_at: None,
             imported: Vec::new(),
         }))
     }

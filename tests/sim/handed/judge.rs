@@ -99,7 +99,9 @@ impl Judge<'_> {
                 | HandoffState::Resolved
                 | HandoffState::HandedBack
                 | HandoffState::Failed
-                | HandoffState::Expired => false,
+                | HandoffState::Expired
+                | HandoffState::PassedOn
+                | HandoffState::Suppressed => false,
             };
             let (id, state) = (&record.id, record.state.name());
             if stuck {

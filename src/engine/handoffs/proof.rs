@@ -1,0 +1,146 @@
+//! What came of a handoff's writes, by the helpdesk's own word.
+
+use handoffd_connectors::contract::Lane;
+use handoffd_core::{
+    CommentsSeen, Handoff, HandoffId, SeenMessage,
+    handoff::{HandoffEvent, Settled, assign_key, holding_key, is_open},
+    intent::{Applied, Intent, Outcome},
+    link::Link,
+};
+
+use super::{Fault, Inner, Look};
+use crate::store::{
+    Write,
+    tables::{self, IntentRow, JOURNAL},
+};
+
+impl Inner {
+    /// Whether a briefing was refused with fields beside it: it is written again without them, so
+    /// nothing of it stands still.
+    pub(in crate::engine) fn goes_bare(row: &IntentRow, outcome: &Outcome) -> bool {
+        let with_fields = match &row.intent {
+            Intent::Update(update) => update.message.is_some() && !update.set.is_empty(),
+            _ => false,
+        };
+        row.handoff.is_some() && with_fields && matches!(outcome, Outcome::Refused(_))
+    }
+
+    /// What came of a write of a handoff's.
+    pub(in crate::engine) async fn settle_handoff(
+        &self,
+        look: &mut Look,
+        link: &mut Link,
+        id: &HandoffId,
+        row: &IntentRow,
+        outcome: &Outcome,
+        gone: bool,
+    ) -> Result<Vec<Write>, Fault> {
+        let Some(stored) = self.record_of(id).await? else { return Ok(Vec::new()) };
+        let key = row.intent.key();
+        if *key == assign_key(id) || *key == holding_key(id) {
+            return self.settle_beside(link, &stored, row, outcome, gone).await;
+        }
+        if *outcome == Outcome::NotApplied {
+            look.observed.remove(&stored.ticket);
+        }
+        let mut start = stored.clone();
+        start.trouble = row.last_error.clone().or(start.trouble);
+        let is_late = stored.late_key.as_ref() == Some(key);
+        let settled = settled(row, outcome, gone);
+        let mut events = vec![match is_late {
+            true => HandoffEvent::LateSettled(settled),
+            false => HandoffEvent::BriefingSettled(settled),
+        }];
+        if let (false, Outcome::Applied(applied)) = (is_late, outcome) {
+            events.push(match shown_in(applied) {
+                Some(note) => HandoffEvent::BriefingVisible(note),
+                None => self.read_back(&with_comment(&stored, applied)).await,
+            });
+        }
+        let rules = self.rules_of(link);
+        let mut steps = Vec::new();
+        let record = self.advance_all(start, &events, &rules, &mut steps);
+        if let (None, Some(delivered)) = (stored.delivered_at, record.delivered_at) {
+            self.parts.metrics.briefed(&record, delivered);
+        }
+        if let Some(why) = record.bare.as_ref().filter(|_| stored.bare.is_none()) {
+            tracing::error!(handoff = %id, ticket = %stored.ticket, why, "A briefing was refused with the fields of accounts.*.handoff; it goes without them.");
+        }
+        let (record, mut writes) = self.carry_effects(look, link, record, &steps).await?;
+        writes.push(self.handoff_write(&record));
+        for row in self.handoff_journal(Some(&stored), &record) {
+            writes.push(tables::put(JOURNAL, self.journal_key(&look.link), &row));
+        }
+        Ok(writes)
+    }
+
+    /// The holding message and the assignment are sent again only while they are wanted.
+    async fn settle_beside(
+        &self,
+        link: &mut Link,
+        record: &Handoff,
+        row: &IntentRow,
+        outcome: &Outcome,
+        gone: bool,
+    ) -> Result<Vec<Write>, Fault> {
+        let is_hold = *row.intent.key() == holding_key(&record.id);
+        let wanted = is_open(record)
+            && match is_hold {
+                true => record.delivered_at.is_none(),
+                false => record.accepted_at.is_none(),
+            };
+        match outcome {
+            Outcome::NotApplied if wanted && !gone => {
+                let intent = self.fetch_back(row.intent.clone()).await?;
+                Ok(vec![self.leaves(link, record, intent).await?])
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Looks for the briefing on its ticket.
+    pub(super) async fn read_back(&self, record: &Handoff) -> HandoffEvent {
+        let (Some(desk), Some(id)) =
+            (self.parts.desks.get(&record.ticket.account), record.briefing_comment.as_ref())
+        else {
+            return HandoffEvent::BriefingNotVisible;
+        };
+        match desk.helpdesk.comments(self.call(Lane::Handoff), &record.ticket.id).await {
+            Ok(comments) => match comments.iter().find(|comment| comment.id() == id) {
+                Some(note) => HandoffEvent::BriefingVisible(SeenMessage { id: id.clone(), at: note.at() }),
+                None => HandoffEvent::BriefingNotVisible,
+            },
+            Err(error) => {
+                tracing::warn!(handoff = %record.id, ticket = %record.ticket, %error, "A briefing could not be read back.");
+                HandoffEvent::BriefingNotVisible
+            }
+        }
+    }
+}
+
+fn with_comment(record: &Handoff, applied: &Applied) -> Handoff {
+    Handoff { briefing_comment: applied.comment.clone(), ..record.clone() }
+}
+
+/// The note as the write's answer shows it.
+fn shown_in(applied: &Applied) -> Option<SeenMessage> {
+    let id = applied.comment.clone()?;
+    let listed = applied.shown.as_ref().and_then(|shown| match &shown.comments {
+        CommentsSeen::All(comments) => comments.iter().find(|comment| *comment.id() == id),
+        _ => None,
+    });
+    let at = applied.written_at.or_else(|| listed.map(handoffd_core::Comment::at))?;
+    Some(SeenMessage { id, at })
+}
+
+fn settled(row: &IntentRow, outcome: &Outcome, gone: bool) -> Settled {
+    match outcome {
+        Outcome::Applied(applied) => Settled::Applied { comment: applied.comment.clone() },
+        Outcome::NotApplied if gone => Settled::Refused("the ticket is gone".to_owned()),
+        Outcome::NotApplied => Settled::NotApplied,
+        Outcome::Lost => Settled::Lost,
+        Outcome::Closed => Settled::Refused("the ticket is closed and takes no writes".to_owned()),
+        Outcome::Refused(why) if Inner::goes_bare(row, outcome) => Settled::FieldsRefused(why.clone()),
+        Outcome::Refused(why) => Settled::Refused(why.clone()),
+    }
+}
