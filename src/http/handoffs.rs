@@ -9,7 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use handoffd_core::{
-    Handoff, HandoffId, TicketKey, Timestamp, handoff::handoff_id_from_api, transcript::TranscriptRules,
+    HandoffId, SeenMessage, Sensitivity, TicketKey, Timestamp, handoff::handoff_id_from_api,
+    model::package::Package, transcript::TranscriptRules,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +24,10 @@ use super::{
     reply,
     streams::{self, Folded, Part, Talk},
 };
-use crate::store::{Commit, CommitError, ReadError, tables::IntakeRow};
+use crate::{
+    engine::records::HandoffDetail,
+    store::{Commit, CommitError, ReadError, tables::IntakeRow},
+};
 
 pub(super) async fn create(
     State(site): State<Site>,
@@ -68,7 +72,8 @@ pub(super) async fn create(
 
 /// What `?dialect=` says; else the one whose shape the body has.
 fn dialect(query: Option<&str>, body: &Place<'_>) -> Result<Dialect, Response> {
-    let mut asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let query = query.unwrap_or_default();
+    let mut asked = url::form_urlencoded::parse(query.as_bytes());
     let Some((_, name)) = asked.find(|(key, _)| key == "dialect") else { return Ok(Dialect::of(body)) };
     Dialect::named(&name).ok_or_else(|| {
         let names: Vec<&str> = Dialect::ALL.iter().map(|(name, _)| *name).collect();
@@ -234,31 +239,63 @@ impl Telling<'_> {
     }
 }
 
-/// `GET /v1/handoffs/{id}`: where a handoff stands, for the agent that announced it.
-pub(super) async fn show(State(site): State<Site>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+/// `GET /v1/handoffs/{id}`: where a handoff stands, for the agent that announced it; with
+/// `?package=1` its package too.
+pub(super) async fn show(
+    State(site): State<Site>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let now = site.engine.parts().clock.now();
     let Some(caller) = agents::caller(&site.agents, &headers, &[], now) else {
         return reply::unauthorized("Bearer", "a bearer token is needed");
     };
-    let record = match site.engine.handoff(&HandoffId::new(id)).await {
-        Ok(record) => record,
+    let found = match site.engine.handoff_detail(&HandoffId::new(id)).await {
+        Ok(found) => found,
         Err(_) => return reply::unavailable(),
     };
-    match record.filter(|record| streams::may_use(caller.agent, &record.ticket)) {
-        Some(record) => Json(shown(&record)).into_response(),
-        None => reply::error(StatusCode::NOT_FOUND, "there is no such handoff, or it is not taken in yet"),
+    let Some(found) = found.filter(|found| streams::may_use(caller.agent, &found.record.ticket)) else {
+        return reply::error(StatusCode::NOT_FOUND, "there is no such handoff, or it is not taken in yet");
+    };
+    let mut said = shown(&found);
+    let query = query.unwrap_or_default();
+    let mut asked = url::form_urlencoded::parse(query.as_bytes());
+    if asked.any(|(key, word)| key == "package" && word == "1") {
+        said["package"] = json!(found.package.map(for_agents));
     }
+    Json(said).into_response()
 }
 
-fn shown(record: &Handoff) -> Value {
+/// A package as its AI agent may see it: without facts that are shown only where somebody said so.
+fn for_agents(mut package: Package) -> Package {
+    package.facts.retain(|fact| fact.sensitivity != Sensitivity::Restricted);
+    package
+}
+
+fn shown(found: &HandoffDetail) -> Value {
+    let record = &found.record;
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let seen = |message: &Option<SeenMessage>| {
+        message.as_ref().map(|message| json!({ "id": message.id, "at": message.at.to_string() }))
+    };
     json!({
         "id": record.id,
         "ticket": record.ticket,
         "kind": record.kind,
         "state": record.state,
+        "hop": record.hop,
+        "previous": record.previous,
+        "reopened": record.reopened,
         "detected_at": record.detected_at.to_string(),
-        "delivered_at": record.delivered_at.map(|at| at.to_string()),
-        "accepted_at": record.accepted_at.map(|at| at.to_string()),
+        "deadline": record.deadline.to_string(),
+        "delivered_at": time(record.delivered_at),
+        "accepted_at": time(record.accepted_at),
+        "visible": seen(&record.visible),
+        "first_reply": seen(&record.first_reply),
+        "late": found.line.breach,
+        "thin": record.thin,
+        "completeness": record.completeness.map(|(known, required)| json!({ "known": known, "required": required })),
         "failure": record.failure,
     })
 }

@@ -131,6 +131,10 @@ async fn repeats(world: &World, ticket: &str) {
         (shown.status == 200 && shown.json["delivered_at"].is_string()).then_some(())
     })
     .await;
+    let whole = format!("{address}?package=1");
+    let whole = got(world.client().get(&whole).header("authorization", &token)).await;
+    assert!(whole.json["visible"]["id"].is_string(), "proof by the helpdesk's own id: {whole:?}");
+    assert_eq!(whole.json["package"]["handoff"]["kind"], "ai_to_human", "{whole:?}");
     assert_eq!(got(world.client().get(&address)).await.status, 401);
 }
 

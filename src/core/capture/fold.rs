@@ -23,11 +23,12 @@ const STATED_CHARS_MAX: usize = 300;
 const PAGE_WORDS_MAX: usize = 160;
 
 /// Statements that a package reads; others make room for them.
-pub(super) const KNOWN: [&str; 16] = [
+pub(super) const KNOWN: [&str; 17] = [
     "area",
     "blocker",
     "category",
     "channel",
+    "commitments",
     "email",
     "goal",
     "language",

@@ -4,6 +4,7 @@ use super::{Material, fields::Known};
 use crate::{
     briefing::{one_line, shortened},
     model::{
+        captured::StatedByAgent,
         comment::fold_text,
         package::{Given, Hop, Mood, Package, Promise, Stated, Tried},
         turn::{Outcome, Party, Proof, Turn},
@@ -146,7 +147,7 @@ pub(super) fn stated_attempts(known: &Known<'_>, all: Vec<Tried>) -> Stated<Vec<
 /// What is promised and not seen to be done, oldest first.
 pub(super) fn stated_promises(known: &Known<'_>) -> Stated<Vec<Promise>> {
     let mut all = still_open(known);
-    for promise in &known.found.promises {
+    for promise in told_promises(known).iter().chain(&known.found.promises) {
         let words = fold_text(&promise.text).to_lowercase();
         let is_new = all.iter().all(|other: &Promise| fold_text(&other.text).to_lowercase() != words);
         if is_new && !promise.text.trim().is_empty() && !promise.proofs.is_empty() {
@@ -167,6 +168,21 @@ pub(super) fn stated_promises(known: &Known<'_>) -> Stated<Vec<Promise>> {
         all.iter().rev().filter_map(|promise| promise.proofs.first().cloned()).collect();
     proofs.truncate(PROOFS_MAX);
     Stated::known(all, proofs)
+}
+
+/// What the AI agent says outright that it promised.
+fn told_promises(known: &Known<'_>) -> Vec<Promise> {
+    let told = known.material.captured.and_then(|captured| captured.stated.get("commitments"));
+    let made = |told: &StatedByAgent| {
+        let promise = |text: &str| Promise {
+            text: text.trim().to_owned(),
+            by: Party::Bot { name: None },
+            at: None,
+            proofs: vec![told.proof.clone()],
+        };
+        told.value.split("; ").map(promise).collect()
+    };
+    told.map(made).unwrap_or_default()
 }
 
 /// Promises of the package before that nothing since shows to be done. Each is put among the new

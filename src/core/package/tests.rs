@@ -48,6 +48,21 @@ pub(super) fn record(id: &str, kind: HandoffKind) -> Handoff {
         accepted_at: None,
         failure: None,
         briefing: None,
+        previous: None,
+        hop: 1,
+        reopened: false,
+        in_a_row: 0,
+        wanted: crate::model::handoff::Wanted::default(),
+        bare: None,
+        placed: crate::model::ticket::Fields::new(),
+        trouble: None,
+        assign_key: None,
+        holding_key: None,
+        visible: None,
+        read_backs: 0,
+        first_reply: None,
+        thin: None,
+        completeness: None,
     }
 }
 

@@ -199,6 +199,7 @@ impl Story {
                 version: Some(Version(self.version)),
                 shown: None,
                 comment: how.get(1).map(|id| RemoteId::from(*id)),
+                written_at: None,
                 imported: how.iter().skip(2).map(|id| RemoteId::from(*id)).collect(),
             })),
         };

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use axum::{body::Body, http::Request};
-use handoffd_core::TicketKey;
+use handoffd_core::{TicketKey, Told};
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
 
 use super::{World, described};
-use crate::http::dialects::tests::{any_json, disturbed, sample};
+use crate::{
+    http::dialects::tests::{any_json, disturbed, sample},
+    store::{Commit, Key, Store, tables},
+};
 
 const PATH: &str = "/v1/handoffs";
 
@@ -234,6 +237,43 @@ async fn a_handoff_of_another_account_is_not_shown_or_made() {
     let shown = world.send(request.body(Body::empty()).expect("a request")).await;
     described::judge("get", "/v1/handoffs/h0", "", &shown);
     assert_eq!(shown.status, 404);
+}
+
+#[tokio::test]
+async fn a_record_is_shown_whole_to_the_agent_of_its_account_alone() {
+    let world = World::new().await;
+    let record: handoffd_core::Handoff = serde_json::from_value(json!({
+        "id": "h1", "link": null, "ticket": { "account": "zd", "id": "7" }, "kind": "human_to_human",
+        "state": "accepted", "from": null, "to": null, "evidence": [], "told": Told::default(), "sources": {},
+        "detected_at": 1000, "deadline": 5000, "briefing_key": null, "briefing_comment": null,
+        "delivered_at": 2000, "late_key": null, "late_facts": false, "accepted_at": 9000, "failure": null,
+        "briefing": null, "previous": "h0", "hop": 2, "visible": { "id": "c5", "at": 2000 },
+        "first_reply": { "id": "c6", "at": 9000 }, "completeness": [9, 12],
+    }))
+    .expect("a record");
+    let writes = vec![tables::put(tables::HANDOFFS, Key::of(&["h1"]), &record)];
+    world.store.commit(Commit { writes, ..Commit::default() }).await.expect("stored");
+    for (agent, path, status) in [
+        ("ada", "/v1/handoffs/h1", 200),
+        ("ada", "/v1/handoffs/h1?package=1", 200),
+        ("bob", "/v1/handoffs/h1", 404),
+        ("eve", "/v1/handoffs/h1", 401),
+    ] {
+        let request = Request::get(path).header("authorization", format!("Bearer token-of-{agent}"));
+        let shown = world.send(request.body(Body::empty()).expect("a request")).await;
+        described::judge("get", path, "", &shown);
+        assert_eq!(shown.status, status, "{agent} {path}: {}", shown.text);
+        if status == 200 {
+            let said = &shown.json;
+            assert_eq!(
+                (&said["hop"], &said["previous"], &said["kind"]),
+                (&json!(2), &json!("h0"), &json!("human_to_human"))
+            );
+            assert_eq!(said["visible"], json!({ "id": "c5", "at": "1970-01-01T00:00:02Z" }));
+            assert_eq!(said["first_reply"]["id"], json!("c6"));
+            assert_eq!(said.get("package").is_some(), path.contains('?'));
+        }
+    }
 }
 
 /// Whatever is sent: an answer that is described, and never that we failed.

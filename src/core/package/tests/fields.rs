@@ -293,3 +293,18 @@ fn a_resolution_says_what_people_did_and_what_not_to_do_again() {
     let told = resolution(&back.material(), &PackageRules::default(), now());
     assert!(!told.may_follow_up, "it is not done yet");
 }
+
+#[test]
+fn what_an_ai_agent_says_that_it_promised_is_promised() {
+    let mut given = Given::new(HandoffKind::AiToHuman);
+    let told = "a colleague writes today; the second charge comes back";
+    given.captured =
+        Some(fold(vec![What::State(BTreeMap::from([("commitments".to_owned(), told.to_owned())]))]));
+    let package = given.package();
+    let promises = package.promises.value().expect("two are known");
+    let texts: Vec<&str> = promises.iter().map(|promise| promise.text.as_str()).collect();
+    assert_eq!(texts, ["a colleague writes today", "the second charge comes back"]);
+    assert!(
+        promises.iter().all(|promise| promise.by == Party::Bot { name: None } && !promise.proofs.is_empty())
+    );
+}
