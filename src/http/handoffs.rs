@@ -258,8 +258,8 @@ pub(super) async fn show(
         return reply::error(StatusCode::NOT_FOUND, "there is no such handoff, or it is not taken in yet");
     };
     let mut said = shown(&found);
-    let mut asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    if asked.any(|(key, word)| key == "package" && word == "1") {
+    let query = query.unwrap_or_default();
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(key, word)| key == "package" && word == "1") {
         said["package"] = json!(found.package.map(for_agents));
     }
     Json(said).into_response()
