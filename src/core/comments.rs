@@ -124,6 +124,26 @@ fn known_at(link: &Link, ticket: &TicketKey) -> BTreeMap<RemoteId, u64> {
     link.copies.iter().filter_map(here).collect()
 }
 
+/// The comments of a ticket that the link does not know, and that are no words of ours whose write
+/// was not answered. Words on their way under `unsent` are not there yet.
+pub(crate) fn unknown<'a>(
+    link: &Link,
+    ticket: &TicketKey,
+    comments: &'a [Comment],
+    unsent: Option<&OpKey>,
+) -> Vec<&'a Comment> {
+    let known = known_at(link, ticket);
+    let may_be_ours = |comment: &Comment| {
+        let digests = form::digests(comment.body());
+        link.copies.values().any(|copy| match copy.places.get(ticket) {
+            Some(Place::Sending(key)) => Some(key) != unsent && says(copy, &digests),
+            Some(Place::Parked(_)) => says(copy, &digests),
+            Some(Place::Here(_) | Place::Before(_)) | None => false,
+        })
+    };
+    comments.iter().filter(|one| !known.contains_key(one.id()) && !may_be_ours(one)).collect()
+}
+
 /// Whether a message is on its way to a ticket, or one there is being changed.
 pub(crate) fn is_sending(link: &Link, ticket: &TicketKey) -> bool {
     change::is_amending(link, ticket)
@@ -175,6 +195,10 @@ fn take_unknown(
 fn stand(link: &mut Link, number: u64, comment: &Comment, key: &CommentKey) {
     let Some(copy) = link.copies.get_mut(&number) else { return };
     copy.places.insert(key.ticket.clone(), Place::Here(key.id.clone()));
+    if copy.by_bot && matches!(copy.origin, Origin::Ours(_)) {
+        // What the AI agent said through us was written there, like anybody's words.
+        copy.origin = Origin::Comment(key.clone());
+    }
     copy.shown.insert(key.ticket.clone(), change::shown(comment));
 }
 

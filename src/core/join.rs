@@ -2,6 +2,7 @@
 //! joined, followed up, merged. Nothing that stands somewhere is written there again.
 
 use crate::{
+    floor::{Floor, Holder},
     link::{CommentCopy, Link, Origin, Place, Side, Standing},
     merge::is_synced,
     model::{
@@ -117,7 +118,24 @@ pub fn fold(link: &Link, other: &Link, policy: &SyncPolicy, apart_ms: u64) -> Re
     }
     link.requester = link.requester.or(other.requester);
     link.by_hand.extend(other.by_hand);
+    link.floor = one_floor(link.floor, other.floor);
     Ok(link)
+}
+
+/// The floor of two conversations that are one: people have it if they had one of them. It is a
+/// new floor, so its token is one that neither had, unless both say the same.
+fn one_floor(ours: Floor, theirs: Floor) -> Floor {
+    if !theirs.is_known() || (ours.holder == theirs.holder && ours.token == theirs.token) {
+        return ours;
+    }
+    let rank = |floor: &Floor| match floor.holder {
+        Holder::Human => 2,
+        Holder::Bot => 1,
+        Holder::Nobody => 0,
+    };
+    let holder = if rank(&theirs) > rank(&ours) { theirs.holder } else { ours.holder };
+    let token = ours.token.max(theirs.token).saturating_add(1);
+    Floor { holder, token, since: ours.since.max(theirs.since) }
 }
 
 fn stands_everywhere(copy: &CommentCopy, sides: &[TicketKey]) -> bool {

@@ -9,6 +9,7 @@ pub mod capture;
 pub mod comments;
 pub mod decision;
 pub mod filter;
+pub mod floor;
 pub mod handoff;
 pub mod intent;
 pub mod join;

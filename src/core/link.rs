@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::floor::Floor;
 use crate::model::{
     ids::{AccountId, CommentKey, GroupId, HandoffId, LinkId, OpKey, RemoteId, TicketKey},
     person::{Person, Role},
@@ -43,6 +44,9 @@ pub struct Link {
     pub requester: Option<Person>,
     /// The handoff that is open on this conversation.
     pub handoff: Option<HandoffId>,
+    /// Who may speak to the customer.
+    #[serde(default)]
+    pub floor: Floor,
     /// The number of the next write.
     pub next_op: u64,
     /// The number of the next comment.
@@ -132,6 +136,9 @@ pub struct CommentCopy {
     /// Who wrote it: a customer or an agent; `None` where it was not kept.
     #[serde(default)]
     pub by: Option<Role>,
+    /// Whether the AI agent said it through us.
+    #[serde(default)]
+    pub by_bot: bool,
     /// What each ticket showed of it last, as far as it was looked at.
     #[serde(default)]
     pub shown: BTreeMap<TicketKey, Shown>,
@@ -178,6 +185,7 @@ impl CommentCopy {
             at,
             places: BTreeMap::new(),
             by: None,
+            by_bot: false,
             shown: BTreeMap::new(),
             due: BTreeMap::new(),
             due_where_made: BTreeSet::new(),

@@ -14,6 +14,7 @@ use std::{
 
 use crate::{
     comments::{self, Source, Taken, change::DELETED_AFTER, form},
+    floor::Floor,
     intent::{Intent, Update},
     link::{Link, Place, Side, Standing},
     merge::{Ground, Views, is_synced, merge_fields, refresh_behind},
@@ -84,6 +85,7 @@ pub fn start_link(group: GroupId, observed: &Observed, policy: &SyncPolicy) -> L
         openings: BTreeMap::new(),
         requester: observed.requester.clone(),
         handoff: None,
+        floor: Floor::default(),
         next_op: 0,
         next_copy: 0,
         copies: BTreeMap::new(),

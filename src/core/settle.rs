@@ -15,7 +15,7 @@ use crate::{
     merge::{Ground, confirm, refresh_behind},
     model::{
         comment::Message,
-        ids::{OpKey, RemoteId, TicketKey},
+        ids::{CommentKey, OpKey, RemoteId, TicketKey},
         ticket::{Field, Value, Version},
         time::Timestamp,
     },
@@ -519,6 +519,10 @@ fn place(link: &mut Link, number: u64, ticket: &TicketKey, id: Option<&RemoteId>
         return;
     }
     copy.places.insert(ticket.clone(), place);
+    if let (true, Origin::Ours(_), Some(id)) = (copy.by_bot, &copy.origin, id) {
+        // What the AI agent said through us was written there, like anybody's words.
+        copy.origin = Origin::Comment(CommentKey::new(ticket.clone(), id.clone()));
+    }
     let Some(side) = link.sides.get_mut(ticket).filter(|side| side.standing == Standing::Live) else {
         return;
     };

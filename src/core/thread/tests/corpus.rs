@@ -10,8 +10,9 @@ struct Chat {
 }
 
 fn chats() -> Option<Vec<Chat>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus/airline-agent-chats.jsonl");
-    let path = std::env::var("HANDOFFD_CORPUS").unwrap_or_else(|_| path.to_owned());
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
+    let folder = std::env::var("HANDOFFD_CORPUS").unwrap_or_else(|_| beside.to_owned());
+    let path = std::path::Path::new(&folder).join("airline-agent-chats.jsonl");
     let text = std::fs::read_to_string(path).ok()?;
     Some(text.lines().map(|line| serde_json::from_str(line).expect("a conversation")).collect())
 }
