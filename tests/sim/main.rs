@@ -20,6 +20,7 @@ mod poison;
 mod quota;
 mod requests;
 mod setup;
+mod shapes;
 mod shown;
 mod world;
 
