@@ -197,13 +197,13 @@ impl Telling<'_> {
             self.site.engine.intake(&row, &mut commit);
             match self.site.engine.wake_ticket(ticket, "api", commit).await {
                 Ok(_) => return answers::accepted(&said, false),
-                // Events of the same conversation came at the same time.
-                Err(CommitError::Conflict { guard: 0 }) => {}
-                // The key was in hand twice at once: the other request was first.
-                Err(CommitError::Conflict { .. }) => match answers::repeated(self.site, asked).await {
-                    Some(answer) => return answer,
-                    None => break,
-                },
+                // The key was in hand twice at once, and the other request was first; or events of
+                // the same conversation came meanwhile.
+                Err(CommitError::Conflict { .. }) => {
+                    if let Some(answer) = answers::repeated(self.site, asked).await {
+                        return answer;
+                    }
+                }
                 Err(CommitError::TooLarge { .. }) => {
                     let message = "the handoff is too large to be kept; send less of the transcript";
                     return reply::error(StatusCode::PAYLOAD_TOO_LARGE, message);
@@ -258,8 +258,8 @@ pub(super) async fn show(
         return reply::error(StatusCode::NOT_FOUND, "there is no such handoff, or it is not taken in yet");
     };
     let mut said = shown(&found);
-    let mut asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    if asked.any(|(key, word)| key == "package" && word == "1") {
+    let query = query.unwrap_or_default();
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(key, word)| key == "package" && word == "1") {
         said["package"] = json!(found.package.map(for_agents));
     }
     Json(said).into_response()

@@ -7,20 +7,29 @@ use handoffd::store::{
     tables::{self, HANDOFFS, INTENTS, IntentRow, JOURNAL, JournalRow, PARKED, ParkedRow},
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
-use handoffd_core::{Handoff, HandoffKind, HandoffState, TicketKey, Timestamp, briefing::TITLE, fold_text};
+use handoffd_core::{
+    Handoff, HandoffKind, HandoffState, TicketKey, Timestamp,
+    briefing::{TITLE, is_briefing},
+    fold_text,
+    handoff::breach,
+};
 
 use super::{
     oracle::{Said, Tale},
     play::Stage,
     script::SETTLED,
+    stage::HOLDING,
 };
 use crate::shown::{LATE, words_of};
 
 /// Which kinds end in a note on the next owner's ticket.
-const BRIEFED: [HandoffKind; 1] = [HandoffKind::AiToHuman];
+const BRIEFED: [HandoffKind; 2] = [HandoffKind::AiToHuman, HandoffKind::HumanToHuman];
 
 /// How long the sources may take, and a moment for the look that finds them late.
 const HELD_MAX: Duration = Duration::from_millis(5_500);
+
+/// Within what time handing over again and again is a loop.
+const LOOP: Duration = Duration::from_secs(3_600);
 
 /// What was found at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,6 +118,8 @@ impl Judge<'_> {
             }
             let lost = record.failure.as_ref().is_some_and(|why| why.contains("not answered"));
             match &record.failure {
+                // Looked at with its conversation.
+                Some(_) if record.state == HandoffState::Suppressed => {}
                 Some(_) if lost && !self.parked.is_empty() => {
                     self.excuse("a briefing whose answer was lost and that was not found");
                 }
@@ -167,8 +178,14 @@ impl Judge<'_> {
         let (least, most) = if desk == tale.home { tale.handoffs(&BRIEFED, settled) } else { (0, 0) };
         let ours = self.ours(ticket);
         let starts = |comment: &&ShownComment, with: &str| comment.text.starts_with(with);
+        let (holding, ours): (Vec<_>, Vec<_>) =
+            ours.into_iter().partition(|comment| fold_text(&comment.text) == fold_text(HOLDING));
+        let (_, handed) = tale.handoffs(&[HandoffKind::AiToHuman], settled);
+        if holding.len() > if self.stage.setting.holds { handed } else { 0 } {
+            self.breaks(format!("{mark} at {desk}: told to hold {} times", holding.len()));
+        }
         let (briefings, rest): (Vec<_>, Vec<_>) =
-            ours.into_iter().partition(|comment| starts(comment, TITLE));
+            ours.into_iter().partition(|comment| is_briefing(&comment.text));
         let (late, strange): (Vec<_>, Vec<_>) = rest.into_iter().partition(|comment| starts(comment, LATE));
         if briefings.iter().chain(&late).any(|note| note.public) {
             self.breaks(format!("{mark} at {desk}: a briefing is public"));
@@ -194,6 +211,7 @@ impl Judge<'_> {
             ));
         }
         if desk == tale.home {
+            self.proofs(mark, tale, ticket);
             let mut told: Vec<&ShownComment> = briefings.iter().chain(&late).copied().collect();
             told.sort_by_key(|note| note.at);
             self.reasons(mark, tale, &told);
@@ -219,9 +237,65 @@ impl Judge<'_> {
         }
     }
 
-    /// How many records failed.
+    /// How many records failed, or were a loop that was broken.
     fn failed(&self) -> usize {
         self.handoffs.iter().filter(|record| record.failure.is_some()).count()
+    }
+
+    /// The records of a conversation, first to last.
+    fn records_of(&self, tale: &Tale) -> Vec<Handoff> {
+        let ticket = TicketKey::new(tale.home, tale.id.clone());
+        let mut all: Vec<Handoff> =
+            self.handoffs.iter().filter(|record| record.ticket == ticket).cloned().collect();
+        all.sort_by_key(|record| (record.hop, record.detected_at));
+        all
+    }
+
+    /// The records are one chain, and what the helpdesk shows is what they have as proof.
+    fn proofs(&mut self, mark: &str, tale: &Tale, ticket: &ShownTicket) {
+        let records = self.records_of(tale);
+        for pair in records.windows(2) {
+            if pair[1].previous.as_ref() != Some(&pair[0].id) || pair[1].hop != pair[0].hop + 1 {
+                self.breaks(format!("{mark}: the handoff {} does not follow {}", pair[1].id, pair[0].id));
+            }
+        }
+        for record in &records {
+            let Some(note) = &record.visible else {
+                if record.delivered_at.is_some() && record.failure.is_none() {
+                    self.breaks(format!("{mark}: nobody saw the briefing of {}", record.id));
+                }
+                continue;
+            };
+            let is_it = |shown: &&ShownComment| shown.id == note.id && !shown.public;
+            match ticket.comments.iter().find(is_it) {
+                None => self.breaks(format!("{mark}: the briefing of {} is not {}", record.id, note.id)),
+                Some(shown) if shown.at.as_secs() != note.at.as_secs() => {
+                    self.breaks(format!("{mark}: the briefing of {} is of another time", record.id));
+                }
+                Some(_) => {}
+            }
+        }
+        let settled = self.stage.setting.settled;
+        let (least, most) = tale.handoffs(&[HandoffKind::HumanToAi], settled);
+        let back = records.iter().filter(|record| record.kind == HandoffKind::HumanToAi).count();
+        if back < least || back > most {
+            self.breaks(format!(
+                "{mark} went back to the AI agent {back} times instead of {least} to {most}"
+            ));
+        }
+        for record in records.iter().filter(|record| record.state == HandoffState::Suppressed) {
+            let lately = record.detected_at.minus(LOOP);
+            let heard = tale.said.iter().any(|said| {
+                said.who == Who::Customer
+                    && said.at > lately
+                    && said.at.plus(settled) < record.detected_at
+                    && records.iter().any(|other| other.hop + 1 == record.hop && said.at > other.detected_at)
+            });
+            match heard {
+                true => self.breaks(format!("{mark}: {} is no loop, the customer spoke", record.id)),
+                false => self.excuse("a loop that was broken"),
+            }
+        }
     }
 
     /// The package is there when the next owner first answers, or it is said that it was not.
@@ -239,14 +313,23 @@ impl Judge<'_> {
             let first = Timestamp::from_secs(change.at.as_secs());
             let until = Timestamp::from_secs(reply.at.as_secs() + 1);
             if !briefings.iter().any(|note| note.at >= first && note.at < until) {
-                self.late_package(mark, change.at);
+                self.late_package(mark, tale, change.at);
             }
         }
     }
 
-    fn late_package(&mut self, mark: &str, at: Timestamp) {
-        let _ = (mark, at);
-        self.excuse("an answer before the package was there");
+    /// An answer without the package is told to an admin, with its cause.
+    fn late_package(&mut self, mark: &str, tale: &Tale, at: Timestamp) {
+        let near = at.plus(self.stage.setting.settled);
+        let is_told = |record: &Handoff| {
+            record.detected_at <= near && breach(record).is_some_and(|breach| !breach.cause.is_empty())
+        };
+        match self.records_of(tale).iter().any(is_told) {
+            true => self.excuse("an answer before the package was there, which is told"),
+            false => {
+                self.breaks(format!("{mark}: an answer before the package was there, and nobody is told"))
+            }
+        }
     }
 
     /// The notes name everything that was tried before the last announcement.

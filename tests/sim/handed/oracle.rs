@@ -130,10 +130,33 @@ impl Tale {
             let in_all = usize::from(is_one(kind(first.from, last.to)));
             // What nobody saw before it changed is not seen to change, unless somebody says so.
             let unseen = first.at.since(self.opened_at) < settled && !self.was_announced(&cluster);
-            least += if unseen { 0 } else { in_all };
+            least += if unseen || self.corrects(&first, settled) { 0 } else { in_all };
             most += all.max(in_all);
         }
         (least, most)
+    }
+
+    /// Whether people only name who it is for: nobody was named when the AI agent let go, and
+    /// nobody answered long enough before.
+    fn corrects(&self, change: &Change, settled: Duration) -> bool {
+        let is_person = matches!((change.from, change.to), (Hands::Person(_), Hands::Person(_)));
+        let before: Vec<&Change> = self.changes.iter().filter(|one| one.at < change.at).collect();
+        let began = before.iter().rev().find(|one| one.from == Hands::Bot);
+        let unnamed = began.is_some_and(|began| {
+            let passed =
+                before.iter().any(|one| one.at > began.at && one.kind() == Some(HandoffKind::HumanToHuman));
+            began.to == Hands::Pool && !passed
+        });
+        let answered = began.is_some_and(|began| {
+            self.replies()
+                .any(|said| said.at > began.at && change.at.since(said.at) > settled && said.at < change.at)
+        });
+        is_person && unnamed && !answered
+    }
+
+    /// What people said to the customer.
+    pub fn replies(&self) -> impl Iterator<Item = &Said> {
+        self.said.iter().filter(|said| said.public && matches!(said.who, Who::Agent(_)))
     }
 
     /// Whether nothing ended a stretch within `settled` after this moment.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     oracle::{Change, Hands, Oracle, Said, Tale, Tried},
-    script::{Deed, Script},
+    script::{Deed, PEOPLE, Script},
     stage::{self, BOT_TAG, Marks, Setting},
 };
 use crate::world::{AGENT_TOKEN, CUSTOMERS, Life, START};
@@ -94,12 +94,7 @@ impl Stage {
             Deed::Say { tale, account, who, public, text } => {
                 return self.speak(tale, account, who, public, text);
             }
-            Deed::Try { tale, words, outcome } => {
-                let at = self.life.now();
-                let tale = self.tale(tale);
-                tale.private.push(outcome.clone());
-                tale.tried.push(Tried { at, words, outcome, by: Hands::Bot });
-            }
+            Deed::Try { tale, words, outcome } => return self.stream(tale, words, outcome).await,
             Deed::Announce { tale, key, reason } => return self.announce(tale, &key, &reason).await,
             Deed::Give { tale, to } => self.give(tale, to),
             Deed::Solve { tale } => {
@@ -181,6 +176,11 @@ impl Stage {
         if !public {
             tale.private.push(text.clone());
         }
+        if let (Who::Agent(name), true) = (&who, public) {
+            let by = PEOPLE.into_iter().find(|person| person == name).map_or(Hands::Pool, Hands::Person);
+            let (words, outcome) = (text.clone(), String::new());
+            tale.tried.push(Tried { at, words, outcome, by });
+        }
         tale.said.push(Said { at, who, public, text });
         true
     }
@@ -204,6 +204,29 @@ impl Stage {
         let tale = self.tale(number);
         let from = std::mem::replace(&mut tale.hands, to);
         tale.changes.push(Change { at, from, to });
+    }
+
+    /// The AI agent streams a call of a tool and its outcome; whether it was taken.
+    async fn stream(&mut self, number: u32, words: String, outcome: String) -> bool {
+        let tale = self.tale(number);
+        let path = format!("/v1/conversations/{}:{}/events", tale.home, tale.id);
+        let call = tale.tried.len();
+        let events = json!({ "events": [
+            { "id": format!("{words}-called"), "type": "tool_call", "name": words,
+                "call_id": format!("call_{call}"), "inputs": {} },
+            { "id": format!("{words}-answered"), "type": "tool_result", "call_id": format!("call_{call}"),
+                "outcome": outcome, "ok": false },
+        ] });
+        let answer = self.post(&path, Some(&format!("stream-{words}")), &events).await;
+        if answer.as_ref().is_none_or(|(status, _)| *status != 202) {
+            self.life.say(&format!("  the stream was answered {answer:?}"));
+            return false;
+        }
+        let at = self.life.now();
+        let tale = self.tale(number);
+        tale.private.push(outcome.clone());
+        tale.tried.push(Tried { at, words, outcome, by: Hands::Bot });
+        true
     }
 
     /// The AI agent posts its handoff; whether it was taken.

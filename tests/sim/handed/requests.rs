@@ -29,6 +29,7 @@ fn setting(desk: &'static str) -> Setting {
         faults: Faults::none(),
         source: Faults::none(),
         crashes: false,
+        holds: false,
         tales: 0,
         settled: RESTED,
     }

@@ -79,6 +79,7 @@ fn note_sizes() {
         faults: Faults::none(),
         source: Faults::none(),
         crashes: false,
+        holds: false,
         tales: 0,
         settled: Duration::from_secs(60),
     };

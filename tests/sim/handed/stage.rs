@@ -26,6 +26,9 @@ pub enum Marks {
 /// The tag of tickets that the AI agent has.
 pub const BOT_TAG: &str = "ai_agent";
 
+/// What the customer is told while the package is made.
+pub const HOLDING: &str = "Thank you. Somebody will be with you shortly.";
+
 /// How a life is.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -35,6 +38,8 @@ pub struct Setting {
     /// The faults of the one who knows about bills.
     pub source: Faults,
     pub crashes: bool,
+    /// Whether the customer is told to hold while the package is made.
+    pub holds: bool,
     /// How many conversations there are.
     pub tales: u32,
     /// Within what time the daemon surely takes in what was done.
@@ -71,6 +76,7 @@ pub fn setting(seed: u64) -> Setting {
         faults: calm.clone(),
         source: calm.clone(),
         crashes: false,
+        holds: seed % 5 < 2,
         tales,
         settled: SETTLED,
     };
@@ -124,6 +130,9 @@ pub async fn begin(seed: u64, setting: &Setting, verbose: bool) -> Life {
                 bots.tags.insert(BOT_TAG.to_owned());
             }
         }
+    }
+    if setting.holds {
+        config.groups.get_mut("support").expect("the group").holding_message = Some(HOLDING.to_owned());
     }
     let profile = Profile {
         desks: setting.desks.clone(),

@@ -21,6 +21,7 @@ fn polled(desk: &'static str) -> Setting {
         faults: Faults { webhook_lost: 1_000, ..Faults::none() },
         source: Faults::none(),
         crashes: false,
+        holds: false,
         tales: 0,
         settled: SETTLED,
     }
