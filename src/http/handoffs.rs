@@ -72,7 +72,8 @@ pub(super) async fn create(
 
 /// What `?dialect=` says; else the one whose shape the body has.
 fn dialect(query: Option<&str>, body: &Place<'_>) -> Result<Dialect, Response> {
-    let mut asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let query = query.unwrap_or_default();
+    let mut asked = url::form_urlencoded::parse(query.as_bytes());
     let Some((_, name)) = asked.find(|(key, _)| key == "dialect") else { return Ok(Dialect::of(body)) };
     Dialect::named(&name).ok_or_else(|| {
         let names: Vec<&str> = Dialect::ALL.iter().map(|(name, _)| *name).collect();

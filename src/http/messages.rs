@@ -31,8 +31,6 @@ use crate::{
 
 /// How long a request waits for its message to be said, unless it says otherwise.
 const WAIT: Duration = Duration::from_secs(10);
-/// The longest message in characters.
-const TEXT_CHARS_MAX: usize = 60_000;
 
 pub(super) async fn say(
     State(site): State<Site>,
@@ -87,7 +85,7 @@ async fn asked<'a>(
     })?;
     let value = answers::json(body)?;
     let root = Place::root(&value);
-    let text = form.text(&root.at("text"), TEXT_CHARS_MAX);
+    let text = text(&root.at("text"), &mut form);
     let token = token(&root.at("floor"), &mut form);
     let ends_turn = form.flag(&root.at("final")).unwrap_or(true);
     form.refuse_rest(&root);
@@ -113,6 +111,18 @@ fn wait(site: &Site, query: Option<&str>) -> Result<Duration, &'static str> {
     let Some((_, secs)) = asked.find(|(key, _)| key == "wait") else { return Ok(WAIT.min(most)) };
     let secs: u64 = secs.trim_end_matches('s').parse().map_err(|_| "is a number of seconds")?;
     Ok(Duration::from_secs(secs).min(most))
+}
+
+/// The words as they are: a message that is cut would say something else.
+fn text(place: &Place<'_>, form: &mut Form) -> Option<String> {
+    form.take(place);
+    let words = place.value.and_then(Value::as_str).map(|words| words.replace("\r\n", "\n").trim().to_owned());
+    if !place.is_there() {
+        form.missing(place);
+    } else if words.as_ref().is_none_or(String::is_empty) {
+        form.wrong(&place.path, "has to be text that says something");
+    }
+    words.filter(|words| !words.is_empty())
 }
 
 fn token(place: &Place<'_>, form: &mut Form) -> Option<u64> {
