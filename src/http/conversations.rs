@@ -234,11 +234,12 @@ async fn store(
         match site.engine.parts().store.commit(commit).await {
             Ok(_) => return answers::accepted(&said, false),
             // Others post to the same conversation: what they added is folded with.
-            Err(CommitError::Conflict { guard: 0 }) => {}
-            Err(CommitError::Conflict { .. }) => match answers::repeated(site, asked).await {
-                Some(answer) => return answer,
-                None => break,
-            },
+            // Or the key was in hand twice at once: the other request was first.
+            Err(CommitError::Conflict { .. }) => {
+                if let Some(answer) = answers::repeated(site, asked).await {
+                    return answer;
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "Events could not be stored; their sender is asked to send them again.");
                 break;

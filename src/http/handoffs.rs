@@ -72,8 +72,7 @@ pub(super) async fn create(
 
 /// What `?dialect=` says; else the one whose shape the body has.
 fn dialect(query: Option<&str>, body: &Place<'_>) -> Result<Dialect, Response> {
-    let query = query.unwrap_or_default();
-    let mut asked = url::form_urlencoded::parse(query.as_bytes());
+    let mut asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let Some((_, name)) = asked.find(|(key, _)| key == "dialect") else { return Ok(Dialect::of(body)) };
     Dialect::named(&name).ok_or_else(|| {
         let names: Vec<&str> = Dialect::ALL.iter().map(|(name, _)| *name).collect();
@@ -198,13 +197,13 @@ impl Telling<'_> {
             self.site.engine.intake(&row, &mut commit);
             match self.site.engine.wake_ticket(ticket, "api", commit).await {
                 Ok(_) => return answers::accepted(&said, false),
-                // Events of the same conversation came at the same time.
-                Err(CommitError::Conflict { guard: 0 }) => {}
-                // The key was in hand twice at once: the other request was first.
-                Err(CommitError::Conflict { .. }) => match answers::repeated(self.site, asked).await {
-                    Some(answer) => return answer,
-                    None => break,
-                },
+                // The key was in hand twice at once, and the other request was first; or events of
+                // the same conversation came meanwhile.
+                Err(CommitError::Conflict { .. }) => {
+                    if let Some(answer) = answers::repeated(self.site, asked).await {
+                        return answer;
+                    }
+                }
                 Err(CommitError::TooLarge { .. }) => {
                     let message = "the handoff is too large to be kept; send less of the transcript";
                     return reply::error(StatusCode::PAYLOAD_TOO_LARGE, message);
@@ -260,8 +259,7 @@ pub(super) async fn show(
     };
     let mut said = shown(&found);
     let query = query.unwrap_or_default();
-    let mut asked = url::form_urlencoded::parse(query.as_bytes());
-    if asked.any(|(key, word)| key == "package" && word == "1") {
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(key, word)| key == "package" && word == "1") {
         said["package"] = json!(found.package.map(for_agents));
     }
     Json(said).into_response()

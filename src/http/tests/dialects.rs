@@ -243,7 +243,7 @@ async fn a_handoff_of_another_account_is_not_shown_or_made() {
 async fn a_record_is_shown_whole_to_the_agent_of_its_account_alone() {
     let world = World::new().await;
     let record: handoffd_core::Handoff = serde_json::from_value(json!({
-        "id": "h1", "link": null, "ticket": { "account": "zd", "id": "7" }, "kind": "human_to_human",
+        "id": "h1", "link": null, "ticket": "zd/7", "kind": "human_to_human",
         "state": "accepted", "from": null, "to": null, "evidence": [], "told": Told::default(), "sources": {},
         "detected_at": 1000, "deadline": 5000, "briefing_key": null, "briefing_comment": null,
         "delivered_at": 2000, "late_key": null, "late_facts": false, "accepted_at": 9000, "failure": null,

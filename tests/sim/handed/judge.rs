@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use handoffd::store::{
-    Key,
-    tables::{self, HANDOFFS, INTENTS, IntentRow, JOURNAL, JournalRow, PARKED, ParkedRow},
+    Key, Store,
+    tables::{self, HANDOFFS, INTENTS, IntentRow, JOURNAL, JournalRow, PACKAGES, PARKED, ParkedRow},
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
 use handoffd_core::{
@@ -12,10 +12,11 @@ use handoffd_core::{
     briefing::{TITLE, is_briefing},
     fold_text,
     handoff::breach,
+    model::{package::Package, turn::Party},
 };
 
 use super::{
-    oracle::{Said, Tale},
+    oracle::{Hands, Said, Tale},
     play::Stage,
     script::SETTLED,
     stage::HOLDING,
@@ -44,6 +45,7 @@ pub struct Verdict {
 struct Judge<'a> {
     stage: &'a Stage,
     handoffs: Vec<Handoff>,
+    packages: BTreeMap<String, Package>,
     parked: Vec<ParkedRow>,
     verdict: Verdict,
 }
@@ -55,8 +57,10 @@ pub async fn judge(stage: &Stage, log: &str) -> Verdict {
     let parked = tables::read_all::<ParkedRow>(store, PARKED, &all, 10_000).await.expect("readable rows");
     let intents = tables::read_all::<IntentRow>(store, INTENTS, &all, 10_000).await.expect("readable rows");
     let handoffs = tables::read_all::<Handoff>(store, HANDOFFS, &all, 10_000).await.expect("readable rows");
+    let packages = packages(store, &handoffs).await;
     let mut judge = Judge {
         stage,
+        packages,
         handoffs: handoffs.into_iter().map(|(_, row)| row.value).collect(),
         parked: parked.into_iter().map(|(_, row)| row.value).collect(),
         verdict: Verdict::default(),
@@ -76,6 +80,16 @@ pub async fn judge(stage: &Stage, log: &str) -> Verdict {
     judge.private_stays_private();
     judge.log(log);
     judge.verdict
+}
+
+/// The package of each handoff that has one; what an AI agent gets back is none.
+async fn packages(store: &dyn Store, handoffs: &[(Key, tables::Row<Handoff>)]) -> BTreeMap<String, Package> {
+    let mut all = BTreeMap::new();
+    for (key, row) in handoffs.iter().filter(|(_, row)| BRIEFED.contains(&row.value.kind)) {
+        let package = tables::read::<Package>(store, PACKAGES, key).await.expect("a readable row");
+        all.extend(package.map(|package| (row.value.id.to_string(), package.value)));
+    }
+    all
 }
 
 impl Judge<'_> {
@@ -177,16 +191,15 @@ impl Judge<'_> {
         let settled = self.stage.setting.settled;
         let (least, most) = if desk == tale.home { tale.handoffs(&BRIEFED, settled) } else { (0, 0) };
         let ours = self.ours(ticket);
-        let starts = |comment: &&ShownComment, with: &str| comment.text.starts_with(with);
         let (holding, ours): (Vec<_>, Vec<_>) =
             ours.into_iter().partition(|comment| fold_text(&comment.text) == fold_text(HOLDING));
         let (_, handed) = tale.handoffs(&[HandoffKind::AiToHuman], settled);
         if holding.len() > if self.stage.setting.holds { handed } else { 0 } {
             self.breaks(format!("{mark} at {desk}: told to hold {} times", holding.len()));
         }
-        let (briefings, rest): (Vec<_>, Vec<_>) =
-            ours.into_iter().partition(|comment| is_briefing(&comment.text));
-        let (late, strange): (Vec<_>, Vec<_>) = rest.into_iter().partition(|comment| starts(comment, LATE));
+        let (late, rest): (Vec<_>, Vec<_>) = ours.into_iter().partition(|note| note.text.starts_with(LATE));
+        let (briefings, strange): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|comment| is_briefing(&comment.text));
         if briefings.iter().chain(&late).any(|note| note.public) {
             self.breaks(format!("{mark} at {desk}: a briefing is public"));
         }
@@ -215,7 +228,7 @@ impl Judge<'_> {
             let mut told: Vec<&ShownComment> = briefings.iter().chain(&late).copied().collect();
             told.sort_by_key(|note| note.at);
             self.reasons(mark, tale, &told);
-            self.chain(mark, tale, &told);
+            self.chain(mark, tale, ticket);
             self.before_the_first_reply(mark, tale, &briefings);
         }
     }
@@ -310,7 +323,12 @@ impl Judge<'_> {
             let then = |at: Timestamp| at >= change.at && next.is_none_or(|next| at < next);
             let is_reply = |said: &&Said| said.public && matches!(said.who, Who::Agent(_)) && then(said.at);
             let Some(reply) = tale.said.iter().find(is_reply) else { continue };
-            let first = Timestamp::from_secs(change.at.as_secs());
+            let before = tale.changes.iter().rfind(|other| other.at < change.at);
+            let announced = tale
+                .announced
+                .iter()
+                .find(|at| **at < change.at && before.is_none_or(|before| **at > before.at));
+            let first = Timestamp::from_secs(announced.unwrap_or(&change.at).as_secs());
             let until = Timestamp::from_secs(reply.at.as_secs() + 1);
             if !briefings.iter().any(|note| note.at >= first && note.at < until) {
                 self.late_package(mark, tale, change.at);
@@ -332,17 +350,32 @@ impl Judge<'_> {
         }
     }
 
-    /// The notes name everything that was tried before the last announcement.
-    fn chain(&mut self, mark: &str, tale: &Tale, told: &[&ShownComment]) {
+    /// The last package and its note have everything that was tried before, by whom, each once.
+    fn chain(&mut self, mark: &str, tale: &Tale, ticket: &ShownTicket) {
         let settled = self.stage.setting.settled;
-        let last = tale.announced.iter().zip(&tale.reasons).next_back();
-        let Some((at, reason)) = last.filter(|(at, _)| tale.went_on(**at, settled)) else { return };
-        let reason = canary_of(reason);
-        let Some(first) = told.iter().position(|note| note.text.contains(&reason)) else { return };
-        for tried in tale.tried.iter().filter(|tried| tried.at <= *at) {
-            let words = tried.words.replace('_', " ");
-            if !told[first..].iter().any(|note| note.text.contains(&words)) {
-                self.breaks(format!("{mark}: {words} of {:?} is in no note of the last handoff", tried.by));
+        let records = self.records_of(tale);
+        let is_last = |record: &&Handoff| BRIEFED.contains(&record.kind) && record.visible.is_some();
+        let Some(last) = records.iter().rfind(is_last) else { return };
+        let Some(package) = self.packages.get(last.id.as_str()).cloned() else {
+            return self.breaks(format!("{mark}: the handoff {} has no package", last.id));
+        };
+        let note =
+            last.visible.as_ref().and_then(|note| ticket.comments.iter().find(|one| one.id == note.id));
+        let known = package.attempts.value().cloned().unwrap_or_default();
+        for tried in &tale.tried {
+            // What is streamed is known at once, what is said when it is read.
+            let wait = if tried.by == Hands::Bot { Duration::ZERO } else { settled };
+            if tried.at.plus(wait) >= last.detected_at {
+                continue;
+            }
+            let word = canary_of(&tried.words.replace('_', " "));
+            let found: Vec<_> = known.iter().filter(|one| one.action.contains(&word)).collect();
+            let is_by_bot = matches!(found.first().map(|one| &one.by), Some(Party::Bot { .. }));
+            if found.len() != 1 || is_by_bot != (tried.by == Hands::Bot) {
+                let whose: Vec<_> = found.iter().map(|one| (&one.by, one.hop, &one.outcome, &one.proofs)).collect();
+                self.breaks(format!("{mark}: {word} of {:?} is in the last package by {whose:?}", tried.by));
+            } else if note.is_some_and(|note| !note.text.contains(&word)) {
+                self.breaks(format!("{mark}: {word} of {:?} is not in the last briefing", tried.by));
             }
         }
     }
