@@ -160,7 +160,7 @@ impl Selector {
         let mut weight = 0;
         for (wanted, shown, weighs) in asked {
             let Some(wanted) = wanted else { continue };
-            if !shown.is_some_and(|shown| shown.to_lowercase() == wanted.to_lowercase()) {
+            if shown.map(str::to_lowercase) != Some(wanted.to_lowercase()) {
                 return None;
             }
             weight += weighs;
