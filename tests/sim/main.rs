@@ -15,6 +15,7 @@ mod merges;
 mod oracle;
 mod parked;
 mod past;
+mod placed;
 mod plans;
 mod poison;
 mod quota;

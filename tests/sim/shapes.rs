@@ -1,16 +1,26 @@
 //! The shapes that a change of hands has at a helpdesk: each once at every vendor, through the real
 //! connectors and the whole daemon. What is recorded, and what the next owner finds on the ticket.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use handoffd::store::{
-    Key,
-    tables::{self, HANDOFFS},
+use handoffd::{
+    app::{self, Outside},
+    config::Config,
+    store::{
+        Key,
+        blobs::Blobs,
+        mem::MemStore,
+        tables::{self, HANDOFFS},
+    },
 };
 use handoffd_connectors::{
-    client::{Clock, clock::TokioClock},
+    client::{
+        Clock,
+        clock::{SeededJitter, TokioClock},
+    },
     connector,
+    contract::{Call, Catalog, Lane},
     sim::{HumanAct, SimSetup, Who, faults::Faults, world::World},
 };
 use handoffd_core::{
@@ -20,7 +30,7 @@ use handoffd_core::{
 use http::Request;
 
 use crate::{
-    setup::{Made, PRIORITY, fill_stripe, load},
+    setup::{Made, PRIORITY, fill_stripe, hire, load},
     world::{AGENT_TOKEN, FRESHDESK, Ground, INTERCOM, Life, Profile, START, STRIPE, Tamper, ZENDESK},
 };
 
@@ -28,7 +38,7 @@ const TAG: &str = "ai_agent";
 
 /// By what the AI agent is recognised.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Marks {
+pub enum Marks {
     Assignee,
     Group,
     Tag,
@@ -37,7 +47,7 @@ enum Marks {
 
 /// Something that happens, with time after it for everything that it calls for.
 #[derive(Clone, Copy)]
-enum Act {
+pub enum Act {
     Give(Option<&'static str>),
     Bot,
     Tag(bool),
@@ -126,21 +136,42 @@ const SHAPES: [Shape; 14] = [
 
 /// The daemon with one helpdesk.
 async fn begin(desk: &'static str, marks: Marks) -> Life {
+    begin_as(&[desk], marks, Faults::none(), |_, _, _| ()).await
+}
+
+/// The daemon with these helpdesks, the AI agent at the first, configured by `tune`, which is told
+/// what the helpdesks have.
+pub async fn begin_as(
+    desks: &[&'static str],
+    marks: Marks,
+    source: Faults,
+    tune: impl FnOnce(&World, &BTreeMap<&'static str, Catalog>, &mut Config),
+) -> Life {
+    let desk = desks[0];
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(START));
     let world = World::new(7, clock.clone());
     world.keep_log();
-    for vendor in [desk, STRIPE] {
+    for vendor in desks.iter().copied().chain([STRIPE]) {
         let setup = SimSetup { seed: 7, plan: "unlimited".to_owned(), now: clock.now() };
         let sim = connector(vendor).expect("a known vendor").simulator(setup);
         world.add(AccountId::new(vendor), sim, Faults::none());
     }
     fill_stripe(&world);
-    if desk == INTERCOM {
+    desks.iter().for_each(|desk| hire(&world, &AccountId::new(*desk)));
+    world.set_faults(&AccountId::new(STRIPE), source);
+    if desks.contains(&INTERCOM) {
         let field =
             HumanAct::MakeField { title: PRIORITY.to_owned(), kind: FieldKind::Text, options: Vec::new() };
         world.human(&AccountId::new(INTERCOM), field).expect("a field");
     }
-    let mut config = load(&world, &[desk], desk, "");
+    let mut config = load(&world, desks, desk, "");
+    let outside = Outside {
+        clock: clock.clone(),
+        jitter: Arc::new(SeededJitter::new(7)),
+        transport: world.transport(),
+    };
+    let catalogs = catalogs(&config, desks, &outside).await;
+    tune(&world, &catalogs, &mut config);
     let bots = &mut config.accounts.get_mut(desk).expect("an account").bots;
     match marks {
         Marks::Assignee => bots.groups.clear(),
@@ -153,7 +184,7 @@ async fn begin(desk: &'static str, marks: Marks) -> Life {
         Marks::Assignee | Marks::Group => {}
     }
     let profile = Profile {
-        desks: vec![desk],
+        desks: desks.to_vec(),
         facing: desk,
         rich: false,
         faults: Faults::none(),
@@ -170,14 +201,30 @@ async fn begin(desk: &'static str, marks: Marks) -> Life {
     Life::over(7, profile, false, Ground { world, clock, config, made: Made::default(), tamper }).await
 }
 
-async fn rest(life: &mut Life) {
+async fn catalogs(
+    config: &Config,
+    desks: &[&'static str],
+    outside: &Outside,
+) -> BTreeMap<&'static str, Catalog> {
+    let store = Arc::new(MemStore::new(outside.clock.clone()));
+    let parts = app::engine_parts(config, store, Blobs::memory(), outside).await.expect("a configuration");
+    let mut found = BTreeMap::new();
+    for desk in desks {
+        let call = Call { lane: Lane::Live, deadline: outside.clock.now().plus(Duration::from_secs(60)) };
+        let helpdesk = &parts.desks[&AccountId::new(*desk)].helpdesk;
+        found.insert(*desk, helpdesk.catalog(call).await.expect("a catalog"));
+    }
+    found
+}
+
+pub async fn rest(life: &mut Life) {
     for _ in 0..80 {
         life.pass(Duration::from_secs(1)).await;
     }
 }
 
 /// A ticket that the AI agent has.
-async fn opened(life: &mut Life, desk: &str, marks: Marks) -> RemoteId {
+pub async fn opened(life: &mut Life, desk: &str, marks: Marks) -> RemoteId {
     let open = HumanAct::Open {
         name: "Dana Reyes".to_owned(),
         email: "dana@example.com".to_owned(),
@@ -205,7 +252,7 @@ fn set_status(life: &Life, desk: &str, ticket: &RemoteId, status: Status) {
     life.human(desk, HumanAct::SetStatus { ticket: ticket.clone(), status }).expect("a status");
 }
 
-async fn perform(life: &mut Life, desk: &str, ticket: &RemoteId, act: Act) {
+pub async fn perform(life: &mut Life, desk: &str, ticket: &RemoteId, act: Act) {
     let say = |who: Who, text: &str| HumanAct::Say {
         ticket: ticket.clone(),
         who,
@@ -228,9 +275,15 @@ async fn perform(life: &mut Life, desk: &str, ticket: &RemoteId, act: Act) {
 }
 
 async fn announce(life: &Life, desk: &str, ticket: &RemoteId, key: &str) {
+    announce_to(life, desk, ticket, key, &serde_json::json!({})).await;
+}
+
+/// The AI agent says that it hands over, and where it asks that it go.
+pub async fn announce_to(life: &Life, desk: &str, ticket: &RemoteId, key: &str, to: &serde_json::Value) {
     let body = serde_json::json!({
         "conversation": { "account": desk, "ticket_id": ticket.as_str() },
         "reason": "a person must decide",
+        "to": to,
         "transcript": [{ "role": "user", "content": "my order does not arrive" }],
     });
     let request = Request::post("/v1/handoffs")
@@ -243,7 +296,7 @@ async fn announce(life: &Life, desk: &str, ticket: &RemoteId, key: &str) {
     assert_eq!(answer.status(), 202, "{:?}", answer.body());
 }
 
-async fn records(life: &Life) -> Vec<Handoff> {
+pub async fn records(life: &Life) -> Vec<Handoff> {
     let store = &*life.engine().parts().store;
     let rows = tables::read_all::<Handoff>(store, HANDOFFS, &Key(Vec::new()), 100).await.expect("readable");
     let mut records: Vec<Handoff> = rows.into_iter().map(|(_, row)| row.value).collect();
