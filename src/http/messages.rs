@@ -116,7 +116,8 @@ fn wait(site: &Site, query: Option<&str>) -> Result<Duration, &'static str> {
 /// The words as they are: a message that is cut would say something else.
 fn text(place: &Place<'_>, form: &mut Form) -> Option<String> {
     form.take(place);
-    let words = place.value.and_then(Value::as_str).map(|words| words.replace("\r\n", "\n").trim().to_owned());
+    let words =
+        place.value.and_then(Value::as_str).map(|words| words.replace("\r\n", "\n").trim().to_owned());
     if !place.is_there() {
         form.missing(place);
     } else if words.as_ref().is_none_or(String::is_empty) {
