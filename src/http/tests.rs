@@ -3,6 +3,7 @@
 
 mod described;
 mod dialects;
+mod messages;
 mod streams;
 
 use std::{

@@ -9,6 +9,7 @@
 mod check;
 mod commands;
 mod demo;
+mod floor;
 mod handoff_latency;
 mod handoffs;
 mod history;

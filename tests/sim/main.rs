@@ -5,6 +5,7 @@
 
 mod acts;
 mod deeds;
+mod floor;
 mod handed;
 mod history;
 mod invariants;

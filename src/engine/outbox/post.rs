@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// Posts what is due, and what becomes due by that; says when the next one is.
-    async fn post_due(&self) -> Result<Option<Timestamp>, ReadError> {
+    pub(super) async fn post_due(&self) -> Result<Option<Timestamp>, ReadError> {
         loop {
             let (due, next) = self.first_of_each().await?;
             if due.is_empty() || self.stop.is_cancelled() {
