@@ -19,6 +19,9 @@ use crate::store::{
 /// The longest idempotency key.
 const KEY_BYTES_MAX: usize = 255;
 
+/// The answer to a request that is refused.
+pub(super) type Refusal = Box<Response>;
+
 /// What was answered to an idempotency key.
 #[derive(Serialize, Deserialize)]
 struct Answered {
@@ -48,9 +51,10 @@ impl Asked {
         headers: &HeaderMap,
         caller: &Caller<'_>,
         body: &[u8],
-    ) -> Result<Self, Response> {
+    ) -> Result<Self, Refusal> {
         let wrong = |message| {
-            reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, message, &["Idempotency-Key".to_owned()])
+            let paths = ["Idempotency-Key".to_owned()];
+            Box::new(reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, message, &paths))
         };
         let key = key(headers, caller.signed_id.as_deref()).map_err(wrong)?;
         let agent = caller.agent.name.clone();
@@ -120,9 +124,9 @@ pub(super) fn accepted(body: &str, repeated: bool) -> Response {
 }
 
 /// The body as JSON; values stay out of the words.
-pub(super) fn json(body: &[u8]) -> Result<Value, Response> {
+pub(super) fn json(body: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         let place = format!("(line {}, column {})", error.line(), error.column());
-        reply::error(StatusCode::BAD_REQUEST, &format!("the body is no JSON {place}"))
+        Box::new(reply::error(StatusCode::BAD_REQUEST, &format!("the body is no JSON {place}")))
     })
 }

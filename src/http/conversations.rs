@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     Site, agents,
-    answers::{self, Asked},
+    answers::{self, Asked, Refusal},
     dialects::{self, ID_BYTES_MAX, NAME_CHARS_MAX, STATED_CHARS_MAX},
     envelope::Envelope,
     form::{Form, Place},
@@ -48,18 +48,18 @@ pub(super) async fn events(
     };
     let asked = match Asked::of("events", &headers, &caller, &body) {
         Ok(asked) => asked,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     if let Some(answer) = answers::repeated(&site, &asked).await {
         return answer;
     }
     let heard = match read(&id, &body) {
         Ok(heard) => heard,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let ticket = match ticket(&site, caller.agent, &id, &heard).await {
         Ok(ticket) => ticket,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let talk = Talk { agent: caller.agent, id: &id, ticket: ticket.as_ref() };
     store(&site, &talk, &heard.events, &asked, now).await
@@ -72,7 +72,7 @@ struct Heard {
     ticket_id: Option<String>,
 }
 
-fn read(id: &str, body: &[u8]) -> Result<Heard, Response> {
+fn read(id: &str, body: &[u8]) -> Result<Heard, Refusal> {
     let value = answers::json(body)?;
     let mut form = Form::default();
     if id.is_empty() || id.len() > ID_BYTES_MAX || id.contains(char::is_control) {
@@ -84,12 +84,12 @@ fn read(id: &str, body: &[u8]) -> Result<Heard, Response> {
     }
     match form.wrongs.is_empty() {
         true => Ok(heard),
-        false => Err(reply::wrongs(&form.wrongs)),
+        false => Err(Box::new(reply::wrongs(&form.wrongs))),
     }
 }
 
 /// One event, a list of them, or an object with `events`; each and the whole may be in an envelope.
-fn batch(root: &Place<'_>, form: &mut Form) -> Result<Heard, Response> {
+fn batch(root: &Place<'_>, form: &mut Form) -> Result<Heard, Refusal> {
     let mut heard = Heard { events: Vec::new(), account: None, ticket_id: None };
     let whole = Envelope::open(root, form);
     let inner = &whole.inner;
@@ -105,7 +105,8 @@ fn batch(root: &Place<'_>, form: &mut Form) -> Result<Heard, Response> {
     let list = if inner.value.is_some_and(Value::is_array) { inner.clone() } else { inner.at("events") };
     if list.entries().len() > EVENTS_MAX {
         let message = format!("a request has at most {EVENTS_MAX} events; send them in several");
-        return Err(reply::error_at(StatusCode::PAYLOAD_TOO_LARGE, &message, &["events".to_owned()]));
+        let refusal = reply::error_at(StatusCode::PAYLOAD_TOO_LARGE, &message, &["events".to_owned()]);
+        return Err(Box::new(refusal));
     }
     // An envelope's type does where the event in it has none.
     let is_typed = inner.at("type").is_there() || (whole.kind.is_some() && !ticket.is_there());
@@ -202,17 +203,17 @@ async fn ticket(
     agent: &agents::Agent,
     id: &str,
     heard: &Heard,
-) -> Result<Option<TicketKey>, Response> {
+) -> Result<Option<TicketKey>, Refusal> {
     if let (Some(account), Some(ticket)) = (&heard.account, &heard.ticket_id) {
         return streams::ticket_of(site, agent, account, ticket).map(Some).map_err(|(part, message)| {
             let path = if part == Part::Account { "ticket.account" } else { "ticket.ticket_id" };
-            reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &[path.to_owned()])
+            Box::new(reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &[path.to_owned()]))
         });
     }
     let named = site.engine.ticket_of_conversation(&agent.name, id).await;
     named.map(|ticket| ticket.filter(|ticket| streams::may_use(agent, ticket))).map_err(|error| {
         tracing::warn!(%error, "A conversation could not be looked up; its sender is asked to send again.");
-        reply::unavailable()
+        Box::new(reply::unavailable())
     })
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     Site,
     agents::{self, Agent},
-    answers::{self, Asked},
+    answers::{self, Asked, Refusal},
     dialects::{Dialect, Heard},
     envelope::Envelope,
     form::{Form, Loss, Place},
@@ -45,11 +45,11 @@ pub(super) async fn create(
     };
     let mut asked = match Asked::of("", &headers, &caller, &body) {
         Ok(asked) => asked,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let value = match answers::json(&body) {
         Ok(value) => value,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let (root, mut form) = (Place::root(&value), Form::default());
     let envelope = Envelope::open(&root, &mut form);
@@ -63,7 +63,7 @@ pub(super) async fn create(
     }
     let dialect = match dialect(query.as_deref(), &envelope.inner) {
         Ok(dialect) => dialect,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let heard = dialect.read(&envelope.inner, &mut form, &transcript_rules(&site));
     let telling = Telling { site: &site, agent: caller.agent, dialect, body: &envelope.inner, now };
@@ -71,13 +71,13 @@ pub(super) async fn create(
 }
 
 /// What `?dialect=` says; else the one whose shape the body has.
-fn dialect(query: Option<&str>, body: &Place<'_>) -> Result<Dialect, Response> {
+fn dialect(query: Option<&str>, body: &Place<'_>) -> Result<Dialect, Refusal> {
     let mut asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let Some((_, name)) = asked.find(|(key, _)| key == "dialect") else { return Ok(Dialect::of(body)) };
     Dialect::named(&name).ok_or_else(|| {
         let names: Vec<&str> = Dialect::ALL.iter().map(|(name, _)| *name).collect();
         let message = format!("the dialects are {}", names.join(", "));
-        reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &["?dialect".to_owned()])
+        Box::new(reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, &message, &["?dialect".to_owned()]))
     })
 }
 

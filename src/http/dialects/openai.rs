@@ -5,11 +5,12 @@
 
 use handoffd_core::{
     capture::{CaptureEvent, What},
+    model::turn::Party,
     transcript::TranscriptRules,
 };
 use serde_json::{Value, json};
 
-use super::{Heard, NAME_CHARS_MAX, STATED_CHARS_MAX, WORDS_CHARS_MAX, chat, said_text};
+use super::{Heard, NAME_CHARS_MAX, STATED_CHARS_MAX, TURN_CHARS_MAX, WORDS_CHARS_MAX, chat, said_text};
 use crate::http::form::{Form, Place};
 
 /// Arguments of a call that hands over, by the statement that they are.
@@ -37,6 +38,10 @@ pub(super) fn read(body: &Place<'_>, form: &mut Form, rules: &TranscriptRules) -
     let mut heard = Heard::default();
     form.object(body);
     chat::transcript(&mut heard, &body.at("messages"), form, rules);
+    for choice in body.at("choices").entries() {
+        words(&mut heard, &choice.at("message"), form);
+    }
+    words(&mut heard, body, form);
     heard.name_ticket(&body.at("metadata"), form);
     form.object(&body.at("metadata"));
     match call_of(body, rules) {
@@ -45,6 +50,21 @@ pub(super) fn read(body: &Place<'_>, form: &mut Form, rules: &TranscriptRules) -
     }
     heard.tell_turns(rules);
     heard
+}
+
+/// What the agent says with its call: the last turn of the conversation.
+fn words(heard: &mut Heard, message: &Place<'_>, form: &mut Form) {
+    let (role, content) = (message.at("role"), message.at("content"));
+    if role.peek() != Some("assistant") {
+        return;
+    }
+    form.take(&role);
+    if content.peek().is_some()
+        && let Some(text) = form.text(&content, TURN_CHARS_MAX)
+    {
+        let what = What::Turn { by: Party::Bot { name: None }, text, public: true };
+        heard.events.push(CaptureEvent { id: None, place: Some(content.path), at: None, what });
+    }
 }
 
 /// The call that hands over: its id and function. The last wins, as it came last.
@@ -87,7 +107,7 @@ fn call_of<'a>(body: &Place<'a>, rules: &TranscriptRules) -> Option<Call<'a>> {
     lists.extend(choices.iter().map(|choice| choice.at("message").at("tool_calls")));
     lists.push(body.at("tool_calls"));
     let calls = lists.iter().flat_map(Place::entries).map(Call::of);
-    calls.filter(|call| call.hands_over(rules)).last()
+    calls.filter(|call| call.hands_over(rules)).next_back()
 }
 
 fn hand_over(heard: &mut Heard, call: &Call<'_>, form: &mut Form) {
