@@ -253,6 +253,7 @@ fn words_of_the_ai_agent_are_no_persons_however_they_are_seen() {
             version: None,
             shown: None,
             comment: comment.map(RemoteId::new),
+            written_at: None,
             imported: Vec::new(),
         };
         let outcome = Outcome::Applied(Box::new(applied));

@@ -372,7 +372,8 @@ impl Judge<'_> {
             let found: Vec<_> = known.iter().filter(|one| one.action.contains(&word)).collect();
             let is_by_bot = matches!(found.first().map(|one| &one.by), Some(Party::Bot { .. }));
             if found.len() != 1 || is_by_bot != (tried.by == Hands::Bot) {
-                let whose: Vec<_> = found.iter().map(|one| (&one.by, one.hop, &one.outcome, &one.proofs)).collect();
+                let whose: Vec<_> =
+                    found.iter().map(|one| (&one.by, one.hop, &one.outcome, &one.proofs)).collect();
                 self.breaks(format!("{mark}: {word} of {:?} is in the last package by {whose:?}", tried.by));
             } else if note.is_some_and(|note| !note.text.contains(&word)) {
                 self.breaks(format!("{mark}: {word} of {:?} is not in the last briefing", tried.by));
