@@ -1,6 +1,9 @@
 //! What became known after a package was made.
 
-use crate::model::package::{Package, Stated, Tried};
+use crate::{
+    model::package::{Package, Stated, Tried},
+    package::with_attempts,
+};
 
 /// A package with what is known only now. `fresh` is made from what came late alone: what was
 /// stated before stays, but for what connected systems say, of which the newest counts.
@@ -33,11 +36,7 @@ pub fn with_news(stored: Package, fresh: Package) -> Package {
 /// The attempts of both, each once.
 fn all_attempts(stored: Stated<Vec<Tried>>, fresh: Stated<Vec<Tried>>) -> Stated<Vec<Tried>> {
     let (Some(known), Some(new)) = (stored.value(), fresh.value()) else { return stored.or(fresh) };
-    let same = |one: &Tried, other: &Tried| {
-        (&one.action, &one.inputs, &one.outcome) == (&other.action, &other.inputs, &other.outcome)
-    };
-    let added = new.iter().filter(|one| !known.iter().any(|other| same(one, other)));
-    let all: Vec<Tried> = known.iter().chain(added).cloned().collect();
+    let all: Vec<Tried> = with_attempts(known, new);
     let proofs: Vec<_> = stored.proofs().iter().chain(fresh.proofs()).cloned().collect();
     Stated::known(all, proofs)
 }

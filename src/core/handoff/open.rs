@@ -401,6 +401,7 @@ fn blank(id: HandoffId, ticket: TicketKey, sign: Evidence, rules: &HandoffRules,
         first_reply: None,
         placed: Fields::new(),
         trouble: None,
+        unread: false,
         thin: None,
         completeness: None,
     }

@@ -305,6 +305,9 @@ pub struct Handoff {
     /// The next owner's first public message, as the helpdesk showed it.
     #[serde(default)]
     pub first_reply: Option<SeenMessage>,
+    /// The ticket's messages could not be read for the package: the next handoff reads them.
+    #[serde(default)]
+    pub unread: bool,
     /// Why the package is thin, if it is.
     #[serde(default)]
     pub thin: Option<String>,

@@ -52,6 +52,15 @@ pub(super) fn attempts(known: &Known<'_>) -> Vec<Tried> {
     all
 }
 
+/// What was known to be tried, with what else is, each thing once.
+pub(crate) fn with_attempts(known: &[Tried], new: &[Tried]) -> Vec<Tried> {
+    let mut all = known.to_vec();
+    for tried in new {
+        add(&mut all, tried.clone());
+    }
+    all
+}
+
 fn add(all: &mut Vec<Tried>, mut tried: Tried) {
     tried.proofs.truncate(PROOFS_MAX);
     tried.action = shortened(&one_line(&tried.action), 160);
@@ -87,6 +96,8 @@ fn is_same(one: &Tried, other: &Tried) -> bool {
 fn are_two_views(one: &Tried, other: &Tried) -> bool {
     let view = |tried: &Tried| match tried.proofs.first() {
         Some(Proof::Message { .. }) => 0,
+        // A transcript that is told with a handoff numbers its messages; a stream names its events.
+        Some(Proof::Event { id, .. }) if id.starts_with("message ") => 4,
         Some(Proof::Event { .. }) => 1,
         Some(Proof::Told { .. }) => 2,
         _ => 3,
@@ -97,12 +108,19 @@ fn are_two_views(one: &Tried, other: &Tried) -> bool {
 /// One message may have come to two tickets, or from a stream and from a ticket.
 fn is_place(one: &Proof, other: &Proof) -> bool {
     match (one, other) {
-        (Proof::Event { id: one, .. }, Proof::Event { id: other, .. }) => one == other,
+        (Proof::Event { id: one, .. }, Proof::Event { id: other, .. }) => {
+            one == other || call_of(one).is_some_and(|call| call_of(other) == Some(call))
+        }
         (Proof::Message { ticket, id, .. }, Proof::Message { ticket: other, id: same, .. }) => {
             ticket == other && id == same
         }
         _ => one == other,
     }
+}
+
+/// The call that an event is about: the same in a stream and in a transcript, wherever that begins.
+fn call_of(event: &str) -> Option<&str> {
+    event.split_once(", ").map(|(_, call)| call).filter(|call| !call.is_empty())
 }
 
 /// What the AI agent told outright.
@@ -270,4 +288,43 @@ pub(super) fn left_out_before(known: &Known<'_>) -> Vec<String> {
     super::bound::note(&mut all, "older turns of the stream", u64::from(turns), false);
     super::bound::note(&mut all, "older attempts of the transcript", u64::from(told), false);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(event: &str, result: Outcome, outcome: &str) -> Tried {
+        Tried {
+            action: "find charges".to_owned(),
+            inputs: "{}".to_owned(),
+            outcome: outcome.to_owned(),
+            result,
+            by: Party::Bot { name: None },
+            at: None,
+            hop: 1,
+            proofs: vec![Proof::Event { id: event.to_owned(), at: None }],
+        }
+    }
+
+    #[test]
+    fn what_was_streamed_and_told_again_is_one_attempt() {
+        let known = [tried("e1, call_7", Outcome::Failed, "none found")];
+        let again =
+            |event: &str, outcome: &str| with_attempts(&known, &[tried(event, Outcome::Failed, outcome)]);
+        assert_eq!(again("message 2, call_7", "none found").len(), 1, "the same call");
+        assert_eq!(again("message 2, call_7", "none, in other words").len(), 1, "the same call");
+        assert_eq!(again("message 2", "none found").len(), 1, "the same words in a transcript");
+        assert_eq!(again("e2, call_8", "none found").len(), 2, "another call of the stream");
+    }
+
+    #[test]
+    fn an_answer_that_came_since_belongs_to_its_attempt() {
+        let known = [tried("e1, call_7", Outcome::Failed, "none found")];
+        let before = [tried("e1, call_7", Outcome::Unclear, "")];
+        for (one, other) in [(&known, &before), (&before, &known)] {
+            let all = with_attempts(one, other);
+            assert_eq!((all.len(), all[0].outcome.as_str()), (1, "none found"));
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use complete::{Completeness, Repair, completeness, is_thin, repairs};
+pub(crate) use lineage::with_attempts;
 pub use resolve::resolution;
 pub use schema::{SCHEMA_ID, schema};
 pub use structured::{VALUE_CHARS_MAX, structured};

@@ -61,6 +61,7 @@ pub(super) fn record(id: &str, kind: HandoffKind) -> Handoff {
         visible: None,
         read_backs: 0,
         first_reply: None,
+        unread: false,
         thin: None,
         completeness: None,
     }

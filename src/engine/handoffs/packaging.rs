@@ -1,11 +1,14 @@
 //! What is known of a handoff, made into a package and a briefing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
     AccountId, Comment, CommentsSeen, Field, Handoff, HandoffId, HandoffKind, RemoteId, Role, TicketKey,
-    Value,
+    Timestamp, Value,
     briefing::{Briefing, Extras, NoteLimits, TicketFacts, compose, compose_late},
     handoff::with_news,
     link::{Link, Origin, Place},
@@ -34,6 +37,9 @@ const RESOLUTION_BYTES_MAX: usize = 16 * 1024;
 const EARLIER_MAX: usize = 8;
 /// How many messages of a ticket are read, the newest.
 const TURNS_MAX: usize = 400;
+
+/// How much of what the handoff before read is read once more.
+const READ_AGAIN: Duration = Duration::from_secs(60);
 
 /// What a package is made from.
 struct Gathered {
@@ -236,11 +242,11 @@ impl Inner {
         &self,
         look: &mut Look,
         link: &Link,
-        record: &Handoff,
+        record: &mut Handoff,
         gathered: &mut Gathered,
     ) -> Result<(), Fault> {
         gathered.listed = true;
-        let ticket = &record.ticket;
+        let ticket = &record.ticket.clone();
         let seen = look.observed.get(ticket).map(|observed| observed.comments.clone());
         let comments = match seen {
             Some(CommentsSeen::All(comments)) => comments,
@@ -250,15 +256,14 @@ impl Inner {
                     Ok(comments) => comments,
                     Err(error) => {
                         tracing::warn!(handoff = %record.id, %ticket, %error, "A ticket's messages could not be read for a handoff.");
+                        record.unread = true;
                         return Ok(());
                     }
                 }
             }
         };
-        let since = match &record.previous {
-            Some(id) => self.record_of(id).await?.map(|before| before.detected_at),
-            None => None,
-        };
+        record.unread = false;
+        let since = self.read_until(record).await?;
         let skip = own_words(link, ticket);
         let said = comments.iter().filter(|comment| !skip.contains(comment.id()));
         let new = said.filter(|comment| since.is_none_or(|since| comment.at() >= since));
@@ -272,6 +277,21 @@ impl Inner {
         let too_many = turns.len().saturating_sub(TURNS_MAX);
         gathered.turns = turns.split_off(too_many);
         Ok(())
+    }
+
+    /// Until when the handoffs before have read the messages: what one of them could not read is
+    /// read by the next. A moment earlier, for what was written while they read.
+    async fn read_until(&self, record: &Handoff) -> Result<Option<Timestamp>, Fault> {
+        let mut earlier = record.previous.clone();
+        for _ in 0..EARLIER_MAX {
+            let Some(id) = earlier else { return Ok(None) };
+            let Some(before) = self.record_of(&id).await? else { return Ok(None) };
+            if !before.unread {
+                return Ok(Some(before.detected_at.minus(READ_AGAIN)));
+            }
+            earlier = before.previous;
+        }
+        Ok(None)
     }
 
     async fn turn(&self, link: &Link, ticket: &TicketKey, comment: &Comment) -> Result<Option<Turn>, Fault> {

@@ -175,7 +175,7 @@ impl Inner {
         if !is_open(record) {
             return events;
         }
-        if let Some((at, message)) = self.owner_spoke(look, before, after, record.detected_at) {
+        if let Some((at, message)) = self.owner_spoke(look, before, after, record) {
             events.push(HandoffEvent::OwnerSpoke { at, message });
         }
         let status = after.base.get(&Field::Status).and_then(Value::as_status);
@@ -194,7 +194,7 @@ impl Inner {
         look: &Look,
         before: &Link,
         after: &Link,
-        detected_at: Timestamp,
+        record: &Handoff,
     ) -> Option<(Timestamp, SeenMessage)> {
         let new =
             after.copies.iter().filter(|(number, copy)| copy.public && !before.copies.contains_key(number));
@@ -204,8 +204,10 @@ impl Inner {
             let comment = comments.iter().find(|comment| comment.id() == &key.id)?;
             let author = comment.author();
             let is_bot = author.id.as_ref().is_some_and(|id| self.is_bot(&key.ticket.account, id));
-            // What was said before the handoff was known accepts nothing. Clocks differ a little.
-            let is_late_enough = copy.at.plus(CLOCKS_DIFFER) >= detected_at;
+            // What was said before the handoff was known accepts nothing, but for the next owner's own
+            // words: they spoke before anybody could tell them. Clocks differ a little.
+            let is_late_enough = copy.at.plus(CLOCKS_DIFFER) >= record.detected_at
+                || (record.ticket == key.ticket && is_named(record, author.id.as_ref()));
             let message = SeenMessage { id: comment.id().clone(), at: comment.at() };
             (author.role == Role::Agent && !is_bot && is_late_enough).then_some((copy.at, message))
         });
@@ -217,6 +219,14 @@ impl Inner {
         let speaks = |voice: &crate::engine::Voice| voice.speaks_as.get(account) == Some(id);
         self.parts.rules.bots.get(account).is_some_and(|marks| marks.assignees.contains(id))
             || self.parts.voices.values().any(speaks)
+    }
+}
+
+/// Whether the handoff names this person as the next owner.
+fn is_named(record: &Handoff, person: Option<&handoffd_core::RemoteId>) -> bool {
+    match &record.to {
+        Some(handoffd_core::Owner::Human { assignee, .. }) => person.is_some() && assignee.as_ref() == person,
+        _ => false,
     }
 }
 

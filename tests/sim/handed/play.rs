@@ -232,7 +232,7 @@ impl Stage {
     /// The AI agent posts its handoff; whether it was taken.
     async fn announce(&mut self, number: u32, key: &str, reason: &str) -> bool {
         let tale = self.tale(number);
-        let calls = tale.tried.iter().filter(|tried| tried.by == Hands::Bot).enumerate();
+        let calls = tale.tried.iter().enumerate().filter(|(_, tried)| tried.by == Hands::Bot);
         let mut transcript = vec![json!({ "role": "user", "content": tale.said[0].text })];
         for (at, tried) in calls {
             transcript.extend(call_of(at, tried));
