@@ -13,14 +13,17 @@ use handoffd_connectors::{
     connector,
     contract::{AccountSetup, AuthMethod, BadSettings, ContextSource, CustomField, Helpdesk, Opened, Secret},
 };
-use handoffd_core::{AccountId, GroupId};
+use handoffd_core::{AccountId, GroupId, RemoteId};
 use rand::{Rng, SeedableRng};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{AccountConfig, Config, SecretError, TemplatesError},
-    engine::{Desk, Engine, EngineParts, Metrics},
+    engine::{
+        Desk, Engine, EngineParts, Metrics, Voice,
+        outbox::{EventKind, Hook},
+    },
     http::{self, Agent, AgentError, Site, SiteParts},
     mapping::{Mapped, Translator, proof},
     rewriter::{ModelError, Rewriter},
@@ -296,6 +299,8 @@ pub async fn engine_parts(
             .collect(),
         templates: config.handoff.templates()?,
         rewriter: Rewriter::open(&config.model, outside.clock.clone(), metrics.clone()).await?,
+        voices: voices(config)?,
+        transport: outside.transport.clone(),
         metrics,
         dry: None,
         run: format!("{:x}-{:x}", outside.clock.now().0, std::process::id()),
@@ -422,6 +427,29 @@ fn throwaway_key() -> Result<VaultKey, BadKey> {
     let mut bytes = [0_u8; 32];
     rand_chacha::ChaCha20Rng::from_os_rng().fill(&mut bytes);
     VaultKey::parse(&Secret::new(hex::encode(bytes)))
+}
+
+/// AI agents, as the engine knows them.
+fn voices(config: &Config) -> Result<BTreeMap<String, Voice>, StartError> {
+    let mut voices = BTreeMap::new();
+    for (name, agent) in &config.agents {
+        let hook = agent.webhook.as_ref().map(|webhook| {
+            let at = || format!("agents.{name}.webhook.secret");
+            let secret = webhook.secret.resolve().map_err(|why| StartError::Secret { key: at(), why })?;
+            let bad = |why| StartError::Agent { name: name.clone(), why };
+            let key = crate::http::signing_key(secret.expose()).map_err(bad)?;
+            let events = webhook.events.clone().unwrap_or_else(|| EventKind::ALL.into());
+            Ok::<_, StartError>(Hook::new(webhook.url.clone(), key, events))
+        });
+        let ids = agent.speaks_as.iter();
+        let voice = Voice {
+            accounts: agent.accounts.clone(),
+            speaks_as: ids.map(|(account, id)| (AccountId::new(account), RemoteId::new(id))).collect(),
+            hook: hook.transpose()?,
+        };
+        voices.insert(name.clone(), voice);
+    }
+    Ok(voices)
 }
 
 fn agents(config: &Config) -> Result<Vec<Agent>, StartError> {

@@ -7,7 +7,7 @@ use crate::{
     engine::Engine,
     store::{
         Key, ReadError, Store,
-        tables::{self, HANDOFFS, INTENTS, IntentRow, PARKED, ParkedRow},
+        tables::{self, HANDOFFS, INTENTS, IntentRow, PARKED, ParkedRow, PromiseRow},
     },
 };
 
@@ -37,6 +37,9 @@ pub struct StatusReport {
     pub unsettled: Vec<UnsettledWrite>,
     /// Handoffs, newest first.
     pub handoffs: Vec<HandoffStatus>,
+    /// Promises of AI agents that no handoff followed, newest first.
+    #[serde(default)]
+    pub promises: Vec<PromiseRow>,
     /// Things that wait for an admin.
     pub parked: Vec<ParkedRow>,
 }
@@ -138,6 +141,7 @@ pub async fn collect(engine: &Engine) -> Result<StatusReport, ReadError> {
         next_due: engine.next_due().await,
         unsettled: unsettled.into_iter().map(|(_, row)| unsettled_write(row.value)).collect(),
         handoffs,
+        promises: engine.broken_promises(LISTED_MAX).await?,
         parked: parked.into_iter().map(|(_, row)| row.value).collect(),
     })
 }
@@ -288,6 +292,17 @@ fn account_rows(report: &StatusReport) -> Vec<Vec<String>> {
     report.accounts.iter().map(row).collect()
 }
 
+fn promise_cells(row: &PromiseRow) -> Vec<String> {
+    vec![
+        row.agent.clone().unwrap_or_default(),
+        row.ticket.as_ref().map(ToString::to_string).unwrap_or_default(),
+        row.conversation.clone().unwrap_or_default(),
+        row.place.clone(),
+        row.at.to_string(),
+        moment(row.raised_at),
+    ]
+}
+
 /// The status page.
 pub fn page(report: &StatusReport) -> String {
     let handoff = |row: &HandoffStatus| {
@@ -333,6 +348,11 @@ pub fn page(report: &StatusReport) -> String {
             &report.handoffs.iter().map(handoff).collect::<Vec<_>>(),
         ),
         table(
+            "Promises without a handoff",
+            &["agent", "ticket", "conversation", "where", "promised", "raised"],
+            &report.promises.iter().map(promise_cells).collect::<Vec<_>>(),
+        ),
+        table(
             "Parked",
             &["kind", "what", "account", "since", "why"],
             &report.parked.iter().map(parked).collect::<Vec<_>>(),
@@ -369,6 +389,10 @@ pub fn text(report: &StatusReport) -> String {
     }
     let open = report.handoffs.iter().filter(|handoff| handoff.on_its_way).count();
     out += &format!("  handoffs: {}, without a briefing yet: {open}\n", report.handoffs.len());
+    if !report.promises.is_empty() {
+        let count = report.promises.len();
+        out += &format!("  promises of AI agents that no handoff followed: {count}\n");
+    }
     out += &format!("  writes on their way: {}\n", report.unsettled.len());
     out += &format!("  parked: {}\n", report.parked.len());
     for row in &report.parked {
@@ -400,6 +424,7 @@ mod tests {
             next_due: None,
             unsettled: Vec::new(),
             handoffs: Vec::new(),
+            promises: Vec::new(),
             parked: vec![parked],
         };
         let page = page(&report);

@@ -105,7 +105,7 @@ async fn here(
             biased;
             done = &mut work => {
                 done.map_err(|why| Failure::Other(anyhow::anyhow!("{why}; run the same command again to go on")))?;
-                super::sync::drain(engine, false).await;
+                super::sync::drain(engine, !shown.silent).await;
                 return Ok(engine.backfills().await.map_err(crate::app::StartError::from)?);
             }
             _ = &mut stopped => {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::{OpenAccount, Outside, engine_parts, open_accounts, vault},
     config::{Config, FilterConfig},
+    mapping::live::{self, Finding},
     store::{
         Store,
         mem::MemStore,
@@ -41,6 +42,9 @@ struct AccountCheck {
     webhook: Option<String>,
     /// Why it cannot be told what fields, statuses and people it has.
     catalog_failed: Option<String>,
+    /// What it does not have of what is written beside briefings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    handoff: Vec<Finding>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +75,13 @@ pub(super) async fn run(config: Config, file: &Path, json: bool) -> Result<(), F
     for (id, why) in unread {
         if let Some(account) = accounts.get_mut(id.as_str()) {
             account.catalog_failed = Some(why);
+        }
+    }
+    for (id, catalog) in &catalogs {
+        if let (Some(account), Some(checked)) =
+            (config.accounts.get(id.as_str()), accounts.get_mut(id.as_str()))
+        {
+            checked.handoff = live::compare_placing(id.as_str(), &account.handoff, catalog);
         }
     }
     let mut groups = BTreeMap::new();
@@ -128,14 +139,15 @@ async fn check_account(
     let public = config.server.public_url.as_ref().filter(|_| role == "helpdesk");
     let webhook = public.map(|url| format!("{}/webhooks/{name}", url.as_str().trim_end_matches('/')));
     let connector = account.connector.clone();
-    AccountCheck { connector, role, probe, failed, webhook, catalog_failed: None }
+    AccountCheck { connector, role, probe, failed, webhook, catalog_failed: None, handoff: Vec::new() }
 }
 
 impl AccountCheck {
     fn works(&self) -> bool {
         let disarmed =
             |probe: &Probe| probe.problems.iter().any(|problem| problem.disarms != Disarms::Nothing);
-        self.failed.is_none() && !self.probe.as_ref().is_some_and(disarmed)
+        let lacks = self.handoff.iter().any(|finding| finding.kind.is_wrong());
+        self.failed.is_none() && !lacks && !self.probe.as_ref().is_some_and(disarmed)
     }
 }
 
@@ -192,6 +204,9 @@ fn text(report: &CheckReport) -> String {
         }
         if let Some(why) = &account.catalog_failed {
             out += &format!("  note: its fields and people cannot be listed: {why}\n");
+        }
+        for finding in &account.handoff {
+            out += &format!("  missing: handoff.{}: {}\n", finding.key, finding.what);
         }
         if let Some(webhook) = &account.webhook {
             out += &format!("  webhooks go to {webhook}\n");

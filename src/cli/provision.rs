@@ -48,6 +48,7 @@ pub(super) async fn run(config: Config, apply: bool, json: bool) -> Result<(), F
     // What is to be made has no id yet, and an account is not opened with fields that it lacks.
     let mut bare = config.clone();
     bare.groups.values_mut().for_each(|group| group.custom.clear());
+    bare.accounts.values_mut().for_each(|account| account.handoff.fields.clear());
     let accounts = open_accounts(&bare, &store, vault.as_ref(), &outside)?;
     let (catalogs, failed) = mapping::catalogs(&config, &accounts, &outside).await;
     let mut items = markers(&config, &accounts, &outside).await;
@@ -55,6 +56,14 @@ pub(super) async fn run(config: Config, apply: bool, json: bool) -> Result<(), F
         for finding in live::compare(group, &catalogs) {
             let Some(make) = finding.make else { continue };
             let key = format!("groups.{name}.{}", finding.key);
+            items.push(Item { account: finding.account, key, make, id: None, failed: None });
+        }
+    }
+    for (name, account) in &config.accounts {
+        let Some(catalog) = catalogs.get(&AccountId::new(name)) else { continue };
+        for finding in live::compare_placing(name, &account.handoff, catalog) {
+            let Some(make) = finding.make else { continue };
+            let key = format!("accounts.{name}.handoff.{}", finding.key);
             items.push(Item { account: finding.account, key, make, id: None, failed: None });
         }
     }

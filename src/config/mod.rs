@@ -22,6 +22,7 @@ use handoffd_connectors::contract::{AuthMethod, CustomField};
 use handoffd_core::{FieldKind, FieldName};
 use serde::Deserialize;
 
+pub use crate::engine::outbox::EventKind;
 pub use group::{
     CustomConfig, FieldConfig, FilterConfig, GroupConfig, RouteConfig, StatusConfig, TransformConfig,
     ValueEntry, ValueTable,
@@ -190,6 +191,10 @@ pub struct HandoffConfig {
     pub areas: BTreeMap<String, String>,
     /// How long what an AI agent streamed of a conversation is kept after the last of it.
     pub captured_keep: Span,
+    /// How long an AI agent that promises a person may take to hand the conversation over.
+    pub promise_wait: Span,
+    /// How long an event that its receiver does not take is posted again before it is parked.
+    pub events_give_up_after: Span,
     /// The directory of the briefings' templates; left out: the built-in one.
     pub templates: Option<PathBuf>,
 }
@@ -341,4 +346,21 @@ pub struct AgentConfig {
     pub signing_secret: Option<SecretRef>,
     /// The helpdesk accounts whose tickets it may hand over; all when absent.
     pub accounts: Option<BTreeSet<String>>,
+    /// The agent as whom its messages are written, by account; without one our own user.
+    #[serde(default)]
+    pub speaks_as: BTreeMap<String, String>,
+    /// Where it is told what happens.
+    pub webhook: Option<WebhookConfig>,
+}
+
+/// Where an AI agent is told what happens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// Its address: https, or plain http on this machine.
+    pub url: url::Url,
+    /// The secret with which events are signed, as Standard Webhooks has it (`whsec_…`).
+    pub secret: SecretRef,
+    /// What it is told; everything when absent.
+    pub events: Option<BTreeSet<EventKind>>,
 }

@@ -12,7 +12,7 @@ use handoffd_core::{
     policy::{BotMarks, HandoffRules},
 };
 
-use super::{AccountConfig, AuthConfig, Config, PLACED_VALUES, SecretError, SecretRef};
+use super::{AccountConfig, AuthConfig, Config, PLACED_VALUES, SecretError, SecretRef, WebhookConfig};
 
 /// A key and what is wrong with it.
 pub(super) type Wrong = (String, String);
@@ -42,6 +42,8 @@ impl Config {
                 return Err((format!("agents.{name}"), "needs a token or a signing_secret".to_owned()));
             }
             self.known_accounts(&format!("agents.{name}.accounts"), agent.accounts.iter().flatten())?;
+            self.known_accounts(&format!("agents.{name}.speaks_as"), agent.speaks_as.keys())?;
+            check_webhook(&format!("agents.{name}.webhook"), agent.webhook.as_ref())?;
         }
         Ok(())
     }
@@ -65,6 +67,7 @@ impl Config {
             lasts(engine.call_deadline, "engine.call_deadline"),
             lasts(engine.retry_first, "engine.retry_first"),
             lasts(engine.paused_recheck, "engine.paused_recheck"),
+            lasts(self.handoff.promise_wait, "handoff.promise_wait"),
         ];
         match bounds.into_iter().find(|(_, broken, _)| *broken) {
             Some((key, _, why)) => Err((key, why.to_owned())),
@@ -158,6 +161,33 @@ fn check_placing(key: &str, account: &AccountConfig) -> Result<(), Wrong> {
             Err((format!("{key}.fields.{value}"), format!("a field may get {}", PLACED_VALUES.join(", "))))
         }
         None => Ok(()),
+    }
+}
+
+/// Events hold what customers said: they travel encrypted, or not at all beyond this machine.
+fn check_webhook(key: &str, webhook: Option<&WebhookConfig>) -> Result<(), Wrong> {
+    let Some(webhook) = webhook else { return Ok(()) };
+    let is_here = match webhook.url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    let is_right = match webhook.url.scheme() {
+        "https" => webhook.url.has_host(),
+        "http" => is_here,
+        _ => false,
+    };
+    if !is_right {
+        let why = "is an address that begins with https://; plain http goes to this machine alone";
+        return Err((format!("{key}.url"), why.to_owned()));
+    }
+    if !webhook.url.username().is_empty() || webhook.url.password().is_some() {
+        return Err((format!("{key}.url"), "holds no name and no password: events are signed".to_owned()));
+    }
+    match webhook.events.as_ref().is_some_and(|events| events.is_empty()) {
+        true => Err((format!("{key}.events"), "names no event; left out, it is all of them".to_owned())),
+        false => Ok(()),
     }
 }
 

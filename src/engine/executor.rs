@@ -101,6 +101,11 @@ impl Inner {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
     }
 
+    /// Whether a write may be at the vendor already: it was sent, or another run had it in hand.
+    pub(super) fn may_be_there(&self, row: &IntentRow) -> bool {
+        row.sent_at.or(self.sent_at(row.intent.key())).is_some() || row.run != self.parts.run
+    }
+
     fn note_sent(&self, key: &OpKey, at: Timestamp) {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_insert(at);
     }
@@ -215,7 +220,13 @@ impl Inner {
         Ok(put_off(&IntentRow { lookups, found_at, ..row.clone() }, self.now().plus(wait), why))
     }
 
-    async fn after_error(&self, desk: &Desk, row: &IntentRow, error: Error, looking: bool) -> Step {
+    pub(super) async fn after_error(
+        &self,
+        desk: &Desk,
+        row: &IntentRow,
+        error: Error,
+        looking: bool,
+    ) -> Step {
         let capability = match row.intent {
             Intent::Create(_) => Disarms::Creates,
             Intent::Update(_) | Intent::EditNote(_) | Intent::Amend(_) | Intent::Delete(_) => Disarms::Writes,
@@ -302,6 +313,7 @@ impl Inner {
         let Some(person) = who_speaks(desk, &intent) else { return Ok(Ok((intent, None))) };
         let author = match person.role {
             Role::Customer => self.customer_at(desk, call, person).await?,
+            Role::Agent if is_bots(link, &intent) => Ok(person.id.clone()),
             Role::Agent => Ok(at_origin(number_of(link, &intent), person)),
         };
         Ok(author.map(|author| (intent, author)))
@@ -330,7 +342,7 @@ impl Inner {
 }
 
 /// Finding or making a person is harmless to repeat: no answer means no more than that.
-fn harmless(error: Error) -> Error {
+pub(super) fn harmless(error: Error) -> Error {
     match error {
         Error::Unknown { why } => Error::Transient { why },
         Error::Malformed { what } => Error::Refused { why: what },
@@ -365,6 +377,12 @@ fn number_of(link: &Link, intent: &Intent) -> Option<u64> {
     let carries = |place: &Place| matches!(place, Place::Sending(key) if key == intent.key());
     let copies = || link.copies.iter().find(|(_, copy)| copy.places.values().any(carries));
     link.openings.get(intent.key()).copied().or_else(|| copies().map(|(number, _)| *number))
+}
+
+/// Whether a write carries what an AI agent says through us, and is the first to do so.
+fn is_bots(link: &Link, intent: &Intent) -> bool {
+    let copy = number_of(link, intent).and_then(|number| link.copies.get(&number));
+    copy.is_some_and(|copy| copy.by_bot && copy.origin == Origin::Ours(intent.key().clone()))
 }
 
 /// Whether a look for the write cannot overlook it: a ticket that we make, and a

@@ -61,6 +61,7 @@ impl Engine {
             (Fetched::Gone(_), Some(row)) => {
                 self.take_off(look, &row, ticket).await?;
                 self.fail_intakes(ticket, "the ticket is deleted").await?;
+                self.fail_words(ticket, "the ticket is deleted").await?;
                 Ok(true)
             }
             (Fetched::MovedTo { from, to }, Some(row)) => {
@@ -69,6 +70,7 @@ impl Engine {
             }
             (Fetched::Gone(_) | Fetched::MovedTo { .. }, None) => {
                 self.fail_intakes(ticket, "there is no such ticket").await?;
+                self.fail_words(ticket, "there is no such ticket").await?;
                 Ok(false)
             }
         }
@@ -106,6 +108,7 @@ impl Engine {
     ) -> Result<bool, Fault> {
         let Some(policy) = group.and_then(|group| self.policy(group)) else {
             self.fail_intakes(&observed.ticket, "its account is in no link group").await?;
+            self.fail_words(&observed.ticket, "its account is in no link group").await?;
             return Ok(false);
         };
         if let Some(marker) = &observed.marker {

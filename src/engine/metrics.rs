@@ -46,6 +46,10 @@ pub struct Metrics {
     parked: Family<Word, Counter<u64, AtomicU64>>,
     handoffs: Family<Word, Counter<u64, AtomicU64>>,
     complete_until: Family<Account, Gauge<i64, AtomicI64>>,
+    floor_overruns: Counter<u64, AtomicU64>,
+    promises_broken: Counter<u64, AtomicU64>,
+    spoken: Family<Word, Counter<u64, AtomicU64>>,
+    events: Family<Word, Counter<u64, AtomicU64>>,
     rewrites: Family<Word, Counter<u64, AtomicU64>>,
     time_to_context: Family<Context, Histogram>,
     context_first: Family<FirstReply, Counter<u64, AtomicU64>>,
@@ -108,6 +112,30 @@ impl Default for Metrics {
             "Lines of briefings given to the language model, by what became of them",
             rewrites.clone(),
         );
+        let floor_overruns = Counter::default();
+        registry.register(
+            "floor_overruns",
+            "Messages of AI agents that were written while a person took the floor",
+            floor_overruns.clone(),
+        );
+        let promises_broken = Counter::default();
+        registry.register(
+            "promises_broken",
+            "Promises of AI agents to hand over that no handoff followed",
+            promises_broken.clone(),
+        );
+        let spoken = Family::default();
+        registry.register(
+            "agent_messages",
+            "Messages that AI agents said through us, by what became of them",
+            spoken.clone(),
+        );
+        let events = Family::default();
+        registry.register(
+            "outgoing_events",
+            "Events for AI agents, by what became of each try",
+            events.clone(),
+        );
         let complete_until = Family::default();
         registry.register(
             "feed_complete_until_seconds",
@@ -149,6 +177,10 @@ impl Default for Metrics {
             parked,
             handoffs,
             complete_until,
+            floor_overruns,
+            promises_broken,
+            spoken,
+            events,
             rewrites,
             time_to_context,
             context_first,
@@ -191,6 +223,22 @@ impl Metrics {
 
     pub(super) fn woke(&self, cause: &str) {
         self.wakes.get_or_create(&Word { kind: cause.to_owned() }).inc();
+    }
+
+    pub(super) fn floor_overrun(&self) {
+        self.floor_overruns.inc();
+    }
+
+    pub(super) fn promise_broken(&self) {
+        self.promises_broken.inc();
+    }
+
+    pub(super) fn spoken(&self, state: &str) {
+        self.spoken.get_or_create(&Word { kind: state.to_owned() }).inc();
+    }
+
+    pub(super) fn told(&self, outcome: &str) {
+        self.events.get_or_create(&Word { kind: outcome.to_owned() }).inc();
     }
 
     pub(super) fn conflict(&self) {

@@ -14,16 +14,19 @@ pub mod dry;
 mod enricher;
 mod executor;
 mod first_look;
+mod floor;
 mod handoffs;
 mod joining;
 mod matches;
 pub mod metrics;
+pub mod outbox;
 pub mod parked;
 mod poller;
 mod queue;
 mod reconciler;
 pub mod records;
 mod resync;
+mod speech;
 pub(crate) mod spool;
 mod standing;
 mod transfer;
@@ -37,7 +40,7 @@ use std::{
 };
 
 use handoffd_connectors::{
-    client::{Clock, Jitter},
+    client::{Clock, Jitter, transport::Transport},
     contract::{Call, ContextSource, Lane},
 };
 use handoffd_core::{
@@ -55,9 +58,11 @@ use crate::{
 
 pub use accounts::Desk;
 pub use captures::is_ticket_id;
+pub use floor::{Streamed, Voice};
 pub use metrics::Metrics;
 pub use poller::{FeedPass, PassError};
 pub use queue::JobLeft;
+pub use speech::{NotStored, Words};
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -87,6 +92,10 @@ pub struct EngineParts {
     pub templates: Templates,
     /// Puts briefings into better words, where a model is configured.
     pub rewriter: Rewriter,
+    /// AI agents, by name.
+    pub voices: BTreeMap<String, Voice>,
+    /// How events reach AI agents.
+    pub transport: Arc<dyn Transport>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Counts writes instead of sending them, in a dry run.
@@ -170,6 +179,14 @@ pub struct Inner {
     transfers: tokio::sync::Semaphore,
     /// The files that went with writes which are not settled yet, in words for the journal.
     carried: Mutex<BTreeMap<OpKey, String>>,
+    /// Something came of a message of an AI agent.
+    spoken: tokio::sync::Notify,
+    /// A promise was heard.
+    promises_now: tokio::sync::Notify,
+    /// An event may be stored that is to be told.
+    events_now: tokio::sync::Notify,
+    /// Numbers events within one moment.
+    event_rows: std::sync::atomic::AtomicUsize,
     /// Numbers journal rows within one moment.
     journal_rows: std::sync::atomic::AtomicUsize,
     tasks: TaskTracker,
@@ -206,6 +223,10 @@ impl Engine {
             turns: Mutex::default(),
             transfers,
             carried: Mutex::default(),
+            spoken: tokio::sync::Notify::new(),
+            promises_now: tokio::sync::Notify::new(),
+            events_now: tokio::sync::Notify::new(),
+            event_rows: std::sync::atomic::AtomicUsize::new(0),
             journal_rows: std::sync::atomic::AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -239,6 +260,10 @@ impl Engine {
         self.tasks.spawn(async move { engine.run_sweeps().await });
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_backfills().await });
+        let engine = self.clone();
+        self.tasks.spawn(async move { engine.run_promises().await });
+        let engine = self.clone();
+        self.tasks.spawn(async move { engine.run_outbox().await });
     }
 
     /// Reads every feed as soon as possible instead of waiting for its rhythm.

@@ -8,7 +8,13 @@ use handoffd_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Fault, backfill::BACKFILL, doubts::JOIN, reconciler::Look};
+use super::{
+    Engine, Fault,
+    backfill::BACKFILL,
+    doubts::JOIN,
+    outbox::{EVENT, WEBHOOK},
+    reconciler::Look,
+};
 use crate::store::{
     Commit, CommitError, Key, ReadError, Write,
     tables::{self, BACKFILLS, BackfillPhase, BackfillRow, JOURNAL, JournalRow, PARKED, ParkedRow, Wake},
@@ -164,6 +170,7 @@ impl Engine {
             Order::Drop => {
                 let mut writes = vec![away];
                 writes.extend(self.finished_backfill(&row).await?);
+                writes.extend(self.events_ordered(&row, false).await?);
                 self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
                 self.backfill_now.notify_waiters();
                 tracing::info!(id = order.id, "A parked thing was put away by an admin.");
@@ -214,13 +221,16 @@ impl Engine {
             wake.job(&order_key, self.now())
         });
         let jobs: Vec<_> = jobs.into_iter().collect();
-        let more = Commit { writes: vec![away], jobs, ..Commit::default() };
+        let mut writes = vec![away];
+        writes.extend(self.events_ordered(row, true).await?);
+        let more = Commit { writes, jobs, ..Commit::default() };
         let Some(link) = link.filter(|_| row.kind == "write") else {
             self.parts.store.commit(more).await?;
             if row.kind == BACKFILL {
                 self.forget_turn(&row.account);
             }
             self.backfill_now.notify_waiters();
+            self.events_now.notify_one();
             return Ok(format!("{} is tried again", order.id));
         };
         let done = self.unpark_link(&link, row, order, more).await?;
@@ -278,6 +288,7 @@ impl Engine {
 fn after_drop(kind: &str) -> &'static str {
     match kind {
         BACKFILL => "what it had not taken in stays undone until `handoffd backfill --restart`",
+        WEBHOOK => "events that waited for it are dropped, later ones are posted",
         "work" | "row" => "the ticket is looked at again when it changes",
         _ => "it stays undone",
     }
@@ -325,6 +336,9 @@ fn remedy(id: &str, row: &ParkedRow, candidates: &BTreeSet<TicketKey>) -> String
         BACKFILL => format!(
             "Mend what the reason names (a permission, the credential, the configuration), then {retry}: the history goes on where it stopped. If {account} keeps answering so, please report the reason's words. Other link groups go on meanwhile."
         ),
+        EVENT | WEBHOOK => format!(
+            "Mend the receiver or its address, then {retry}: what waited is posted under the ids that it had, in the order in which it happened."
+        ),
         _ => format!(
             "Mend what the reason names (the configuration, a permission, the ticket itself), then {retry}. Its neighbours go on meanwhile."
         ),
@@ -345,6 +359,8 @@ mod tests {
             ("row", "desk/7", "status: a number"),
             ("work", "t/desk/7", "an internal invariant is broken"),
             ("join", "desk/7:other", "it is not certain"),
+            ("event", "evt_1", "handoff.returned for ada was not taken in 9 tries: it answered 500"),
+            ("webhook", "ada", "the receiver of ada answered 410 Gone: it wants no more events"),
             ("backfill", "desk", "a page of its history cannot be read: tickets: a number"),
         ] {
             let row = ParkedRow {

@@ -12,7 +12,7 @@ use handoffd_core::{
     unpark::{Cause, causes},
 };
 
-use super::{Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step};
+use super::{Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step, speech::Taken};
 use crate::store::{
     Claimed, Commit, CommitError, Guard, JobDone, Key, Seq, Write,
     tables::{self, INTENTS, IntentRow, JOURNAL, JournalRow, LinkRow, PARKED, ParkedRow, TICKETS, Wake},
@@ -215,7 +215,11 @@ impl Engine {
             }
             self.ask_again(look, &row.link).await?;
         }
-        self.plan_and_commit(look, row).await
+        let round = self.plan_and_commit(look, row).await?;
+        match round == Round::Settled && self.serve_words(look).await? {
+            true => Ok(Round::Again),
+            false => Ok(round),
+        }
     }
 
     /// Carries out the stored writes that are due, in order; a side whose write
@@ -248,7 +252,10 @@ impl Engine {
                 continue;
             }
             let lane = look.lane_of(&row.link, &intent.value.intent);
-            let step = self.execute(&row.link, &intent.value, lane).await?;
+            let (step, taken) = match intent.value.speech {
+                Some(_) => self.speak(look, row, &intent.value, lane).await?,
+                None => (self.execute(&row.link, &intent.value, lane).await?, None),
+            };
             match step {
                 Step::Keep(kept) => {
                     look.again_by(kept.due);
@@ -259,7 +266,7 @@ impl Engine {
                     waiting.insert(account);
                 }
                 step => {
-                    self.settle(look, row, &intent.value, step).await?;
+                    self.settle(look, row, &intent.value, step, taken).await?;
                     return Ok(Round::Again);
                 }
             }
@@ -275,6 +282,7 @@ impl Engine {
         row: &LinkRow,
         intent: &IntentRow,
         step: Step,
+        taken: Option<Taken>,
     ) -> Result<(), Fault> {
         let ticket = intent.intent.ticket().cloned();
         let (outcome, gone) = match step {
@@ -319,12 +327,18 @@ impl Engine {
         if let Some(handoff) = &intent.handoff {
             writes.extend(self.settle_handoff(look, &mut link, handoff, intent, &outcome, gone).await?);
         }
-        if outcome == Outcome::NotApplied {
+        let (rows, decisions) = self.settle_words(&mut link, intent, &outcome, gone, taken).await?;
+        writes.extend(rows);
+        journal.extend(self.words_journal(&look.cause, decisions));
+        if outcome == Outcome::NotApplied && intent.speech.is_none() {
             look.setbacks += 1;
         }
         self.note_views(look, ticket, &outcome);
         self.store_link(look, Some(row), &link, writes, journal).await?;
         self.note_settled(intent.intent.key());
+        if intent.speech.is_some() {
+            self.spoken.notify_waiters();
+        }
         Ok(())
     }
 
@@ -427,6 +441,8 @@ impl Engine {
         journal.extend(signs.journal);
         let acted = signs.acted || !plan.intents.is_empty();
         writes.extend(signs.writes);
+        self.move_floor(look, link, &mut after, &signs.steps);
+        writes.extend(self.promise_writes(look, link, &after).await?);
         if row.is_some_and(|row| row.link == after) && writes.is_empty() {
             return Ok(if acted { Round::Again } else { Round::Settled });
         }
@@ -563,12 +579,22 @@ impl Inner {
         intent: Intent,
         handoff: Option<HandoffId>,
     ) -> Result<Write, Fault> {
+        let row = self.intent_row(intent, handoff).await?;
+        Ok(tables::put(INTENTS, tables::intent_key(link, row.intent.key()), &row))
+    }
+
+    /// A write as it is stored: long text put aside first.
+    pub(super) async fn intent_row(
+        &self,
+        intent: Intent,
+        handoff: Option<HandoffId>,
+    ) -> Result<IntentRow, Fault> {
         let intent = self.put_aside(intent).await?;
-        let key = tables::intent_key(link, intent.key());
         let now = self.now();
-        let row = IntentRow {
+        Ok(IntentRow {
             intent,
             handoff,
+            speech: None,
             run: self.parts.run.clone(),
             attempts: 0,
             lookups: 0,
@@ -577,8 +603,7 @@ impl Inner {
             found_at: None,
             due: now,
             last_error: None,
-        };
-        Ok(tables::put(INTENTS, key, &row))
+        })
     }
 
     /// A key that no other journal row of this run has.

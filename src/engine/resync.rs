@@ -100,7 +100,14 @@ impl Engine {
         while self.rest_until(self.now().plus(SWEEP_EVERY)).await {
             let keep = self.parts.config.journal_keep.0;
             let streamed_keep = self.parts.handoff.captured_keep.0;
-            let all = [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS, tables::HANDOFFS];
+            let all = [
+                tables::JOURNAL,
+                tables::DELIVERIES,
+                tables::ANSWERS,
+                tables::HANDOFFS,
+                tables::SPEECHES,
+                tables::PROMISES,
+            ];
             let streamed = [tables::CAPTURES, tables::CONVERSATIONS, tables::TALKS];
             let dated = all.map(|table| (table, keep)).into_iter();
             for (table, keep) in dated.chain(streamed.map(|table| (table, streamed_keep))) {
@@ -137,6 +144,14 @@ impl Engine {
         let handoffs = tables::read_all::<Handoff>(store, tables::HANDOFFS, &all, usize::MAX).await;
         for (_, row) in handoffs.map_err(|error| error.to_string())? {
             named(row.value.briefing.as_ref());
+        }
+        let words = tables::read_all::<tables::SpeechRow>(store, tables::SPEECHES, &all, usize::MAX).await;
+        for (_, row) in words.map_err(|error| error.to_string())? {
+            named(row.value.text.as_ref());
+        }
+        let events = tables::read_all::<tables::OutboxRow>(store, tables::OUTBOX, &all, usize::MAX).await;
+        for (_, row) in events.map_err(|error| error.to_string())? {
+            named(Some(&row.value.body));
         }
         // A text is stored before the commit that names it: young ones may be about to be named.
         let older_than = self.now().minus(BLOB_GRACE);

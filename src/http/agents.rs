@@ -54,7 +54,7 @@ impl Agent {
 }
 
 /// Reads `whsec_…`: strict Base64, long enough. Some paste it with `v1,` before it.
-fn signing_key(secret: &str) -> Result<Vec<u8>, AgentError> {
+pub(crate) fn signing_key(secret: &str) -> Result<Vec<u8>, AgentError> {
     let text = secret.strip_prefix("v1,").unwrap_or(secret);
     let text = text.strip_prefix("whsec_").ok_or(AgentError)?;
     let key = STANDARD.decode(text).map_err(|_| AgentError)?;

@@ -22,7 +22,10 @@ use super::{
     reply,
     streams::{self, Part, Talk},
 };
-use crate::store::{Commit, CommitError};
+use crate::{
+    engine::Streamed,
+    store::{Commit, CommitError},
+};
 
 /// The most events of one request.
 const EVENTS_MAX: usize = 500;
@@ -230,6 +233,13 @@ async fn store(
         });
         let said = said.to_string();
         let mut commit = Commit { guards: vec![folded.guard], writes: folded.writes, ..Commit::default() };
+        if folded.counts.taken > 0 {
+            let streamed =
+                Streamed { agent: &talk.agent.name, conversation: talk.id, ticket: talk.ticket, events };
+            if site.engine.heard(&streamed, &mut commit).await.is_err() {
+                break;
+            }
+        }
         asked.answered_with(&said, now, &mut commit);
         match site.engine.parts().store.commit(commit).await {
             Ok(_) => return answers::accepted(&said, false),

@@ -10,6 +10,7 @@ mod envelope;
 mod form;
 mod handoffs;
 mod limits;
+mod messages;
 pub mod openapi;
 mod reply;
 mod routes;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{config::Server, engine::Engine, status::Readiness};
 
+pub(crate) use agents::signing_key;
 pub use agents::{Agent, AgentError};
 
 /// What the listeners serve.

@@ -6,7 +6,7 @@ use axum::{
     routing::{MethodRouter, any, get, post},
 };
 
-use super::{Site, admin, conversations, handoffs, openapi, reply, webhooks};
+use super::{Site, admin, conversations, handoffs, messages, openapi, reply, webhooks};
 
 /// A route: its path, its methods as the description has them, and who answers.
 type Route = (&'static str, &'static [&'static str], MethodRouter<Site>);
@@ -16,6 +16,9 @@ pub(super) fn all() -> Vec<Route> {
     vec![
         ("/webhooks/{account}", &["post"], any(webhooks::receive)),
         ("/v1/conversations/{id}/events", &["post"], post(conversations::events)),
+        ("/v1/conversations/{id}/floor", &["get"], get(messages::floor)),
+        ("/v1/conversations/{id}/messages", &["post"], post(messages::say)),
+        ("/v1/conversations/{id}/messages/{key}", &["get"], get(messages::show)),
         ("/v1/handoffs", &["post"], post(handoffs::create)),
         ("/v1/handoffs/{id}", &["get"], get(handoffs::show)),
         ("/v1/openapi.json", &["get"], get(openapi::description)),

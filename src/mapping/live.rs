@@ -8,7 +8,7 @@ use handoffd_core::{AccountId, Field, FieldKind, Typed, Value};
 use serde::Serialize;
 
 use super::values::{ValueMap, status_named};
-use crate::config::{GroupConfig, ValueTable};
+use crate::config::{GroupConfig, PlacingConfig, ValueTable};
 
 /// What accounts have, by account.
 pub type Catalogs = BTreeMap<AccountId, Catalog>;
@@ -78,6 +78,53 @@ pub fn compare(group: &GroupConfig, catalogs: &Catalogs) -> Vec<Finding> {
         at.owners("teams", &group.teams, &catalog.teams);
     }
     leaks(group, catalogs, &mut findings);
+    findings
+}
+
+/// What an account does not have of what its `[accounts.*.handoff]` writes; keys are within that.
+pub fn compare_placing(account: &str, placing: &PlacingConfig, catalog: &Catalog) -> Vec<Finding> {
+    let finding = |kind, key: String, what: String, make| Finding {
+        kind,
+        account: account.to_owned(),
+        key,
+        what,
+        make,
+    };
+    let mut findings = Vec::new();
+    for (value, native) in &placing.fields {
+        let key = format!("fields.{value}");
+        match catalog.fields.iter().find(|field| field.native == *native) {
+            None => {
+                let what = format!(
+                    "there is no field {native:?} (text); `handoffd provision --apply` makes it where the vendor's API can"
+                );
+                let make =
+                    Provision::Field { native: native.clone(), kind: FieldKind::Text, options: Vec::new() };
+                findings.push(finding(FindingKind::MissingField, key, what, Some(make)));
+            }
+            Some(field) if field.kind != Some(FieldKind::Text) => {
+                findings.push(finding(
+                    FindingKind::WrongKind,
+                    key,
+                    format!("the field {native} holds no text"),
+                    None,
+                ));
+            }
+            Some(field) if field.customers_see == Some(true) => {
+                let what = format!("customers can read the field {native}: hide it from them there");
+                findings.push(finding(FindingKind::PrivateToPublic, key, what, None));
+            }
+            Some(_) => {}
+        }
+    }
+    let queues = placing.queues.iter().map(|(name, id)| (format!("queues.{name}"), id));
+    let groups = placing.group.iter().map(|id| ("group".to_owned(), id)).chain(queues);
+    for (key, id) in groups {
+        if !catalog.teams.iter().any(|team| team.id.as_str() == id) {
+            let what = format!("no group or team there has the id {id}");
+            findings.push(finding(FindingKind::NoSuchOwner, key, what, None));
+        }
+    }
     findings
 }
 

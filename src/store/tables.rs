@@ -15,12 +15,17 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{Commit, Guard, Key, NewJob, Page, ReadError, Rev, Store, Table, Write, codec};
 
 mod captures;
+mod outgoing;
 
 pub use handoffd_core::Wanted;
 
 pub use captures::{
     CAPTURES, CONVERSATIONS, CaptureRow, ConversationRow, TALKS, bind_writes, capture_row, captured_of,
     conversation_key, conversations_of, ticket_of_conversation,
+};
+pub use outgoing::{
+    OUTBOX, OutboxRow, PROMISES, PromiseRow, SPEAKING, SPEECHES, SpeechRow, SpeechState, event_id,
+    outbox_key, promise_key, promise_key_of, speaking_key, speech_id,
 };
 
 /// Links, by id.
@@ -61,7 +66,7 @@ pub const RATINGS: Table = Table("ratings");
 pub const MATCHES: Table = Table("matches");
 
 /// Every table, for checks and exports.
-pub const ALL: [Table; 20] = [
+pub const ALL: [Table; 24] = [
     LINKS,
     COPIES,
     TICKETS,
@@ -82,6 +87,10 @@ pub const ALL: [Table; 20] = [
     CAPTURES,
     CONVERSATIONS,
     TALKS,
+    SPEECHES,
+    SPEAKING,
+    OUTBOX,
+    PROMISES,
 ];
 
 /// A write on its way.
@@ -91,6 +100,9 @@ pub struct IntentRow {
     pub intent: Intent,
     /// The handoff whose briefing it carries.
     pub handoff: Option<HandoffId>,
+    /// The message of an AI agent that it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech: Option<String>,
     /// Which run of the daemon committed it: another run cannot know whether it was sent.
     pub run: String,
     /// How often it was tried and certainly did not happen.
@@ -593,6 +605,14 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
     if table == HANDOFFS {
         let handoff: Handoff = record(table, key, value).ok()?;
         return (!handoffd_core::handoff::is_open(&handoff)).then_some(handoff.detected_at);
+    }
+    if table == SPEECHES {
+        let speech: SpeechRow = record(table, key, value).ok()?;
+        return speech.state.is_settled().then_some(speech.at);
+    }
+    if table == PROMISES {
+        let promise: PromiseRow = record(table, key, value).ok()?;
+        return promise.raised_at;
     }
     if table == JOURNAL {
         let parts = key.parts();

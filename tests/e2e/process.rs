@@ -24,6 +24,10 @@ const CLEARED: [&str; 9] = [
     "HANDOFFD_CONFIG",
 ];
 
+/// How long a command may take. One that writes waits for what is due within two minutes, as
+/// looks after lost answers and what a vendor's limit put off.
+const COMMAND_WITHIN: Duration = Duration::from_secs(240);
+
 /// A `handoffd` that runs. It is killed when dropped.
 pub struct Process {
     child: Child,
@@ -62,7 +66,7 @@ impl Process {
 
     /// Runs the binary to its end.
     pub fn run(args: &[&str], variables: &[(String, String)]) -> Ended {
-        Self::start(args, variables).ended(Duration::from_secs(90))
+        Self::start(args, variables).ended(COMMAND_WITHIN)
     }
 
     /// Its process id.

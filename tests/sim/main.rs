@@ -15,11 +15,13 @@ mod merges;
 mod oracle;
 mod parked;
 mod past;
+mod placed;
 mod plans;
 mod poison;
 mod quota;
 mod requests;
 mod setup;
+mod shapes;
 mod shown;
 mod world;
 

@@ -147,7 +147,8 @@ pub fn furnish(world: &World, desks: &[&'static str]) -> Made {
     made
 }
 
-fn hire(world: &World, account: &AccountId) {
+/// The people who answer start to work.
+pub fn hire(world: &World, account: &AccountId) {
     let open = HumanAct::Open {
         name: "Nobody".to_owned(),
         email: "nobody@example.com".to_owned(),

@@ -139,6 +139,11 @@ impl PublicText {
         Self(Body::inline(words))
     }
 
+    /// Words that an AI agent says to the customer through us.
+    pub fn of_an_agent(words: &str) -> Self {
+        Self(Body::inline(words))
+    }
+
     /// The body.
     pub fn body(&self) -> &Body {
         &self.0

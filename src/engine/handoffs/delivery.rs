@@ -212,7 +212,12 @@ impl Inner {
     ) -> Result<Vec<Write>, Fault> {
         let resolution = self.resolved(look, link, record).await?;
         let key = Key::of(&[record.id.as_str(), "resolution"]);
-        Ok(vec![self.package_write(&record.id, &resolution.package), tables::put(PACKAGES, key, &resolution)])
+        let mut writes = vec![
+            self.package_write(&record.id, &resolution.package),
+            tables::put(PACKAGES, key, &resolution),
+        ];
+        writes.extend(self.told_returned(record, &resolution).await?);
+        Ok(writes)
     }
 }
 

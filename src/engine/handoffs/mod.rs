@@ -98,6 +98,7 @@ impl Inner {
         let mut link = row.link.clone();
         let (record, mut writes) = self.carry_effects(look, &mut link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
+        writes.extend(self.told_status(Some(&stored), &record).await?);
         let journal = self.handoff_journal(Some(&stored), &record);
         if let Err(fault) = self.store_link(look, Some(row), &link, writes, journal).await {
             self.put_answers_back(&stored.id, answers);
@@ -277,6 +278,7 @@ impl Engine {
                 step.record.state = HandoffState::Failed;
                 step.record.failure = Some(why.to_owned());
                 writes.push(self.handoff_write(&step.record));
+                writes.extend(self.told_status(None, &step.record).await?);
             }
             self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
         }
@@ -302,6 +304,7 @@ impl Engine {
     pub fn intake(&self, row: &IntakeRow, commit: &mut Commit) {
         let key = Key::of(&[row.ticket.account.as_str(), row.ticket.id.as_str(), row.id.as_str()]);
         commit.writes.push(tables::put(INTAKES, key, row));
+        self.announced(&row.agent, row.conversation.as_deref(), &row.ticket, commit);
     }
 }
 

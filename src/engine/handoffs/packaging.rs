@@ -267,17 +267,18 @@ impl Inner {
             if let (Some(id), false) = (&comment.author().id, comment.author().name.is_empty()) {
                 gathered.names.entry(id.clone()).or_insert_with(|| comment.author().name.clone());
             }
-            turns.extend(self.turn(ticket, comment).await?);
+            turns.extend(self.turn(link, ticket, comment).await?);
         }
         let too_many = turns.len().saturating_sub(TURNS_MAX);
         gathered.turns = turns.split_off(too_many);
         Ok(())
     }
 
-    async fn turn(&self, ticket: &TicketKey, comment: &Comment) -> Result<Option<Turn>, Fault> {
+    async fn turn(&self, link: &Link, ticket: &TicketKey, comment: &Comment) -> Result<Option<Turn>, Fault> {
         let author = comment.author();
         let by = match (author.role, &author.id) {
             (Role::Customer, _) => Party::Customer,
+            (Role::Agent, _) if said_by_bot(link, ticket, comment.id()) => Party::Bot { name: None },
             (Role::Agent, Some(id)) if self.is_bot(&ticket.account, id) => {
                 Party::Bot { name: Some(author.name.clone()).filter(|name| !name.is_empty()) }
             }
@@ -314,6 +315,12 @@ fn wants_messages(record: &Handoff, gathered: &Gathered) -> bool {
 fn transcript<'a>(record: &Handoff, captured: Option<&'a Captured>) -> &'a [Turn] {
     let ours = record.kind == HandoffKind::AiToHuman;
     captured.filter(|_| ours).map_or(&[], |captured| captured.turns.as_slice())
+}
+
+/// Whether an AI agent said it through us.
+fn said_by_bot(link: &Link, ticket: &TicketKey, id: &RemoteId) -> bool {
+    let here = Place::Here(id.clone());
+    link.copies.values().any(|copy| copy.by_bot && copy.places.get(ticket) == Some(&here))
 }
 
 /// Messages of a ticket that are our own: briefings, and what the customer was told to hold.

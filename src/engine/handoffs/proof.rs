@@ -68,6 +68,7 @@ impl Inner {
         }
         let (record, mut writes) = self.carry_effects(look, link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
+        writes.extend(self.told_status(Some(&stored), &record).await?);
         for row in self.handoff_journal(Some(&stored), &record) {
             writes.push(tables::put(JOURNAL, self.journal_key(&look.link), &row));
         }

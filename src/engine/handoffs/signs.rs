@@ -111,6 +111,8 @@ impl Inner {
             signs.acted |= record.id == newest.id && !writes.is_empty();
             signs.writes.extend(writes);
             if stored != Some(&record) {
+                let before = stored.filter(|stored| stored.id == record.id);
+                signs.writes.extend(self.told_status(before, &record).await?);
                 signs.writes.push(self.handoff_write(&record));
             }
         }
@@ -212,7 +214,9 @@ impl Inner {
 
     /// Whether an agent of a helpdesk is an AI agent.
     pub(super) fn is_bot(&self, account: &handoffd_core::AccountId, id: &handoffd_core::RemoteId) -> bool {
+        let speaks = |voice: &crate::engine::Voice| voice.speaks_as.get(account) == Some(id);
         self.parts.rules.bots.get(account).is_some_and(|marks| marks.assignees.contains(id))
+            || self.parts.voices.values().any(speaks)
     }
 }
 
