@@ -79,6 +79,61 @@ async fn a_streamed_conversation_is_handed_over_in_another_dialect() {
     world.stop(daemon);
 }
 
+/// What an admin sees of it afterwards, through the daemon and from its store.
+#[tokio::test]
+async fn what_was_handed_over_is_listed_shown_and_previewed() {
+    let world = World::new(14).await;
+    let daemon = world.start().await;
+    let ticket = world.sandbox.zendesk.zendesk_open("Broken lamp", "I want my money back.").await;
+    let said = world.announce("k-list", &handoff(&ticket, "It needs a person")).await;
+    assert_eq!(said.status, 202, "{said:?}");
+    briefed(&world, &ticket, "It needs a person").await;
+    let json = |args: &[&str]| -> Value {
+        let ended = world.command(args).with_code(0);
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|why| panic!("{why}: {ended:?}"))
+    };
+    let delivered = eventually("the proof", || async {
+        let listed = json(&["handoffs", "list", "--json"]);
+        (!listed[0]["delivered_at"].is_null()).then_some(listed)
+    });
+    let listed = delivered.await;
+    let id = listed[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["ticket"]), (1, &json!(format!("zd/{ticket}"))));
+    assert_eq!(json(&["handoffs", "list", "--breached", "--json"]), json!([]));
+
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/config/templates/default.toml");
+    let text = std::fs::read_to_string(built_in).unwrap();
+    let (mine, wrong) = (world.path("mine.toml"), world.path("wrong.toml"));
+    std::fs::write(&mine, text.replace("\"Handed over\"", "\"Because\"")).unwrap();
+    std::fs::write(&wrong, text.replace("[\"goal\"]", "[\"aim\"]")).unwrap();
+    let (mine, wrong) = (mine.to_str().unwrap(), wrong.to_str().unwrap());
+    let seen = || {
+        let shown = json(&["handoffs", "show", &id, "--json"]);
+        assert_eq!(shown["package"]["handoff"]["id"], json!(id));
+        assert!(shown["sent"].as_str().unwrap().starts_with("AI handoff, for agents only ["), "{shown}");
+        let words = world.command(&["handoffs", "show", &id]).with_code(0).stdout;
+        assert!(words.contains("briefing visible") && words.contains("It needs a person"), "{words}");
+
+        let same = json(&["brief", "preview", "--handoff", &id, "--template", built_in, "--json"]);
+        assert_eq!(
+            (&same[0]["changed"], same[0]["head"].as_array().unwrap().len()),
+            (&json!([]), 8),
+            "{same}"
+        );
+        let other = world.command(&["brief", "preview", "--template", mine]).with_code(0).stdout;
+        assert!(other.contains("  - Handed over: ") && other.contains("  + Because: "), "{other}");
+    };
+    seen();
+    let none = world.command(&["handoffs", "show", "h-none"]).with_code(1);
+    assert!(none.stderr.contains("there is no handoff"), "{none:?}");
+    let refused = world.command(&["brief", "preview", "--template", wrong]).with_code(3);
+    assert!(refused.stderr.contains("wrong.toml:23: line.fields: there is no field \"aim\""), "{refused:?}");
+    world.stop(daemon);
+    seen();
+    let none = world.command(&["handoffs", "show", "h-none"]).with_code(1);
+    assert!(none.stderr.contains("h-none"), "{none:?}");
+}
+
 async fn refusals(world: &World, ticket: &str) {
     let body = handoff(ticket, "It needs a person");
     let address = world.public("/v1/handoffs");

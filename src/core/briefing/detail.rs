@@ -91,6 +91,7 @@ impl Writer<'_> {
         let package = self.package;
         self.heading("What it is about:");
         let fields = [
+            ("summary, not checked", &package.issue.summary),
             ("wants", &package.issue.goal),
             ("blocked by", &package.issue.blocker),
             ("open question", &package.open_question),

@@ -63,10 +63,11 @@ fn moment(proof: &Proof, package: &Package) -> Option<Timestamp> {
 
 /// Somebody else's id as one word that holds no bracket.
 fn word(id: &str) -> String {
-    let line = one_line(id).replace(", ", ",");
+    // `attempts[0]` as `attempts.0`.
+    let line = one_line(id).replace(", ", ",").replace('[', ".").replace(']', "");
     let plain = |c: char| match c {
         c if c.is_whitespace() => '-',
-        '[' | ']' | '“' | '”' => '\'',
+        '“' | '”' => '\'',
         c => c,
     };
     let line: String = line.chars().map(plain).collect();

@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 /// The names of fields, for templates.
-pub(super) const FIELDS: [&str; 18] = [
+pub(super) const FIELDS: [&str; 19] = [
     "attempts",
     "billing",
     "blocker",
@@ -29,6 +29,7 @@ pub(super) const FIELDS: [&str; 18] = [
     "product_area",
     "promises",
     "reason",
+    "summary",
     "tier",
 ];
 
@@ -146,6 +147,7 @@ pub(super) fn field(name: &str, package: &Package, wording: &Wording) -> Option<
         "product_area" => told(&issue.product_area),
         "promises" => Shown::of(&package.promises, |promises| What::Promises(promises.clone())),
         "reason" => quote(&package.handoff.reason),
+        "summary" => quote(&issue.summary),
         "tier" => {
             match package.customer.tier.proofs().iter().any(|proof| matches!(proof, Proof::Fact { .. })) {
                 true => word(&package.customer.tier),

@@ -84,7 +84,14 @@ pub(crate) fn bare() -> Package {
             until: None,
         },
         customer: Customer { name: none(), email: none(), tier: none() },
-        issue: Issue { category: none(), goal: none(), blocker: none(), product_area: none(), page: none() },
+        issue: Issue {
+            category: none(),
+            summary: none(),
+            goal: none(),
+            blocker: none(),
+            product_area: none(),
+            page: none(),
+        },
         attempts: Stated::unknown("no transcript came"),
         mood: Stated::unknown("the customer wrote nothing"),
         promises: Stated::not_applicable("nobody wrote to them"),
@@ -137,6 +144,7 @@ pub(crate) fn full() -> Package {
     };
     package.issue = Issue {
         category: known("billing", told("category")),
+        summary: known("Mia was charged twice and wants one charge back.", told("summary")),
         goal: known("My card was charged twice, please refund one.", message("7", 180)),
         blocker: known("Error: amount is above the limit of 100.00 EUR", event("message 7, call_7", 150)),
         product_area: known("Billing", event("page 2", 240)),
@@ -222,15 +230,16 @@ fn a_whole_package() {
         composed(&full()),
         "\
 AI handoff, for agents only [h0123456789abcdef0123,4s]
-Customer: “Mia Li” <mia@x.example>, Team (past due); open invoice 588.00 EUR (F00-0012, 2 attempts) [zd#35436:requester,4s][pay/sub_1A,2s][pay/in_7,2s]
+Customer: “Mia Li” <mia@x.example>, tier Team (past due); open invoice 588.00 EUR (F00-0012, 2 attempts) [zd#35436:requester,4s][pay/sub_1A,2s][pay/in_7,2s]
 Wants: “My card was charged twice, please refund one.” [zd#35436/7,3min]
 Blocked by: “Error: amount is above the limit of 100.00 EUR” [message-7,call_7,2min]
 Tried: list charges: worked “2 charges of 588.00…”; refund charge: failed “Error: amount is above…”; ask supervisor: unanswered (and 1 before) [message-9,call_9,3min][message-7,call_7,3min][message-5,call_5,3min]
-Mood: frustrated, getting worse; in Billing on /billing/invoices [zd#35436/9,2min][page-2,4min]
+Mood: frustrated, getting worse; area Billing, page /billing/invoices [zd#35436/9,2min][page-2,4min]
 Handed over: “refund is above my limit” [ada:reason.text,4s]
 Open: “When do I get my money back?”; promised: “I will pass this to a colleague right away.” [zd#35436/9,2min][message-10,1min]
 ----------------------------------------
 What it is about:
+- summary, not checked: “Mia was charged twice and wants one charge back.” [ada:summary, 4 s old]
 - wants: “My card was charged twice, please refund one.” [zd#35436/7, 3 min old]
 - blocked by: “Error: amount is above the limit of 100.00 EUR” [message-7,call_7, 2 min old]
 - open question: “When do I get my money back?” [zd#35436/9, 2 min old]
@@ -401,7 +410,7 @@ fn what_came_late_is_told_alone() {
         text.lines().collect::<Vec<_>>(),
         [
             LATE_TITLE,
-            "Customer: “Mia Li” <mia@x.example>, Team (past due); open invoice 588.00 EUR (F00-0012, 2 attempts) [zd#35436:requester,4s][pay/sub_1A,2s][pay/in_7,2s]",
+            "Customer: “Mia Li” <mia@x.example>, tier Team (past due); open invoice 588.00 EUR (F00-0012, 2 attempts) [zd#35436:requester,4s][pay/sub_1A,2s][pay/in_7,2s]",
             SEPARATOR,
             "Customer:",
             "- tier: “Team (past due)” [pay/sub_1A, 2 s old]",
@@ -481,7 +490,7 @@ mod any {
             promised in prop::collection::vec(text(), 0..3), id in text(),
         ) -> Package {
             let mut package = full();
-            package.issue = Issue { category: known("billing", told("c")), goal, blocker, product_area: area, page };
+            package.issue = Issue { goal, blocker, product_area: area, page, ..package.issue };
             package.handoff.reason = reason;
             package.customer = Customer { name, email, tier };
             package.open_question = question;

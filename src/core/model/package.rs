@@ -231,6 +231,8 @@ pub struct Customer {
 pub struct Issue {
     /// The kind of concern, for instance `billing`.
     pub category: Stated<String>,
+    /// It in the words of whoever handed it over, unchecked.
+    pub summary: Stated<String>,
     /// What the customer wants.
     pub goal: Stated<String>,
     /// What stands in their way.

@@ -239,6 +239,14 @@ impl Known<'_> {
             .or(self.ticket_field("subject", self.material.ticket.subject.as_deref(), ""))
     }
 
+    /// What an AI agent says of it all; another's of before goes on.
+    pub(super) fn summary(&self) -> Stated<String> {
+        Stated::unknown("nobody gave a summary")
+            .or(self.told("summary", self.material.record.told.summary.as_deref()))
+            .or(self.only_ai(self.stated("summary")))
+            .or(self.before(|package| &package.issue.summary))
+    }
+
     pub(super) fn blocker(&self, attempts: &[Tried]) -> Stated<String> {
         let told = &self.material.record.told;
         Stated::unknown(self.why_not_found("what stands in their way"))

@@ -125,6 +125,7 @@ pub fn assemble(material: &Material<'_>, rules: &PackageRules, now: Timestamp) -
         customer: Customer { name: known.name(), email: known.email(), tier: known.tier() },
         issue: Issue {
             category,
+            summary: known.summary(),
             goal: known.goal(),
             blocker: known.blocker(&attempts),
             product_area: known.product_area(),

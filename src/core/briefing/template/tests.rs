@@ -50,7 +50,7 @@ fn the_templates_that_come_along_are_right() {
     crate::briefing::tests::check_head(text);
     assert!(text.starts_with("KI-Übergabe, nur für Mitarbeitende ["), "{text}");
     assert!(
-        text.contains("\nStimmung: verärgert, wird schlechter; in Billing auf /billing/invoices ["),
+        text.contains("\nStimmung: verärgert, wird schlechter; Bereich Billing, Seite /billing/invoices ["),
         "{text}"
     );
     assert!(crate::briefing::is_briefing(text));

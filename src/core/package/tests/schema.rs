@@ -115,7 +115,7 @@ proptest! {
         let mut made = given.package();
         let [reason, category, goal, blocker, area, question]: [Stated<String>; 6] = fields.try_into().unwrap();
         made.handoff.reason = reason;
-        made.issue = crate::model::package::Issue { category, goal, blocker, product_area: area, page: made.issue.page };
+        made.issue = crate::model::package::Issue { category, goal, blocker, product_area: area, ..made.issue };
         made.open_question = question;
         let value: Value = serde_json::to_value(&made).unwrap();
         let whole = SCHEMA.with(|schema| schema.is_valid(&value));

@@ -327,6 +327,7 @@ fn package() -> Package {
         },
         issue: Issue {
             category: no(),
+            summary: no(),
             goal: known("I'd like to export my invoices.", 1),
             blocker: known("The export fails with error E-502.", 1),
             product_area: known("Billing", 1),
