@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::{
     Site,
     agents::{self, Caller},
-    answers::{self, Asked},
+    answers::{self, Asked, Refusal},
     form::{Form, Place},
     reply, streams,
 };
@@ -49,7 +49,7 @@ pub(super) async fn say(
     };
     match asked(&site, &caller, &id, query.as_deref(), &headers, &body, now).await {
         Ok(request) => request.answer(&site).await,
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -74,14 +74,14 @@ async fn asked<'a>(
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<Request<'a>, Response> {
+) -> Result<Request<'a>, Refusal> {
     let asked = Asked::of("messages", headers, caller, body)?;
     let mut form = Form::default();
     if asked.key.is_none() {
         form.wrong("Idempotency-Key", "is missing: a message is said once, by its key");
     }
     let wait = wait(site, query).map_err(|message| {
-        reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, message, &["?wait".to_owned()])
+        Box::new(reply::error_at(StatusCode::UNPROCESSABLE_ENTITY, message, &["?wait".to_owned()]))
     })?;
     let value = answers::json(body)?;
     let root = Place::root(&value);
@@ -90,14 +90,14 @@ async fn asked<'a>(
     let ends_turn = form.flag(&root.at("final")).unwrap_or(true);
     form.refuse_rest(&root);
     let (Some(key), Some(text), Some(token), true) = (asked.key, text, token, form.wrongs.is_empty()) else {
-        return Err(reply::wrongs(&form.wrongs));
+        return Err(Box::new(reply::wrongs(&form.wrongs)));
     };
     let ticket = ticket(site, caller, id).await?;
     let longest =
         site.engine.parts().desks.get(&ticket.account).map(|desk| desk.capabilities.message_bytes_max);
     if longest.is_some_and(|longest| text.len() > longest) {
         let message = "the message is longer than the helpdesk takes";
-        return Err(reply::error_at(StatusCode::PAYLOAD_TOO_LARGE, message, &["text".to_owned()]));
+        return Err(Box::new(reply::error_at(StatusCode::PAYLOAD_TOO_LARGE, message, &["text".to_owned()])));
     }
     let (agent, until) = (caller.agent.name.as_str(), now.plus(wait));
     let digest = asked.digest;
@@ -141,15 +141,15 @@ fn token(place: &Place<'_>, form: &mut Form) -> Option<u64> {
 }
 
 /// The ticket of a conversation that the caller may speak of.
-async fn ticket(site: &Site, caller: &Caller<'_>, id: &str) -> Result<TicketKey, Response> {
+async fn ticket(site: &Site, caller: &Caller<'_>, id: &str) -> Result<TicketKey, Refusal> {
     let found = site.engine.ticket_of_conversation(&caller.agent.name, id).await;
     let found = found.map_err(|error| {
         tracing::warn!(%error, "A conversation could not be looked up; its agent is asked to come again.");
-        reply::unavailable()
+        Box::new(reply::unavailable())
     })?;
     found.filter(|ticket| streams::may_use(caller.agent, ticket)).ok_or_else(|| {
         let message = "there is no such conversation, or it is bound to no ticket yet; bind it in events, or name it as account:ticket";
-        reply::error(StatusCode::NOT_FOUND, message)
+        Box::new(reply::error(StatusCode::NOT_FOUND, message))
     })
 }
 
@@ -208,7 +208,7 @@ pub(super) async fn floor(State(site): State<Site>, Path(id): Path<String>, head
     };
     let ticket = match ticket(&site, &caller, &id).await {
         Ok(ticket) => ticket,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     match site.engine.floor_of(&ticket).await {
         Ok(floor) => Json(floor_json(&floor)).into_response(),
