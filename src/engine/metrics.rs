@@ -1,18 +1,15 @@
 //! What is counted, in the form that Prometheus reads. Labels hold accounts and
 //! fixed words only: never ticket text, addresses or secrets.
 
+mod handed;
+
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use handoffd_core::{AccountId, Handoff, HandoffKind, Timestamp};
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::{Histogram, exponential_buckets},
-    },
-    registry::Registry,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Metric, Registry},
 };
 
 /// One account and one word.
@@ -39,133 +36,47 @@ pub struct Metrics {
     registry: Registry,
     writes: Family<AccountLabels, Counter<u64, AtomicU64>>,
     webhooks: Family<AccountLabels, Counter<u64, AtomicU64>>,
-    backfilled: Family<Word, Gauge<i64, std::sync::atomic::AtomicI64>>,
+    backfilled: Family<Word, Gauge<i64, AtomicI64>>,
     file_bytes: Family<Word, Counter<u64, AtomicU64>>,
     wakes: Family<Word, Counter<u64, AtomicU64>>,
     conflicts: Counter<u64, AtomicU64>,
     parked: Family<Word, Counter<u64, AtomicU64>>,
-    handoffs: Family<Word, Counter<u64, AtomicU64>>,
     complete_until: Family<Account, Gauge<i64, AtomicI64>>,
-    floor_overruns: Counter<u64, AtomicU64>,
-    promises_broken: Counter<u64, AtomicU64>,
-    spoken: Family<Word, Counter<u64, AtomicU64>>,
-    events: Family<Word, Counter<u64, AtomicU64>>,
-    rewrites: Family<Word, Counter<u64, AtomicU64>>,
-    time_to_context: Family<Context, Histogram>,
-    context_first: Family<FirstReply, Counter<u64, AtomicU64>>,
-    thin: Counter<u64, AtomicU64>,
-    completeness: Family<Word, Histogram>,
+    handed: handed::Handed,
 }
 
-/// A helpdesk account and a kind of handoff.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Context {
-    helpdesk: String,
-    kind: String,
+/// A metric that the registry knows by this name.
+fn known<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    counted(registry, name, help, M::default())
 }
 
-/// A helpdesk account, and whether the context was there before the first reply.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FirstReply {
-    helpdesk: String,
-    context: String,
+fn counted<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("handoffd");
-        let writes = Family::default();
-        registry.register("writes", "Writes at vendors, by account and what came of them", writes.clone());
-        let webhooks = Family::default();
-        registry.register(
-            "webhooks",
-            "Webhook requests, by account and how they were answered",
-            webhooks.clone(),
-        );
-        let backfilled = Family::default();
-        registry.register(
-            "backfilled_tickets",
-            "Tickets of the history that were looked at, by account",
-            backfilled.clone(),
-        );
-        let file_bytes = Family::default();
-        registry.register(
+        let all = &mut registry;
+        let writes = known(all, "writes", "Writes at vendors, by account and what came of them");
+        let webhooks = known(all, "webhooks", "Webhook requests, by account and how they were answered");
+        let backfilled =
+            known(all, "backfilled_tickets", "Tickets of the history that were looked at, by account");
+        let file_bytes = known(
+            all,
             "attachment_bytes",
             "Bytes of attachments fetched for messages, by the account they go to",
-            file_bytes.clone(),
         );
-        let wakes = Family::default();
-        registry.register("wakes", "Looks at conversations, by what asked for them", wakes.clone());
-        let conflicts = Counter::default();
-        registry.register(
-            "conflicts",
-            "Fields that several sides had changed differently",
-            conflicts.clone(),
-        );
-        let parked = Family::default();
-        registry.register("parked", "Things that were parked for an admin, by kind", parked.clone());
-        let handoffs = Family::default();
-        registry.register("handoff_steps", "Handoffs that reached a state", handoffs.clone());
-        let rewrites = Family::default();
-        registry.register(
-            "rewrites",
-            "Lines of briefings given to the language model, by what became of them",
-            rewrites.clone(),
-        );
-        let floor_overruns = Counter::default();
-        registry.register(
-            "floor_overruns",
-            "Messages of AI agents that were written while a person took the floor",
-            floor_overruns.clone(),
-        );
-        let promises_broken = Counter::default();
-        registry.register(
-            "promises_broken",
-            "Promises of AI agents to hand over that no handoff followed",
-            promises_broken.clone(),
-        );
-        let spoken = Family::default();
-        registry.register(
-            "agent_messages",
-            "Messages that AI agents said through us, by what became of them",
-            spoken.clone(),
-        );
-        let events = Family::default();
-        registry.register(
-            "outgoing_events",
-            "Events for AI agents, by what became of each try",
-            events.clone(),
-        );
-        let complete_until = Family::default();
-        registry.register(
+        let wakes = known(all, "wakes", "Looks at conversations, by what asked for them");
+        let conflicts = known(all, "conflicts", "Fields that several sides had changed differently");
+        let parked = known(all, "parked", "Things that were parked for an admin, by kind");
+        let complete_until = known(
+            all,
             "feed_complete_until_seconds",
             "Every change before this Unix time of the vendor's clock was taken in",
-            complete_until.clone(),
         );
-        let time_to_context = Family::<Context, Histogram>::new_with_constructor(|| {
-            Histogram::new(exponential_buckets(0.05, 2.0, 14))
-        });
-        registry.register(
-            "time_to_context_seconds",
-            "From the first sign of a handoff until its briefing was on the ticket, by helpdesk account and kind",
-            time_to_context.clone(),
-        );
-        let context_first = Family::default();
-        registry.register(
-            "first_replies",
-            "First replies of next owners, by helpdesk account and whether the context was there before",
-            context_first.clone(),
-        );
-        let thin = Counter::default();
-        registry.register("packages_thin", "Packages that hold hardly more than a transcript", thin.clone());
-        let completeness = Family::<Word, Histogram>::new_with_constructor(|| {
-            Histogram::new((1..=10).map(|n| f64::from(n * 10)))
-        });
-        registry.register(
-            "package_completeness_percent",
-            "Share of a package's required fields that is known or cannot be, by kind of handoff",
-            completeness.clone(),
-        );
+        let handed = handed::Handed::new(all);
         Self {
             registry,
             writes,
@@ -175,17 +86,8 @@ impl Default for Metrics {
             wakes,
             conflicts,
             parked,
-            handoffs,
             complete_until,
-            floor_overruns,
-            promises_broken,
-            spoken,
-            events,
-            rewrites,
-            time_to_context,
-            context_first,
-            thin,
-            completeness,
+            handed,
         }
     }
 }
@@ -226,19 +128,19 @@ impl Metrics {
     }
 
     pub(super) fn floor_overrun(&self) {
-        self.floor_overruns.inc();
+        self.handed.floor_overruns.inc();
     }
 
     pub(super) fn promise_broken(&self) {
-        self.promises_broken.inc();
+        self.handed.promises_broken.inc();
     }
 
     pub(super) fn spoken(&self, state: &str) {
-        self.spoken.get_or_create(&Word { kind: state.to_owned() }).inc();
+        self.handed.spoken.get_or_create(&Word { kind: state.to_owned() }).inc();
     }
 
     pub(super) fn told(&self, outcome: &str) {
-        self.events.get_or_create(&Word { kind: outcome.to_owned() }).inc();
+        self.handed.events.get_or_create(&Word { kind: outcome.to_owned() }).inc();
     }
 
     pub(super) fn conflict(&self) {
@@ -250,12 +152,12 @@ impl Metrics {
     }
 
     pub(super) fn handoff(&self, state: &str) {
-        self.handoffs.get_or_create(&Word { kind: state.to_owned() }).inc();
+        self.handed.handoffs.get_or_create(&Word { kind: state.to_owned() }).inc();
     }
 
     /// So many lines of a briefing were given to the language model, and this became of them.
     pub fn rewrote(&self, outcome: &str, lines: usize) {
-        let count = self.rewrites.get_or_create(&Word { kind: outcome.to_owned() });
+        let count = self.handed.rewrites.get_or_create(&Word { kind: outcome.to_owned() });
         count.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
     }
 
@@ -265,25 +167,28 @@ impl Metrics {
 
     /// A briefing is on its ticket.
     pub(super) fn briefed(&self, record: &Handoff, delivered: Timestamp) {
-        let labels =
-            Context { helpdesk: record.ticket.account.to_string(), kind: record.kind.name().to_owned() };
+        let labels = handed::Context {
+            helpdesk: record.ticket.account.to_string(),
+            kind: record.kind.name().to_owned(),
+        };
         let took = delivered.since(record.detected_at);
-        self.time_to_context.get_or_create(&labels).observe(took.as_secs_f64());
+        self.handed.time_to_context.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// It is known whether the context was there before the first reply.
     pub(super) fn judged(&self, record: &Handoff, in_time: bool) {
         let context = if in_time { "before" } else { "after" };
-        let labels = FirstReply { helpdesk: record.ticket.account.to_string(), context: context.to_owned() };
-        self.context_first.get_or_create(&labels).inc();
+        let labels =
+            handed::FirstReply { helpdesk: record.ticket.account.to_string(), context: context.to_owned() };
+        self.handed.context_first.get_or_create(&labels).inc();
     }
 
     /// A package was made.
     pub(super) fn packaged(&self, kind: HandoffKind, percent: u32, thin: bool) {
         let labels = Word { kind: kind.name().to_owned() };
-        self.completeness.get_or_create(&labels).observe(f64::from(percent));
+        self.handed.completeness.get_or_create(&labels).observe(f64::from(percent));
         if thin {
-            self.thin.inc();
+            self.handed.thin.inc();
         }
     }
 }

@@ -127,7 +127,9 @@ async fn what_was_handed_over_is_listed_shown_and_previewed() {
     let none = world.command(&["handoffs", "show", "h-none"]).with_code(1);
     assert!(none.stderr.contains("there is no handoff"), "{none:?}");
     let refused = world.command(&["brief", "preview", "--template", wrong]).with_code(3);
-    assert!(refused.stderr.contains("wrong.toml:23: line.fields: there is no field \"aim\""), "{refused:?}");
+    let at = text.lines().position(|line| line.contains("[\"goal\"]")).expect("a line of the goal") + 1;
+    let place = format!("wrong.toml:{at}: line.fields: there is no field \"aim\"");
+    assert!(refused.stderr.contains(&place), "{refused:?}");
     world.stop(daemon);
     seen();
     let none = world.command(&["handoffs", "show", "h-none"]).with_code(1);

@@ -314,6 +314,10 @@ impl Play {
         let mut broken = Vec::new();
         for one in &self.asked {
             let Some((status, answer)) = &one.answer else { continue };
+            if answer["overrun"] == true {
+                broken.extend(self.taken_back(&one.text));
+                continue;
+            }
             let there = times(&home, &one.text);
             match status {
                 200 if there != 1 => broken.push(format!("{:?} was said {there} times", one.text)),
@@ -338,6 +342,21 @@ impl Play {
             broken.push(format!("{told} messages came too late and {counted} were counted"));
         }
         self.broken.extend(broken);
+    }
+}
+
+impl Play {
+    /// Words that came too late are no longer to be read by the customer, anywhere.
+    fn taken_back(&self, text: &str) -> Vec<String> {
+        let mut broken = Vec::new();
+        for desk in &self.life.profile.desks {
+            let shown = self.at(desk).map(|shown| shown.comments).unwrap_or_default();
+            let public = shown.iter().filter(|one| one.public && one.text.contains(text)).count();
+            if public != 0 {
+                broken.push(format!("{text:?} came too late and stands {public} times at {desk}"));
+            }
+        }
+        broken
     }
 }
 

@@ -106,8 +106,7 @@ fn call_of<'a>(body: &Place<'a>, rules: &TranscriptRules) -> Option<Call<'a>> {
     let mut lists: Vec<Place<'a>> = messages.iter().map(|message| message.at("tool_calls")).collect();
     lists.extend(choices.iter().map(|choice| choice.at("message").at("tool_calls")));
     lists.push(body.at("tool_calls"));
-    let calls = lists.iter().flat_map(Place::entries).map(Call::of);
-    calls.filter(|call| call.hands_over(rules)).next_back()
+    lists.iter().flat_map(Place::entries).map(Call::of).rfind(|call| call.hands_over(rules))
 }
 
 fn hand_over(heard: &mut Heard, call: &Call<'_>, form: &mut Form) {
