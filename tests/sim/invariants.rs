@@ -11,7 +11,10 @@ use handoffd::store::{
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, SimFile, Who};
 use handoffd_core::{
-    AccountId, Field, Fields, Handoff, RemoteId, Status, TicketKey, briefing::TITLE, fold_text, link::Link,
+    AccountId, Field, Fields, Handoff, RemoteId, Status, TicketKey,
+    briefing::{TITLE, is_briefing},
+    fold_text,
+    link::Link,
 };
 
 use crate::{
@@ -39,6 +42,7 @@ struct Judge<'a> {
     tickets: BTreeMap<&'static str, Vec<ShownTicket>>,
     parked: Vec<ParkedRow>,
     links: Vec<Link>,
+    handoffs: Vec<Handoff>,
     verdict: Verdict,
 }
 
@@ -55,6 +59,7 @@ pub async fn judge(life: &Life, log: &str) -> Verdict {
         tickets: life.profile.desks.iter().map(|desk| (*desk, life.tickets(desk))).collect(),
         links: links.iter().map(|(_, row)| row.value.clone()).collect(),
         parked: parked.into_iter().map(|(_, row)| row.value).collect(),
+        handoffs: handoffs.iter().map(|(_, row)| row.value.clone()).collect(),
         verdict: Verdict::default(),
     };
     for (key, row) in intents {
@@ -342,6 +347,7 @@ impl Judge<'_> {
         if notes.iter().any(|note| note.public) {
             self.breaks(format!("{mark} at {desk}: a briefing is public"));
         }
+        self.between_people(mark, desk, ticket);
         let late: Vec<_> = ticket.comments.iter().filter(|comment| comment.text.starts_with(LATE)).collect();
         if late.len() > wanted || late.iter().any(|note| note.public) {
             self.breaks(format!("{mark} at {desk} has {} follow-ups to {wanted} briefings", late.len()));
@@ -353,6 +359,28 @@ impl Judge<'_> {
                 "{mark} at {desk} has {} briefings instead of {wanted}: {signs:?}",
                 notes.len()
             ));
+        }
+    }
+
+    /// What people passed on among themselves has one briefing, private, on the ticket of its record.
+    fn between_people(&mut self, mark: &str, desk: &str, ticket: &ShownTicket) {
+        let key = TicketKey::new(AccountId::new(desk), ticket.id.clone());
+        let is_one = |comment: &&ShownComment| {
+            is_briefing(&comment.text) && ![TITLE, LATE].iter().any(|title| comment.text.starts_with(title))
+        };
+        let notes: Vec<&ShownComment> = ticket.comments.iter().filter(is_one).collect();
+        let mut told = BTreeSet::new();
+        for note in notes {
+            let is_its = |record: &&Handoff| note.text.contains(record.id.as_str());
+            let record =
+                self.handoffs.iter().find(is_its).map(|record| (record.id.clone(), record.ticket == key));
+            match record {
+                Some((id, true)) if !note.public && told.insert(id.clone()) => {}
+                Some((id, true)) => {
+                    self.breaks(format!("{mark} at {desk}: a second or public briefing of {id}"))
+                }
+                other => self.breaks(format!("{mark} at {desk}: a briefing of another handoff: {other:?}")),
+            }
         }
     }
 

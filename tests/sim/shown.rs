@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use handoffd_connectors::sim::{ShownComment, ShownTicket};
-use handoffd_core::{Field, FieldKind, Fields, Priority, Typed, Value, briefing::TITLE, fold_text};
+use handoffd_core::{Field, FieldKind, Fields, Priority, Typed, Value, briefing::is_briefing, fold_text};
 
 use crate::{
     oracle::{Edit, Fate, Said, What, folded_tag},
@@ -48,7 +48,7 @@ pub fn texts_of(said: &Said, desk: &str) -> BTreeSet<String> {
 
 /// Whether a comment is of our own words.
 pub fn is_ours(text: &str) -> bool {
-    text.starts_with(TITLE)
+    is_briefing(text)
         || text.starts_with(LATE)
         || fold_text(text).starts_with("This conversation began with internal notes")
 }
