@@ -265,6 +265,7 @@ impl Engine {
                 key: intake.key,
                 ticket: intake.ticket,
                 link: None,
+                at: intake.at,
                 to: None,
                 wanted: intake.wanted,
                 told: intake.told,

@@ -286,7 +286,8 @@ impl Inner {
         for _ in 0..EARLIER_MAX {
             let Some(id) = earlier else { return Ok(None) };
             let Some(before) = self.record_of(&id).await? else { return Ok(None) };
-            if !before.unread {
+            // One that made no package has read nothing.
+            if !before.unread && before.completeness.is_some() {
                 return Ok(Some(before.detected_at.minus(READ_AGAIN)));
             }
             earlier = before.previous;

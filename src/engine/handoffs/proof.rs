@@ -113,7 +113,7 @@ impl Inner {
             },
             Err(error) => {
                 tracing::warn!(handoff = %record.id, ticket = %record.ticket, %error, "A briefing could not be read back.");
-                HandoffEvent::BriefingNotVisible
+                HandoffEvent::BriefingUnread
             }
         }
     }
