@@ -281,7 +281,7 @@ impl Engine {
                 writes.push(self.handoff_write(&step.record));
                 writes.extend(self.told_status(None, &step.record).await?);
             }
-            self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+            self.commit(Commit { writes, ..Commit::default() }).await?;
         }
         Ok(())
     }
