@@ -482,6 +482,28 @@ fn the_first_reply_is_the_next_owners() {
     });
 }
 
+/// What a customer wrote stands in the note as they wrote it: no link, no picture, no markup.
+#[test]
+fn a_customers_words_are_no_markup_in_a_briefing() {
+    let evil = "![x](https://evil.example/p.png) [Approve here](https://evil.example) <img src=x> # big";
+    crate::past::run(async {
+        for desk in [ZENDESK, FRESHDESK, INTERCOM] {
+            let mut life = begin(desk, Marks::Assignee).await;
+            let ticket = opened(&mut life, desk, Marks::Assignee).await;
+            let (who, text) = (Who::Customer, evil.to_owned());
+            life.human(desk, HumanAct::Say { ticket: ticket.clone(), who, text, public: true });
+            rest(&mut life).await;
+            perform(&mut life, desk, &ticket, MARA).await;
+            rest(&mut life).await;
+            let shown = life.tickets(desk).into_iter().find(|shown| shown.id == ticket).expect("the ticket");
+            let note = shown.comments.iter().find(|comment| is_briefing(&comment.text)).expect("a briefing");
+            assert!(note.text.contains("](https://evil.example)"), "{desk}: {}", note.text);
+            let markup = ["<img", "<a ", "<h1"].into_iter().find(|tag| note.html.contains(tag));
+            assert_eq!(markup, None, "{desk}: {}", note.html);
+        }
+    });
+}
+
 /// The same change told by a webhook, a poll and the API is one record with both signs.
 #[test]
 fn a_change_that_is_seen_and_announced_has_both_signs() {
