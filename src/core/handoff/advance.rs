@@ -289,7 +289,7 @@ pub fn wants_assignment(record: &Handoff) -> bool {
 
 /// Whether the customer is still to be told to hold.
 pub fn wants_hold(record: &Handoff) -> bool {
-    is_open(record) && record.delivered_at.is_none() && record.accepted_at.is_none()
+    is_open(record) && record.delivered_at.is_none() && record.accepted_at.is_none() && !record.unheld
 }
 
 /// When the briefing is looked for on its ticket: at once, then after ever longer waits.

@@ -308,6 +308,9 @@ pub struct Handoff {
     /// The write that tells the customer to hold.
     #[serde(default)]
     pub holding_key: Option<OpKey>,
+    /// A person answered while those words had to wait: they are not said any more.
+    #[serde(default)]
+    pub unheld: bool,
     /// The briefing as the helpdesk showed it when it was read back.
     #[serde(default)]
     pub visible: Option<SeenMessage>,

@@ -62,6 +62,7 @@ pub(super) fn record(id: &str, kind: HandoffKind) -> Handoff {
         place_key: None,
         placings: 0,
         holding_key: None,
+        unheld: false,
         visible: None,
         read_backs: 0,
         first_reply: None,

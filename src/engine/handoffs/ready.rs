@@ -3,14 +3,19 @@
 
 use std::time::Duration;
 
+use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    Field, Fields, Handoff, HandoffKind, Observed,
+    Field, Fields, Handoff, HandoffKind, Observed, Role,
     handoff::{assign_key, holding_key, wants_assignment, wants_hold, wants_placing},
     intent::{Applied, Intent, Outcome, Update},
     link::Link,
 };
 
-use super::{Fault, Inner, Look, placing::owners_of};
+use super::{
+    Fault, Inner, Look,
+    packaging::{own_words, said_by_bot},
+    placing::owners_of,
+};
 use crate::{
     engine::executor::{Step, harmless},
     store::{
@@ -53,8 +58,14 @@ impl Inner {
             return Ok(Ready::Done(Step::Settle(Outcome::NotApplied)));
         }
         let paused = self.parts.desks.get(&update.at.account).is_none_or(|desk| desk.is_paused());
-        if paused || *key == holding_key(id) {
+        if paused {
             return as_it_is();
+        }
+        if *key == holding_key(id) {
+            return match there || self.is_fresh(row) {
+                true => as_it_is(),
+                false => self.holding_ready(link, row, update, &record).await,
+            };
         }
         if *key == assign_key(id) {
             return self.assignment_ready(look, link, row, update, record).await;
@@ -72,6 +83,36 @@ impl Inner {
     fn is_fresh(&self, row: &IntentRow) -> bool {
         let first = row.last_error.is_none() && row.run == self.parts.run && row.sent_at.is_none();
         first && self.now().since(row.made_at) <= FRESH
+    }
+
+    /// Words that had to wait are not said once a person has answered, seen or not.
+    async fn holding_ready(
+        &self,
+        link: &Link,
+        row: &IntentRow,
+        update: &Update,
+        record: &Handoff,
+    ) -> Result<Ready, Fault> {
+        let Some(desk) = self.parts.desks.get(&update.at.account) else {
+            return Ok(Ready::Try(Box::new(row.clone())));
+        };
+        let comments = match desk.helpdesk.comments(self.call(Lane::Handoff), &update.at.id).await {
+            Ok(comments) => comments,
+            Err(error) => return Ok(Ready::Done(self.after_error(desk, row, harmless(error), false).await)),
+        };
+        let ours = own_words(link, &update.at);
+        let answered = comments.iter().any(|comment| {
+            let is_bot = comment.author().id.as_ref().is_some_and(|id| self.is_bot(&update.at.account, id))
+                || said_by_bot(link, &update.at, comment.id());
+            let answers = comment.is_public() && comment.author().role == Role::Agent && !is_bot;
+            answers && comment.at() >= record.detected_at && !ours.contains(comment.id())
+        });
+        if !answered {
+            return Ok(Ready::Try(Box::new(row.clone())));
+        }
+        let writes = vec![self.handoff_write(&Handoff { unheld: true, ..record.clone() })];
+        self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+        Ok(Ready::Done(Step::Settle(Outcome::NotApplied)))
     }
 
     /// The next owner is named unless somebody has the ticket.
