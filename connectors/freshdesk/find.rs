@@ -79,7 +79,7 @@ impl Desk {
                 let version = shown.as_ref().map(|shown| shown.version);
                 Ok(Some(Applied { version, shown, ..unseen(&update.at, comment) }))
             }
-            Some(comment) => self.set_fields_after(call, update, comment).await.map(Some),
+            Some(comment) => Ok(Some(self.set_fields_after(call, update, comment).await)),
             None => Ok(None),
         }
     }

@@ -3,8 +3,8 @@
 //! Freshdesk has no request that sets fields and adds a message. An update
 //! with both adds the message first, because it cannot be repeated, and sets
 //! the fields after it, because they can. Once the message is there, a failure
-//! of the fields is never the failure of the whole: it is reported as unknown,
-//! and the look for it finds the message and sets the fields again.
+//! of the fields is never the failure of the whole: the write is done, and says
+//! that its fields are not set.
 //!
 //! A mirror is made by `POST /tickets`, which mails nobody itself. The
 //! account's automations see it like any other ticket; the API cannot keep
@@ -12,7 +12,7 @@
 
 use handoffd_core::{
     Field, Fields, ReadBy, RemoteId, TicketKey,
-    intent::{Applied, Create, EditNote, Intent, Update},
+    intent::{Applied, Create, EditNote, Intent, Unset, Update},
 };
 
 use super::{api, desk::Desk, fields::Due, messages::DESCRIPTION, wire};
@@ -71,6 +71,7 @@ impl Desk {
             comment: create.ticket.opening.as_ref().map(|_| RemoteId::from(DESCRIPTION)),
             written_at: None,
             imported: Vec::new(),
+            unset: None,
         })
     }
 
@@ -89,24 +90,23 @@ impl Desk {
         let comment = message_id(&answer)?;
         let written_at =
             read_json::<wire::Conversation>(&answer).ok().and_then(|made| made.created_at.moment());
-        let done = self.set_fields_after(call, update, comment).await?;
+        let done = self.set_fields_after(call, update, comment).await;
         Ok(Applied { written_at, ..done })
     }
 
     /// The fields of an update whose message is there already.
-    pub async fn set_fields_after(&self, call: Call, update: &Update, comment: RemoteId) -> Result<Applied> {
-        match self.set_fields(call, &update.at, &update.set, Some(comment.clone())).await {
-            Ok(applied) => Ok(applied),
+    pub async fn set_fields_after(&self, call: Call, update: &Update, comment: RemoteId) -> Applied {
+        let unset = match self.set_fields(call, &update.at, &update.set, Some(comment.clone())).await {
+            Ok(applied) => return applied,
             // Nothing but another decision changes this, and the message must not be
             // written twice: the fields stay as the vendor has them, which the next read shows.
             Err(Error::Refused { why }) => {
                 tracing::warn!(ticket = %update.at, why, "Added the message, but Freshdesk refuses the fields.");
-                Ok(unseen(&update.at, Some(comment)))
+                Unset::Refused(why)
             }
-            Err(error) => {
-                Err(Error::Unknown { why: format!("the message is there, the fields are not: {error}") })
-            }
-        }
+            Err(error) => Unset::Later(error.to_string()),
+        };
+        Applied { unset: Some(unset), ..unseen(&update.at, Some(comment)) }
     }
 
     async fn set_fields(
@@ -159,6 +159,7 @@ pub fn unseen(ticket: &TicketKey, comment: Option<RemoteId>) -> Applied {
         comment,
         written_at: None,
         imported: Vec::new(),
+        unset: None,
     }
 }
 

@@ -172,7 +172,7 @@ impl Desk {
             return Ok(Some(Applied { comment: Some(comment), ..applied(&update.at, Some(whole)) }));
         }
         let record = Record::read(&update.at.id)?;
-        self.set_fields_after(call, &record, update, comment, Some(whole)).await.map(Some)
+        Ok(Some(self.set_fields_after(call, &record, update, comment, Some(whole)).await))
     }
 
     /// The oldest message that can be the lost one: ours by author, app, time,

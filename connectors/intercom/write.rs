@@ -4,15 +4,14 @@
 //! each owner, each tag, and a message. A message cannot be repeated, so it goes
 //! first; everything else is idempotent by value and goes after it. Once the
 //! message is there, a failure of the rest is never the failure of the whole:
-//! it is reported as unknown, and the look for it finds the message and sets
-//! the rest. The state goes behind a customer's words, which open a conversation.
+//! the write is done, and says that its fields are not set. The state goes behind a customer's words, which open a conversation.
 
 use std::cmp::Reverse;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use handoffd_core::{
     Comment, Field, Fields, ReadBy, RemoteId, TicketKey, Value, fold_text,
-    intent::{Amend, Amendment, Applied, Delete, Intent, Update},
+    intent::{Amend, Amendment, Applied, Delete, Intent, Unset, Update},
 };
 use serde_json::{Value as Json, json};
 
@@ -78,7 +77,7 @@ impl Desk {
             let part: wire::Part = read_json(&answer).map_err(|error| unread(&error))?;
             let id = part.id.name_id().ok_or_else(no_id)?;
             self.memory.our_app_is(part.app_package_code.text());
-            return self.set_fields_after(call, &record, update, id, None).await;
+            return Ok(self.set_fields_after(call, &record, update, id, None).await);
         }
         let conversation = read_json(&answer).map_err(|error| unread(&error))?;
         let whole = self
@@ -88,7 +87,7 @@ impl Desk {
         let id = newest(&whole, &writing).ok_or_else(no_id)?;
         self.memory.our_app_is(whole.apps.get(&id).cloned());
         let written_at = whole.messages.comments.iter().find(|comment| *comment.id() == id).map(Comment::at);
-        let done = self.set_fields_after(call, &record, update, id, Some(whole)).await?;
+        let done = self.set_fields_after(call, &record, update, id, Some(whole)).await;
         Ok(Applied { written_at, ..done })
     }
 
@@ -100,19 +99,18 @@ impl Desk {
         update: &Update,
         comment: RemoteId,
         shown: Option<Whole>,
-    ) -> Result<Applied> {
-        match self.set_fields(call, record, &update.at, &update.set, shown).await {
-            Ok(applied) => Ok(Applied { comment: Some(comment), ..applied }),
+    ) -> Applied {
+        let unset = match self.set_fields(call, record, &update.at, &update.set, shown).await {
+            Ok(applied) => return Applied { comment: Some(comment), ..applied },
             // Nothing but another decision changes this, and the message must not be
             // written twice: the fields stay as the vendor has them, which the next read shows.
             Err(Error::Refused { why }) => {
                 tracing::warn!(ticket = %update.at, why, "Added the message, but Intercom refuses the fields.");
-                Ok(Applied { comment: Some(comment), ..applied(&update.at, None) })
+                Unset::Refused(why)
             }
-            Err(error) => {
-                Err(Error::Unknown { why: format!("the message is there, the fields are not: {error}") })
-            }
-        }
+            Err(error) => Unset::Later(error.to_string()),
+        };
+        Applied { comment: Some(comment), unset: Some(unset), ..applied(&update.at, None) }
     }
 
     /// Sets fields. `shown` is the record as an answer of a moment ago has it.
@@ -311,6 +309,7 @@ pub fn applied(at: &TicketKey, shown: Option<Whole>) -> Applied {
         comment: None,
         written_at: None,
         imported: Vec::new(),
+        unset: None,
     }
 }
 

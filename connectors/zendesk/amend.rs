@@ -104,6 +104,7 @@ fn done(at: &TicketKey) -> Applied {
         comment: None,
         written_at: None,
         imported: Vec::new(),
+        unset: None,
     }
 }
 

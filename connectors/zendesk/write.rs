@@ -358,7 +358,7 @@ fn applied(wrote: Wrote, comment: Option<RemoteId>) -> Applied {
         Wrote::Bare { .. } => None,
     };
     let version = shown.as_ref().map(|shown| shown.version);
-    Applied { ticket, version, shown, comment, written_at: None, imported: Vec::new() }
+    Applied { ticket, version, shown, comment, written_at: None, imported: Vec::new(), unset: None }
 }
 
 /// When an answer says that the comment was written.

@@ -1,6 +1,6 @@
 //! `handoffd handoffs`: which there were, and what their next owners got.
 
-use handoffd_core::{HandoffId, HandoffKind, Timestamp};
+use handoffd_core::{Handoff, HandoffId, HandoffKind, Timestamp};
 
 use super::{ConfigArg, Failure, load, parked};
 use crate::{
@@ -72,6 +72,7 @@ async fn show(config: &Config, id: &str, json: bool) -> Result<(), Failure> {
     if let Some(comment) = &detail.record.briefing_comment {
         println!("  the briefing is message {comment} there");
     }
+    print!("{}", short_of(&detail.record));
     match &detail.package {
         Some(package) => {
             println!("  package {}: {} messages read", package.version, package.conversation.turns)
@@ -129,6 +130,18 @@ async fn detail(config: &Config, id: &str) -> Result<HandoffDetail, Failure> {
 
 fn breaches(lines: &[HandoffLine]) -> usize {
     lines.iter().filter(|line| line.breach.is_some()).count()
+}
+
+/// What was to go beside the briefing, or after it, and did not.
+fn short_of(record: &Handoff) -> String {
+    let mut text = String::new();
+    if let Some(why) = &record.bare {
+        text += &format!("  what goes beside the briefing (accounts.*.handoff) was refused: {why}\n");
+    }
+    if let (Some(agent), Some(why)) = (&record.wanted.agent, &record.unassigned) {
+        text += &format!("  {agent} was asked for and did not get it: {why}\n");
+    }
+    text
 }
 
 fn text(line: &HandoffLine) -> String {

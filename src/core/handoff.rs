@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use advance::{
     Effect, HandoffEvent, HandoffStep, News, Settled, advance_handoff, due_events, next_wake, read_back_at,
-    waits_for_words, wants_read_back,
+    waits_for_words, wants_assignment, wants_hold, wants_placing, wants_read_back,
 };
 pub use breach::{Breach, breach, in_time};
 pub use late::with_news;
@@ -280,6 +280,12 @@ pub fn bare_key(id: &HandoffId) -> OpKey {
 /// The name of the one write that names the next owner.
 pub fn assign_key(id: &HandoffId) -> OpKey {
     OpKey(format!("{id}-assign"))
+}
+
+/// The name of a write that carries what goes beside the briefing and was not written with it,
+/// counted from 1.
+pub fn place_key(id: &HandoffId, number: u32) -> OpKey {
+    OpKey(format!("{id}-place-{number}"))
 }
 
 /// The name of the one message that tells the customer to hold.

@@ -245,4 +245,18 @@ pub struct Applied {
     /// The ids of an import's messages, in its order; empty where the answer does not tell.
     #[serde(default)]
     pub imported: Vec<RemoteId>,
+    /// The message is there, and the fields that went with it are not, as far as is known.
+    #[serde(default)]
+    pub unset: Option<Unset>,
+}
+
+/// Why fields are not set whose message is there. The message is not written again; where they
+/// are still wanted, the fields go by themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unset {
+    /// The vendor refuses them; the words are for an admin.
+    Refused(String),
+    /// They could not be set now, or nobody knows whether they were: they may be sent again.
+    Later(String),
 }

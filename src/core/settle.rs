@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::{
     comments::{self, form},
     decision::Decision,
-    intent::{Amend, Amendment, Applied, Create, Delete, Intent, Outcome, Update},
+    intent::{Amend, Amendment, Applied, Create, Delete, Intent, Outcome, Unset, Update},
     link::{Change, CommentCopy, Link, Origin, Place, Side, Standing},
     merge::{Ground, confirm, refresh_behind},
     model::{
@@ -128,6 +128,13 @@ impl Settling<'_> {
     fn update(&mut self, update: &Update, outcome: &Outcome) {
         let was_out = self.close(&update.at, &update.key);
         match outcome {
+            Outcome::Applied(applied) if is_put_off(applied) => {
+                self.applied_message(update, applied);
+                if was_out {
+                    self.take_back(update);
+                    self.read_again(&update.at, true);
+                }
+            }
             Outcome::Applied(applied) => {
                 self.applied_fields(update, applied);
                 self.applied_message(update, applied);
@@ -464,6 +471,11 @@ fn add_filler(link: &mut Link, create: &Create, ticket: &TicketKey, comment: &Re
     let copy = CommentCopy::new(origin, false, String::new(), Timestamp::default());
     link.copies.insert(link.next_copy, copy.at(ticket.clone(), Place::Here(comment.clone())));
     link.next_copy += 1;
+}
+
+/// Whether the message alone is there: its fields are decided again.
+fn is_put_off(applied: &Applied) -> bool {
+    matches!(applied.unset, Some(Unset::Later(_)))
 }
 
 /// The number of a write within its link, as [`Link::take_op`] gave it.

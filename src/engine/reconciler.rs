@@ -12,7 +12,10 @@ use handoffd_core::{
     unpark::{Cause, causes},
 };
 
-use super::{Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step, speech::Taken};
+use super::{
+    Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step, handoffs::Ready,
+    speech::Taken,
+};
 use crate::store::{
     Claimed, Commit, CommitError, Guard, JobDone, Key, Seq, Write,
     tables::{self, INTENTS, IntentRow, JOURNAL, JournalRow, LinkRow, PARKED, ParkedRow, TICKETS, Wake},
@@ -252,10 +255,7 @@ impl Engine {
                 continue;
             }
             let lane = look.lane_of(&row.link, &intent.value.intent);
-            let (step, taken) = match intent.value.speech {
-                Some(_) => self.speak(look, row, &intent.value, lane).await?,
-                None => (self.execute(&row.link, &intent.value, lane).await?, None),
-            };
+            let (tried, step, taken) = self.try_write(look, row, intent.value, lane).await?;
             match step {
                 Step::Keep(kept) => {
                     look.again_by(kept.due);
@@ -266,12 +266,33 @@ impl Engine {
                     waiting.insert(account);
                 }
                 step => {
-                    self.settle(look, row, &intent.value, step, taken).await?;
+                    self.settle(look, row, &tried, step, taken).await?;
                     return Ok(Round::Again);
                 }
             }
         }
         Ok(Round::Settled)
+    }
+
+    /// One try of a write that is due, as it is right now.
+    async fn try_write(
+        &self,
+        look: &mut Look,
+        row: &LinkRow,
+        stored: IntentRow,
+        lane: Lane,
+    ) -> Result<(IntentRow, Step, Option<Taken>), Fault> {
+        if stored.speech.is_some() {
+            let (step, taken) = self.speak(look, row, &stored, lane).await?;
+            return Ok((stored, step, taken));
+        }
+        match self.made_ready(look, &row.link, &stored).await? {
+            Ready::Done(step) => Ok((stored, step, None)),
+            Ready::Try(ready) => {
+                let step = self.execute(&row.link, &ready, lane).await?;
+                Ok((*ready, step, None))
+            }
+        }
     }
 
     /// Records what came of a write: the link, its row gone, the journal, and

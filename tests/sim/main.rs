@@ -24,6 +24,7 @@ mod requests;
 mod setup;
 mod shapes;
 mod shown;
+mod taken;
 mod world;
 
 use std::{

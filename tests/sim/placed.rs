@@ -17,8 +17,8 @@ use crate::{
     world::{FRESHDESK, INTERCOM, Life, ZENDESK},
 };
 
-const DESKS: [&str; 3] = [ZENDESK, FRESHDESK, INTERCOM];
-const HOLDING: &str = "A colleague is reading up on your request.";
+pub const DESKS: [&str; 3] = [ZENDESK, FRESHDESK, INTERCOM];
+pub const HOLDING: &str = "A colleague is reading up on your request.";
 
 fn make_field(world: &World, desk: &str, title: &str, kind: FieldKind) -> String {
     let field = HumanAct::MakeField { title: title.to_owned(), kind, options: Vec::new() };
@@ -26,7 +26,7 @@ fn make_field(world: &World, desk: &str, title: &str, kind: FieldKind) -> String
 }
 
 /// The people's group at a helpdesk.
-fn people(config: &Config, desk: &str, catalogs: &BTreeMap<&'static str, Catalog>) -> String {
+pub fn people(config: &Config, desk: &str, catalogs: &BTreeMap<&'static str, Catalog>) -> String {
     let bots = &config.accounts[desk].bots;
     let of_people = |team: &&handoffd_connectors::contract::CatalogOwner| {
         !bots.groups.contains(team.id.as_str()) && !team.name.to_lowercase().contains("ai")
@@ -34,13 +34,18 @@ fn people(config: &Config, desk: &str, catalogs: &BTreeMap<&'static str, Catalog
     catalogs[desk].teams.iter().find(of_people).expect("a group of people").id.as_str().to_owned()
 }
 
-fn mara(catalog: &Catalog) -> String {
+pub fn mara(catalog: &Catalog) -> String {
     let is_she = |agent: &&handoffd_connectors::contract::CatalogOwner| agent.name.starts_with("Mara");
     catalog.agents.iter().find(is_she).expect("a colleague").id.as_str().to_owned()
 }
 
 /// Tags, priority, a group and two custom fields.
-fn all_beside(world: &World, catalogs: &BTreeMap<&'static str, Catalog>, config: &mut Config, desk: &str) {
+pub fn all_beside(
+    world: &World,
+    catalogs: &BTreeMap<&'static str, Catalog>,
+    config: &mut Config,
+    desk: &str,
+) {
     let reason = make_field(world, desk, "Why", FieldKind::Text);
     let hop = make_field(world, desk, "Hop", FieldKind::Text);
     let group = people(config, desk, catalogs);
@@ -53,15 +58,15 @@ fn all_beside(world: &World, catalogs: &BTreeMap<&'static str, Catalog>, config:
     };
 }
 
-fn shown(life: &Life, desk: &str, id: &RemoteId) -> ShownTicket {
+pub fn shown(life: &Life, desk: &str, id: &RemoteId) -> ShownTicket {
     life.tickets(desk).into_iter().find(|ticket| ticket.id == *id).expect("the ticket")
 }
 
-fn briefings(ticket: &ShownTicket) -> usize {
+pub fn briefings(ticket: &ShownTicket) -> usize {
     ticket.comments.iter().filter(|comment| !comment.public && is_briefing(&comment.text)).count()
 }
 
-fn only(found: Vec<Handoff>) -> Handoff {
+pub fn only(found: Vec<Handoff>) -> Handoff {
     assert_eq!(found.len(), 1, "{:?}", found.iter().map(|one| (one.kind, one.state)).collect::<Vec<_>>());
     found.into_iter().next().expect("a record")
 }
@@ -137,6 +142,7 @@ fn a_briefing_whose_fields_are_refused_goes_without_them() {
             rest(&mut life).await;
             let (record, ticket) = (only(records(&life).await), shown(&life, desk, &id));
             assert_eq!((record.state, briefings(&ticket)), (HandoffState::Delivered, 1), "{desk}");
+            assert!(record.bare.is_some(), "{desk}: an admin is told why");
         });
     }
 }

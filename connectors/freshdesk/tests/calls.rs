@@ -1,6 +1,9 @@
 //! Whole calls: what is asked, in which order, and what comes of it.
 
-use handoffd_core::{Comment, CommentsSeen, Fetched, Priority, Status, Version, intent::Applied};
+use handoffd_core::{
+    Comment, CommentsSeen, Fetched, Priority, Status, Version,
+    intent::{Applied, Unset},
+};
 use serde_json::json;
 
 use super::*;
@@ -295,6 +298,7 @@ async fn only_what_is_there_is_sent() {
         comment: None,
         written_at: None,
         imported: Vec::new(),
+        unset: None,
     };
     assert_eq!(desk.apply(call(), &nothing, None, &[]).await.unwrap(), expected);
     script.finish();
@@ -302,14 +306,8 @@ async fn only_what_is_there_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_message_no_failure_makes_it_be_written_again() {
-    let rows = [
-        (429, "Unknown"),
-        (403, "Unknown"),
-        (404, "Unknown"),
-        (409, "Unknown"),
-        (401, "Unknown"),
-        (400, "applied"),
-    ];
+    let rows =
+        [(429, "later"), (403, "later"), (404, "later"), (409, "later"), (401, "later"), (400, "refused")];
     for (status, expected) in rows {
         let (desk, script) = desk();
         let far = vec![("retry-after", "3600".to_owned())];
@@ -318,7 +316,11 @@ async fn after_the_message_no_failure_makes_it_be_written_again() {
         let named = match desk.apply(call(), &both, None, &[]).await {
             Ok(applied) => {
                 assert_eq!((applied.comment, applied.shown), (Some(id("9100")), None));
-                "applied".to_owned()
+                match applied.unset {
+                    Some(Unset::Later(_)) => "later".to_owned(),
+                    Some(Unset::Refused(_)) => "refused".to_owned(),
+                    None => "set".to_owned(),
+                }
             }
             Err(error) => format!("{error:?}").split(' ').next().unwrap().to_owned(),
         };

@@ -2,7 +2,7 @@
 
 use handoffd_core::{
     Status,
-    intent::{Applied, Create, EditNote, NewTicket},
+    intent::{Applied, Create, EditNote, NewTicket, Unset},
 };
 use serde_json::json;
 
@@ -121,7 +121,9 @@ async fn fields_behind_a_found_message_are_set_again() {
     );
 
     script.expect(TICKET, 200, ticket(2, &there)).expect(PUT, 403, "");
-    assert!(matches!(look(&desk, &both(), None, &[]).await, Err(Error::Unknown { .. })));
+    let later = look(&desk, &both(), None, &[]).await.unwrap().unwrap();
+    assert!(matches!(later.unset, Some(Unset::Later(_))), "{later:?}");
+    assert_eq!(later.comment, Some(id("5")), "what is there is there");
 
     script.expect(TICKET, 200, ticket(2, &[]));
     assert_eq!(look(&desk, &both(), None, &[]).await, Ok(None), "without the message nothing is set");

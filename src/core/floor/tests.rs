@@ -255,6 +255,7 @@ fn words_of_the_ai_agent_are_no_persons_however_they_are_seen() {
             comment: comment.map(RemoteId::new),
             written_at: None,
             imported: Vec::new(),
+            unset: None,
         };
         let outcome = Outcome::Applied(Box::new(applied));
         crate::settle::settle(&sending, &Intent::Update(update), &outcome, &policy(), &Bare).link

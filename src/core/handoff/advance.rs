@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
-use super::{assign_key, bare_key, briefing_key, holding_key, is_open, late_key};
+use super::{assign_key, bare_key, briefing_key, holding_key, is_open, late_key, place_key};
 use crate::{
+    intent::Unset,
     model::{
         handoff::{
             Evidence, Handoff, HandoffKind, HandoffState, Owner, SeenMessage, SourceAnswer, Told, Wanted,
@@ -41,6 +42,10 @@ pub enum HandoffEvent {
     BriefingSettled(Settled),
     /// What came of the write that carries what was late.
     LateSettled(Settled),
+    /// The briefing is on the ticket; what goes beside it is not.
+    FieldsUnset(Unset),
+    /// What came of a write that carries only what goes beside the briefing.
+    PlaceSettled(Settled),
     /// The next owner's public message is on the ticket. Nobody has to be waiting for it any more:
     /// a briefing that never came is measured by it too.
     OwnerSpoke {
@@ -135,6 +140,11 @@ pub enum Effect {
         /// The write's name: the same on every repeat.
         key: OpKey,
     },
+    /// Write what goes beside the briefing, by itself.
+    Place {
+        /// The write's name: the same on every repeat.
+        key: OpKey,
+    },
     /// Tell the customer, once, that somebody will be with them.
     Hold {
         /// The write's name: the same on every repeat.
@@ -180,6 +190,8 @@ pub fn advance_handoff(
         HandoffEvent::DeadlinePassed => step.deadline_passed(rules, now),
         HandoffEvent::BriefingSettled(settled) => step.briefing_settled(settled, rules, now),
         HandoffEvent::LateSettled(settled) => step.late_settled(settled),
+        HandoffEvent::FieldsUnset(unset) => step.fields_unset(unset),
+        HandoffEvent::PlaceSettled(settled) => step.place_settled(settled),
         HandoffEvent::OwnerSpoke { at, message } => step.owner_spoke(*at, message),
         HandoffEvent::BriefingVisible(note) => step.visible(note),
         HandoffEvent::BriefingNotVisible => step.not_visible(),
@@ -276,6 +288,23 @@ pub fn wants_read_back(record: &Handoff) -> bool {
     record.delivered_at.is_some() && record.visible.is_none() && record.read_backs < READ_BACKS_MAX
 }
 
+/// Whether what goes beside the briefing is still to be written: the briefing is there, and nobody
+/// answered the customer yet.
+pub fn wants_placing(record: &Handoff) -> bool {
+    is_open(record) && record.delivered_at.is_some() && record.accepted_at.is_none()
+}
+
+/// Whether the person whom the AI agent asks for is still to be named.
+pub fn wants_assignment(record: &Handoff) -> bool {
+    let asked = record.wanted.agent.is_some() && record.unassigned.is_none();
+    is_open(record) && asked && record.accepted_at.is_none()
+}
+
+/// Whether the customer is still to be told to hold.
+pub fn wants_hold(record: &Handoff) -> bool {
+    is_open(record) && record.delivered_at.is_none() && record.accepted_at.is_none() && !record.unheld
+}
+
 /// When the briefing is looked for on its ticket: at once, then after ever longer waits.
 pub fn read_back_at(record: &Handoff) -> Option<Timestamp> {
     let wait = READ_BACK_WAIT * record.read_backs.saturating_mul(record.read_backs);
@@ -326,13 +355,20 @@ impl HandoffStep {
         record.from = record.from.take().or_else(|| news.from.clone());
         let named = news.to.clone().filter(|to| record.to.is_none() || *to != Owner::Nobody);
         record.to = named.or_else(|| record.to.take());
-        record.wanted = news.wanted.clone().or(&record.wanted);
+        let wanted = news.wanted.clone().or(&record.wanted);
+        let asks_more = wanted.queue != record.wanted.queue || wanted.priority != record.wanted.priority;
+        record.unplaced |= left && asks_more;
+        record.wanted = wanted;
         if !left && let Some(ticket) = &news.ticket {
             record.ticket = ticket.clone();
         }
         if left && told_more {
             record.late_facts = true;
             self.send_late_if_ready(rules, now);
+        }
+        self.place();
+        if self.record.delivered_at.is_some() && !wants_read_back(&self.record) {
+            self.assign();
         }
     }
 
@@ -408,6 +444,7 @@ impl HandoffStep {
                     self.send_late_if_ready(rules, now);
                 }
                 self.effects.push(Effect::ReadBack);
+                self.place();
             }
             Settled::FieldsRefused(why) if delivering => {
                 let key = bare_key(&self.record.id);
@@ -436,8 +473,47 @@ impl HandoffStep {
         self.assign();
     }
 
+    /// The briefing stays, whatever becomes of what goes beside it.
+    fn fields_unset(&mut self, unset: &Unset) {
+        match unset {
+            Unset::Refused(why) => self.record.bare = Some(why.clone()),
+            // What is on its way by itself carries all of it.
+            Unset::Later(_) if self.record.place_key.is_some() => {}
+            Unset::Later(_) => {
+                self.record.unplaced = true;
+                self.place();
+            }
+        }
+    }
+
+    /// What goes beside the briefing and was not written with it leaves by itself, one write at a
+    /// time, while nobody has taken the ticket.
+    fn place(&mut self) {
+        let record = &mut self.record;
+        if record.unplaced && record.place_key.is_none() && wants_placing(record) {
+            record.unplaced = false;
+            record.placings = record.placings.saturating_add(1);
+            let key = place_key(&record.id, record.placings);
+            record.place_key = Some(key.clone());
+            self.effects.push(Effect::Place { key });
+        }
+    }
+
+    fn place_settled(&mut self, settled: &Settled) {
+        let Some(key) = self.record.place_key.clone() else { return };
+        match settled {
+            Settled::NotApplied if wants_placing(&self.record) => {
+                return self.effects.push(Effect::Place { key });
+            }
+            Settled::Refused(why) | Settled::FieldsRefused(why) => self.record.bare = Some(why.clone()),
+            Settled::Applied { .. } | Settled::NotApplied | Settled::Lost => {}
+        }
+        self.record.place_key = None;
+        self.place();
+    }
+
     fn assign(&mut self) {
-        if is_open(&self.record) && self.record.wanted.agent.is_some() && self.record.assign_key.is_none() {
+        if wants_assignment(&self.record) && self.record.assign_key.is_none() {
             let key = assign_key(&self.record.id);
             self.record.assign_key = Some(key.clone());
             self.effects.push(Effect::Assign { key });

@@ -3,6 +3,7 @@ mod correlation;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::intent::Unset;
 use crate::model::{
     fact::{Fact, FactKey, FactValue, Match, Sensitivity},
     handoff::{Attempt, Evidence, SeenMessage, SourceAnswer, Told, Wanted},
@@ -509,10 +510,13 @@ fn every_event() -> Vec<HandoffEvent> {
         HandoffEvent::Expired,
         HandoffEvent::HoldDue,
         HandoffEvent::BriefingVisible(message(9_000)),
+        HandoffEvent::FieldsUnset(Unset::Later("busy".to_owned())),
+        HandoffEvent::FieldsUnset(Unset::Refused("no".to_owned())),
     ];
     for settled in [applied(), Settled::Lost, Settled::Refused("no".to_owned())] {
         events.push(HandoffEvent::BriefingSettled(settled.clone()));
-        events.push(HandoffEvent::LateSettled(settled));
+        events.push(HandoffEvent::LateSettled(settled.clone()));
+        events.push(HandoffEvent::PlaceSettled(settled));
     }
     events
 }
@@ -533,7 +537,7 @@ fn repeats_change_nothing_and_no_note_is_sent_twice() {
 
 fn walk(start: &Handoff, events: &[&HandoffEvent]) {
     let mut record = start.clone();
-    let (mut briefings, mut lates, mut done, mut holds, mut assigns) = (0, 0, 0, 0, 0);
+    let (mut briefings, mut lates, mut done, mut holds, mut assigns, mut places) = (0, 0, 0, 0, 0, 0);
     for event in events {
         let step = advance_handoff(&record, event, &rules(), at(150_000));
         for effect in &step.effects {
@@ -543,6 +547,7 @@ fn walk(start: &Handoff, events: &[&HandoffEvent]) {
                 Effect::Done => done += 1,
                 Effect::Hold { .. } => holds += 1,
                 Effect::Assign { .. } => assigns += 1,
+                Effect::Place { .. } => places += 1,
                 Effect::AskSources(_) | Effect::WakeAt(_) | Effect::ReadBack | Effect::Return => {}
             }
         }
@@ -555,4 +560,5 @@ fn walk(start: &Handoff, events: &[&HandoffEvent]) {
     assert!(briefings <= usize::from(start.briefing_key.is_none()), "{events:?}");
     assert!(lates <= usize::from(start.late_key.is_none()), "{events:?}");
     assert!(holds <= 1 && assigns <= 1, "{events:?}");
+    assert_eq!(places, record.placings, "every write has a name of its own: {events:?}");
 }

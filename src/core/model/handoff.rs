@@ -291,7 +291,7 @@ pub struct Handoff {
     /// Where the AI agent asks that it go.
     #[serde(default)]
     pub wanted: Wanted,
-    /// The briefing goes without fields: the helpdesk refused it with them, for this reason.
+    /// The helpdesk refused what goes beside the briefing, for this reason: the briefing is without it.
     #[serde(default)]
     pub bare: Option<String>,
     /// Owners that were written beside the briefing, or after it: when the ticket shows them, nobody
@@ -304,9 +304,24 @@ pub struct Handoff {
     /// The write that names the next owner, after the briefing is there.
     #[serde(default)]
     pub assign_key: Option<OpKey>,
+    /// Why the person whom the AI agent asks for did not get it, in words for an admin.
+    #[serde(default)]
+    pub unassigned: Option<String>,
+    /// Something goes beside the briefing and was not written with it: it is to go by itself.
+    #[serde(default)]
+    pub unplaced: bool,
+    /// The write on its way that carries it.
+    #[serde(default)]
+    pub place_key: Option<OpKey>,
+    /// How many such writes there were.
+    #[serde(default)]
+    pub placings: u32,
     /// The write that tells the customer to hold.
     #[serde(default)]
     pub holding_key: Option<OpKey>,
+    /// A person answered while those words had to wait: they are not said any more.
+    #[serde(default)]
+    pub unheld: bool,
     /// The briefing as the helpdesk showed it when it was read back.
     #[serde(default)]
     pub visible: Option<SeenMessage>,

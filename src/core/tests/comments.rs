@@ -201,6 +201,7 @@ impl Story {
                 comment: how.get(1).map(|id| RemoteId::from(*id)),
                 written_at: None,
                 imported: how.iter().skip(2).map(|id| RemoteId::from(*id)).collect(),
+                unset: None,
             })),
         };
         let settled = settle(&self.link, &intent, &outcome, &self.policy, &Vendors);

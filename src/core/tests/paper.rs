@@ -574,6 +574,7 @@ impl World {
             comment,
             written_at: None,
             imported: Vec::new(),
+            unset: None,
         })
     }
 

@@ -315,6 +315,7 @@ fn outcome(at: &TicketKey, text: &str) -> Outcome {
                 comment: None,
                 written_at: None,
                 imported: Vec::new(),
+                unset: None,
             }))
         }
     }

@@ -3,11 +3,14 @@
 //! read, committed and carried out.
 //!
 //! `signs.rs` what was seen and said; `packaging.rs` what is known, made into a package and a
-//! briefing; `delivery.rs` what is written for it; `proof.rs` what came of that, by the helpdesk's own word.
+//! briefing; `delivery.rs` what is written for it; `placing.rs` what goes beside it; `ready.rs` whether
+//! that is still right when it is sent; `proof.rs` what came of that, by the helpdesk's own word.
 
 mod delivery;
 mod packaging;
+mod placing;
 mod proof;
+mod ready;
 mod signs;
 
 use std::collections::BTreeSet;
@@ -24,6 +27,8 @@ use handoffd_core::{
     policy::HandoffRules,
     settle::{note_leaves, words_leave},
 };
+
+pub(super) use ready::Ready;
 
 use super::{Engine, Fault, Inner, reconciler::Look};
 use crate::store::{
@@ -163,6 +168,7 @@ impl Inner {
                     writes.extend(rows);
                     intent
                 }
+                Effect::Place { key } => self.placing(&mut record, key).await?,
                 Effect::Assign { key } => self.assignment(link, &mut record, key),
                 Effect::Hold { key } => self.holding_message(link, key),
             };

@@ -339,13 +339,13 @@ fn transcript<'a>(record: &Handoff, captured: Option<&'a Captured>) -> &'a [Turn
 }
 
 /// Whether an AI agent said it through us.
-fn said_by_bot(link: &Link, ticket: &TicketKey, id: &RemoteId) -> bool {
+pub(super) fn said_by_bot(link: &Link, ticket: &TicketKey, id: &RemoteId) -> bool {
     let here = Place::Here(id.clone());
     link.copies.values().any(|copy| copy.by_bot && copy.places.get(ticket) == Some(&here))
 }
 
 /// Messages of a ticket that are our own: briefings, and what the customer was told to hold.
-fn own_words(link: &Link, ticket: &TicketKey) -> BTreeSet<RemoteId> {
+pub(super) fn own_words(link: &Link, ticket: &TicketKey) -> BTreeSet<RemoteId> {
     let ours = link.copies.values().filter(|copy| matches!(copy.origin, Origin::Ours(_)));
     ours.filter_map(|copy| match copy.places.get(ticket)? {
         Place::Here(id) => Some(id.clone()),

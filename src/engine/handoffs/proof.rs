@@ -3,7 +3,7 @@
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
     CommentsSeen, Handoff, HandoffId, SeenMessage,
-    handoff::{HandoffEvent, Settled, assign_key, holding_key, is_open},
+    handoff::{HandoffEvent, Settled, assign_key, holding_key, wants_assignment, wants_hold},
     intent::{Applied, Intent, Outcome},
     link::Link,
 };
@@ -37,6 +37,9 @@ impl Inner {
     ) -> Result<Vec<Write>, Fault> {
         let Some(stored) = self.record_of(id).await? else { return Ok(Vec::new()) };
         let key = row.intent.key();
+        if is_place(row) && stored.place_key.as_ref() != Some(key) {
+            return Ok(Vec::new());
+        }
         if *key == assign_key(id) || *key == holding_key(id) {
             return self.settle_beside(link, &stored, row, outcome, gone).await;
         }
@@ -47,11 +50,13 @@ impl Inner {
         start.trouble = row.last_error.clone().or(start.trouble);
         let is_late = stored.late_key.as_ref() == Some(key);
         let settled = settled(row, outcome, gone);
-        let mut events = vec![match is_late {
-            true => HandoffEvent::LateSettled(settled),
-            false => HandoffEvent::BriefingSettled(settled),
+        let mut events = vec![match (is_late, is_place(row)) {
+            (true, _) => HandoffEvent::LateSettled(settled),
+            (false, true) => HandoffEvent::PlaceSettled(settled),
+            (false, false) => HandoffEvent::BriefingSettled(settled),
         }];
-        if let (false, Outcome::Applied(applied)) = (is_late, outcome) {
+        if let (false, false, Outcome::Applied(applied)) = (is_late, is_place(row), outcome) {
+            events.extend(applied.unset.clone().map(HandoffEvent::FieldsUnset));
             events.push(match shown_in(applied) {
                 Some(note) => HandoffEvent::BriefingVisible(note),
                 None => self.read_back(&with_comment(&stored, applied)).await,
@@ -64,7 +69,7 @@ impl Inner {
             self.parts.metrics.briefed(&record, delivered);
         }
         if let Some(why) = record.bare.as_ref().filter(|_| stored.bare.is_none()) {
-            tracing::error!(handoff = %id, ticket = %stored.ticket, why, "A briefing was refused with the fields of accounts.*.handoff; it goes without them.");
+            tracing::error!(handoff = %id, ticket = %stored.ticket, why, "What goes beside a briefing, accounts.*.handoff, was refused; the briefing is on its ticket without it.");
         }
         let (record, mut writes) = self.carry_effects(look, link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
@@ -85,12 +90,13 @@ impl Inner {
         gone: bool,
     ) -> Result<Vec<Write>, Fault> {
         let is_hold = *row.intent.key() == holding_key(&record.id);
-        let wanted = is_open(record)
-            && match is_hold {
-                true => record.delivered_at.is_none(),
-                false => record.accepted_at.is_none(),
-            };
+        let wanted = if is_hold { wants_hold(record) } else { wants_assignment(record) };
         match outcome {
+            Outcome::Refused(why) if !is_hold => {
+                tracing::error!(handoff = %record.id, ticket = %record.ticket, why, "The agent whom an AI agent asks for cannot be given the ticket.");
+                let unassigned = Some(format!("the helpdesk refuses it: {why}"));
+                Ok(vec![self.handoff_write(&Handoff { unassigned, ..record.clone() })])
+            }
             Outcome::NotApplied if wanted && !gone => {
                 let intent = self.fetch_back(row.intent.clone()).await?;
                 Ok(vec![self.leaves(link, record, intent).await?])
@@ -117,6 +123,13 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether a write carries only what goes beside a briefing.
+fn is_place(row: &IntentRow) -> bool {
+    let Intent::Update(update) = &row.intent else { return false };
+    let of_handoff = |id: &HandoffId| *row.intent.key() != assign_key(id);
+    update.message.is_none() && row.handoff.as_ref().is_some_and(of_handoff)
 }
 
 fn with_comment(record: &Handoff, applied: &Applied) -> Handoff {

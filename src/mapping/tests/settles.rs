@@ -102,6 +102,7 @@ impl World {
             comment: None,
             written_at: None,
             imported: Vec::new(),
+            unset: None,
         }))
     }
 }

@@ -284,6 +284,62 @@ fn the_next_owner_is_named_once_the_briefing_was_read_back() {
     assert!(record.failure.is_some() && record.assign_key.is_some(), "people are not kept waiting for ever");
 }
 
+fn places(step: &HandoffStep) -> Vec<OpKey> {
+    let key = |effect: &Effect| match effect {
+        Effect::Place { key } => Some(key.clone()),
+        _ => None,
+    };
+    step.effects.iter().filter_map(key).collect()
+}
+
+#[test]
+fn what_the_ai_agent_asks_for_after_the_briefing_left_is_placed_and_named() {
+    let mut asking = said("k1");
+    let Sign::Said(said) = &mut asking else { panic!() };
+    said.wanted = Wanted {
+        queue: Some("billing".to_owned()),
+        agent: Some("alice".to_owned()),
+        priority: Some("urgent".to_owned()),
+        deadline: None,
+    };
+    let early = joined(opening(Some(&delivering()), &asking, 3_000)).record;
+    assert!(early.unplaced, "the briefing is on its way without it");
+    let there = next(&early, HandoffEvent::BriefingSettled(applied()), 5_000);
+    assert_eq!(places(&there), [place_key(&early.id, 1)]);
+
+    let there = Handoff { visible: Some(message(4_900)), ..delivered() };
+    let step = joined(opening(Some(&there), &asking, 140_000));
+    assert_eq!(places(&step), [place_key(&there.id, 1)]);
+    assert!(step.effects.contains(&Effect::Assign { key: assign_key(&there.id) }));
+    let unseen = Handoff { visible: None, ..delivered() };
+    let step = joined(opening(Some(&unseen), &asking, 140_000));
+    assert_eq!(step.record.assign_key, None, "nobody is named before the briefing is seen");
+
+    let accepted = Handoff { visible: Some(message(4_900)), ..accepted() };
+    let step = joined(opening(Some(&accepted), &asking, 140_000));
+    assert!(places(&step).is_empty() && step.record.assign_key.is_none(), "people have it");
+    let nothing = joined(opening(Some(&there), &super::said("k1"), 140_000));
+    assert!(places(&nothing).is_empty() && !nothing.record.unplaced, "nothing new is asked for");
+}
+
+#[test]
+fn what_does_not_go_beside_a_briefing_goes_by_itself_one_write_at_a_time() {
+    let unset = |unset| HandoffEvent::FieldsUnset(unset);
+    let step = next(&delivered(), unset(Unset::Later("busy".to_owned())), 5_000);
+    let (first, second) = (place_key(&step.record.id, 1), place_key(&step.record.id, 2));
+    assert_eq!(places(&step), [first.clone()]);
+    assert_eq!(step.record.state, HandoffState::Delivered, "the briefing is there");
+    let waits = Handoff { unplaced: true, ..step.record };
+    let again = next(&waits, HandoffEvent::PlaceSettled(Settled::NotApplied), 5_100);
+    assert_eq!(places(&again), [first], "the ticket changed: the same write once more");
+    let done = next(&waits, HandoffEvent::PlaceSettled(applied()), 5_100);
+    assert_eq!(places(&done), [second], "what was learned meanwhile");
+    let refused = next(&done.record, HandoffEvent::PlaceSettled(Settled::Refused("no".to_owned())), 5_200);
+    assert_eq!((refused.record.bare.as_deref(), refused.record.place_key), (Some("no"), None));
+    let refused = next(&delivered(), unset(Unset::Refused("no".to_owned())), 5_000);
+    assert_eq!((refused.record.bare.as_deref(), places(&refused)), (Some("no"), vec![]));
+}
+
 #[test]
 fn fields_that_are_refused_do_not_hold_the_briefing_back() {
     let step =
