@@ -3,7 +3,7 @@
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
     CommentsSeen, Handoff, HandoffId, SeenMessage,
-    handoff::{HandoffEvent, Settled, assign_key, holding_key, is_open},
+    handoff::{HandoffEvent, Settled, assign_key, fields_key, holding_key, is_open},
     intent::{Applied, Intent, Outcome},
     link::Link,
 };
@@ -37,7 +37,7 @@ impl Inner {
     ) -> Result<Vec<Write>, Fault> {
         let Some(stored) = self.record_of(id).await? else { return Ok(Vec::new()) };
         let key = row.intent.key();
-        if *key == assign_key(id) || *key == holding_key(id) {
+        if [assign_key(id), holding_key(id), fields_key(id)].contains(key) {
             return self.settle_beside(link, &stored, row, outcome, gone).await;
         }
         if *outcome == Outcome::NotApplied {
@@ -75,7 +75,7 @@ impl Inner {
         Ok(writes)
     }
 
-    /// The holding message and the assignment are sent again only while they are wanted.
+    /// The holding message, the assignment and late fields are sent again only while they are wanted.
     async fn settle_beside(
         &self,
         link: &mut Link,
@@ -84,11 +84,11 @@ impl Inner {
         outcome: &Outcome,
         gone: bool,
     ) -> Result<Vec<Write>, Fault> {
-        let is_hold = *row.intent.key() == holding_key(&record.id);
+        let key = row.intent.key();
         let wanted = is_open(record)
-            && match is_hold {
+            && match *key == holding_key(&record.id) {
                 true => record.delivered_at.is_none(),
-                false => record.accepted_at.is_none(),
+                false => record.accepted_at.is_none() || *key == fields_key(&record.id),
             };
         match outcome {
             Outcome::NotApplied if wanted && !gone => {
