@@ -5,6 +5,7 @@
 //! is the state machine of that record. All three are values in, values out.
 
 mod advance;
+mod again;
 mod breach;
 mod late;
 mod open;
@@ -15,8 +16,9 @@ use sha2::{Digest, Sha256};
 
 pub use advance::{
     Effect, HandoffEvent, HandoffStep, News, Settled, advance_handoff, due_events, next_wake, read_back_at,
-    waits_for_words, wants_assignment, wants_hold, wants_placing, wants_read_back,
+    still_asks, waits_for_words, wants_assignment, wants_hold, wants_placing, wants_read_back,
 };
+pub use again::tried_again;
 pub use breach::{Breach, breach, in_time};
 pub use late::with_news;
 pub use open::{Ground, Opening, Said, Seen, Sign, open_or_join};
@@ -291,6 +293,11 @@ pub fn place_key(id: &HandoffId, number: u32) -> OpKey {
 /// The name of the one message that tells the customer to hold.
 pub fn holding_key(id: &HandoffId) -> OpKey {
     OpKey(format!("{id}-hold"))
+}
+
+/// The name of the one write that brings custom fields up to what came late.
+pub fn fields_key(id: &HandoffId) -> OpKey {
+    OpKey(format!("{id}-fields"))
 }
 
 /// The name of the one write that carries what came late.

@@ -261,6 +261,13 @@ impl Engine {
             self.tasks.spawn(async move { engine.run_source_probes(&account).await });
         }
         let engine = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(fault) = engine.wake_asked().await {
+                // Whatever wakes those conversations next asks again, while it helps.
+                tracing::warn!(?fault, "Handoffs whose sources have not answered could not be looked for.");
+            }
+        });
+        let engine = self.clone();
         self.tasks.spawn(async move { engine.run_sweeps().await });
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_backfills().await });

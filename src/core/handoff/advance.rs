@@ -240,6 +240,11 @@ pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec
     events
 }
 
+/// Whether what a context source answers can still reach the next owner.
+pub fn still_asks(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> bool {
+    is_open(record) && record.late_key.is_none() && (!has_left(record) || now < late_at(record, rules))
+}
+
 fn expires_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
     record.detected_at.plus(std::time::Duration::from_millis(rules.expire_ms))
 }

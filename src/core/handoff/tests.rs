@@ -1,4 +1,5 @@
 mod correlation;
+mod moved;
 
 use std::collections::{BTreeMap, BTreeSet};
 

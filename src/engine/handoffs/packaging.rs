@@ -188,7 +188,7 @@ impl Inner {
     async fn gathered(&self, link: &Link, record: &Handoff) -> Result<Gathered, Fault> {
         let others = link.sides.keys().filter(|ticket| **ticket != record.ticket);
         let mut captured = None;
-        for ticket in std::iter::once(&record.ticket).chain(others.clone()) {
+        for ticket in std::iter::once(&record.ticket).chain(others.clone()).chain(&link.former) {
             if captured.is_none() {
                 captured = tables::captured_of(&*self.parts.store, ticket).await?;
             }

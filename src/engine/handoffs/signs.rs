@@ -12,10 +12,10 @@ use handoffd_core::{
         Ground, HandoffEvent, HandoffStep, Said, Seen, Sign, detect_handoff, is_open, let_go, open_or_join,
         taken_up, waits_for_words, without_ours,
     },
-    link::{Link, Origin, Standing},
+    link::{Link, Origin},
 };
 
-use super::{Fault, Inner, Look, name_write};
+use super::{Fault, Inner, Look, moves::goes_on_at, name_write};
 use crate::store::{
     Key, Write,
     tables::{self, INTAKES, IntakeRow, JournalRow},
@@ -168,12 +168,23 @@ impl Inner {
             seen.partition(|seen| seen.detected.kind == HandoffKind::HumanToAi);
         let as_sign = |seen: Seen| Sign::Seen(Box::new(seen));
         let mut signs: Vec<Sign> = back.into_iter().map(as_sign).collect();
-        for (ticket, _) in link.sides.iter().filter(|(_, side)| side.standing == Standing::Live) {
+        for ticket in link.sides.keys().chain(&link.former) {
+            let goes_on = goes_on_at(link, ticket);
+            // A ticket that goes on after a closed one is being made.
+            if goes_on.is_none() && link.creating.contains_key(&ticket.account) {
+                continue;
+            }
             let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
             for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await?
             {
+                let Some(ticket) = goes_on.clone() else {
+                    let why = "the ticket is closed for good or deleted, and none goes on after it";
+                    writes.extend(self.failed_intake(key, row.value, why).await?);
+                    continue;
+                };
                 writes.push(Write::Delete(INTAKES, key));
-                signs.push(Sign::Said(Box::new(self.said(link, row.value))));
+                let intake = IntakeRow { ticket, ..row.value };
+                signs.push(Sign::Said(Box::new(self.said(link, intake))));
             }
         }
         signs.extend(other.into_iter().map(as_sign));
