@@ -364,16 +364,20 @@ impl Judge<'_> {
 
     /// What people passed on among themselves has one briefing, private, on the ticket of its record.
     fn between_people(&mut self, mark: &str, desk: &str, ticket: &ShownTicket) {
-        let key = TicketKey::new(AccountId::new(desk), ticket.id.clone());
         let is_one = |comment: &&ShownComment| {
             is_briefing(&comment.text) && ![TITLE, LATE].iter().any(|title| comment.text.starts_with(title))
         };
         let notes: Vec<&ShownComment> = ticket.comments.iter().filter(is_one).collect();
         let mut told = BTreeSet::new();
         for note in notes {
-            let is_its = |record: &&Handoff| note.text.contains(record.id.as_str());
-            let record =
-                self.handoffs.iter().find(is_its).map(|record| (record.id.clone(), record.ticket == key));
+            // Tickets of which one follows up another are shown as one: each note stands on its own.
+            let bears = |one: &&ShownTicket| one.comments.iter().any(|comment| comment.id == note.id);
+            let key = self.tickets[desk].iter().find(bears);
+            let key = key.map(|one| TicketKey::new(AccountId::new(desk), one.id.clone()));
+            // It begins with its own handoff and names those before below.
+            let place = |record: &&Handoff| note.text.find(record.id.as_str());
+            let record = self.handoffs.iter().filter(|one| place(one).is_some()).min_by_key(|one| place(one));
+            let record = record.map(|record| (record.id.clone(), Some(&record.ticket) == key.as_ref()));
             match record {
                 Some((id, true)) if !note.public && told.insert(id.clone()) => {}
                 Some((id, true)) => {
