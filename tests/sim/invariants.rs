@@ -11,7 +11,7 @@ use handoffd::store::{
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, SimFile, Who};
 use handoffd_core::{
-    AccountId, Field, Fields, Handoff, RemoteId, Status, TicketKey,
+    AccountId, Field, Fields, Handoff, HandoffKind, RemoteId, Status, TicketKey,
     briefing::{TITLE, is_briefing},
     fold_text,
     link::Link,
@@ -341,8 +341,15 @@ impl Judge<'_> {
     }
 
     fn briefings(&mut self, mark: &str, talk: &Talk, desk: &str, ticket: &ShownTicket) {
-        let notes: Vec<_> =
-            ticket.comments.iter().filter(|comment| comment.text.starts_with(TITLE)).collect();
+        // What the AI agent got back and hands over once more bears another title.
+        let is_of_bot = |comment: &&ShownComment| {
+            let by_bot = |one: &&Handoff| one.kind == HandoffKind::AiToHuman;
+            comment.text.starts_with(TITLE)
+                || (is_briefing(&comment.text)
+                    && !comment.text.starts_with(LATE)
+                    && self.own_record(comment).filter(by_bot).is_some())
+        };
+        let notes: Vec<_> = ticket.comments.iter().filter(is_of_bot).collect();
         let wanted = if desk == talk.home { talk.handoffs.len() } else { 0 };
         if notes.iter().any(|note| note.public) {
             self.breaks(format!("{mark} at {desk}: a briefing is public"));
@@ -360,6 +367,12 @@ impl Judge<'_> {
                 notes.len()
             ));
         }
+    }
+
+    /// The handoff of a briefing: it begins with its own and names those before below.
+    fn own_record(&self, note: &ShownComment) -> Option<&Handoff> {
+        let place = |record: &&Handoff| note.text.find(record.id.as_str());
+        self.handoffs.iter().filter(|one| place(one).is_some()).min_by_key(|one| place(one))
     }
 
     /// What people passed on among themselves has one briefing, private, on the ticket of its record.
