@@ -11,7 +11,7 @@ use handoffd::store::{
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, SimFile, Who};
 use handoffd_core::{
-    AccountId, Field, Fields, Handoff, RemoteId, Status, TicketKey,
+    AccountId, Field, Fields, Handoff, HandoffKind, RemoteId, Status, TicketKey,
     briefing::{TITLE, is_briefing},
     fold_text,
     link::Link,
@@ -341,8 +341,15 @@ impl Judge<'_> {
     }
 
     fn briefings(&mut self, mark: &str, talk: &Talk, desk: &str, ticket: &ShownTicket) {
-        let notes: Vec<_> =
-            ticket.comments.iter().filter(|comment| comment.text.starts_with(TITLE)).collect();
+        // What the AI agent got back and hands over once more bears another title.
+        let is_of_bot = |comment: &&ShownComment| {
+            let by_bot = |one: &&Handoff| one.kind == HandoffKind::AiToHuman;
+            comment.text.starts_with(TITLE)
+                || (is_briefing(&comment.text)
+                    && !comment.text.starts_with(LATE)
+                    && self.own_record(comment).filter(by_bot).is_some())
+        };
+        let notes: Vec<_> = ticket.comments.iter().filter(is_of_bot).collect();
         let wanted = if desk == talk.home { talk.handoffs.len() } else { 0 };
         if notes.iter().any(|note| note.public) {
             self.breaks(format!("{mark} at {desk}: a briefing is public"));
@@ -362,18 +369,28 @@ impl Judge<'_> {
         }
     }
 
+    /// The handoff of a briefing: it begins with its own and names those before below.
+    fn own_record(&self, note: &ShownComment) -> Option<&Handoff> {
+        let place = |record: &&Handoff| note.text.find(record.id.as_str());
+        self.handoffs.iter().filter(|one| place(one).is_some()).min_by_key(|one| place(one))
+    }
+
     /// What people passed on among themselves has one briefing, private, on the ticket of its record.
     fn between_people(&mut self, mark: &str, desk: &str, ticket: &ShownTicket) {
-        let key = TicketKey::new(AccountId::new(desk), ticket.id.clone());
         let is_one = |comment: &&ShownComment| {
             is_briefing(&comment.text) && ![TITLE, LATE].iter().any(|title| comment.text.starts_with(title))
         };
         let notes: Vec<&ShownComment> = ticket.comments.iter().filter(is_one).collect();
         let mut told = BTreeSet::new();
         for note in notes {
-            let is_its = |record: &&Handoff| note.text.contains(record.id.as_str());
-            let record =
-                self.handoffs.iter().find(is_its).map(|record| (record.id.clone(), record.ticket == key));
+            // Tickets of which one follows up another are shown as one: each note stands on its own.
+            let bears = |one: &&ShownTicket| one.comments.iter().any(|comment| comment.id == note.id);
+            let key = self.tickets[desk].iter().find(bears);
+            let key = key.map(|one| TicketKey::new(AccountId::new(desk), one.id.clone()));
+            // It begins with its own handoff and names those before below.
+            let place = |record: &&Handoff| note.text.find(record.id.as_str());
+            let record = self.handoffs.iter().filter(|one| place(one).is_some()).min_by_key(|one| place(one));
+            let record = record.map(|record| (record.id.clone(), Some(&record.ticket) == key.as_ref()));
             match record {
                 Some((id, true)) if !note.public && told.insert(id.clone()) => {}
                 Some((id, true)) => {

@@ -4,6 +4,7 @@
 //! `HANDOFFD_SEED=7` lives one life and tells it; `HANDOFFD_SEEDS=0..500` lives a range.
 
 mod acts;
+mod after;
 mod deeds;
 mod floor;
 mod handed;
