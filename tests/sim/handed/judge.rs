@@ -213,7 +213,7 @@ impl Judge<'_> {
                 briefings.len()
             ));
         }
-        let lost = self.failed();
+        let lost = self.failed(tale);
         if briefings.len() > most || briefings.len() + lost < least {
             let changes: Vec<String> =
                 tale.changes.iter().map(|one| format!("{:?}>{:?}", one.from, one.to)).collect();
@@ -239,7 +239,7 @@ impl Judge<'_> {
         for (at, reason) in tale.announced.iter().zip(&tale.reasons) {
             let word = canary_of(reason);
             let is_told = told.iter().any(|note| note.text.contains(&word));
-            if is_told || !tale.went_on(*at, settled) || self.failed() > 0 {
+            if is_told || !tale.went_on(*at, settled) || self.failed(tale) > 0 {
                 continue;
             }
             let ticket = TicketKey::new(tale.home, tale.id.clone());
@@ -250,9 +250,9 @@ impl Judge<'_> {
         }
     }
 
-    /// How many records failed, or were a loop that was broken.
-    fn failed(&self) -> usize {
-        self.handoffs.iter().filter(|record| record.failure.is_some()).count()
+    /// How many records of a conversation failed, or were a loop that was broken.
+    fn failed(&self, tale: &Tale) -> usize {
+        self.records_of(tale).iter().filter(|record| record.failure.is_some()).count()
     }
 
     /// The records of a conversation, first to last.
@@ -288,6 +288,9 @@ impl Judge<'_> {
                 Some(_) => {}
             }
         }
+        for record in &records {
+            self.first_reply(mark, record, ticket);
+        }
         let settled = self.stage.setting.settled;
         let (least, most) = tale.handoffs(&[HandoffKind::HumanToAi], settled);
         let back = records.iter().filter(|record| record.kind == HandoffKind::HumanToAi).count();
@@ -308,6 +311,20 @@ impl Judge<'_> {
                 true => self.breaks(format!("{mark}: {} is no loop, the customer spoke", record.id)),
                 false => self.excuse("a loop that was broken"),
             }
+        }
+    }
+
+    /// The first reply is a public message of a person, not of who passed it on; and it is a breach
+    /// just when it was there before the briefing.
+    fn first_reply(&mut self, mark: &str, record: &Handoff, ticket: &ShownTicket) {
+        let Some(reply) = &record.first_reply else { return };
+        let shown = ticket.comments.iter().find(|shown| shown.id == reply.id);
+        if shown.is_none_or(|shown| !shown.public || shown.by_customer) && record.ticket.id == ticket.id {
+            self.breaks(format!("{mark}: the first reply to {} is {shown:?}", record.id));
+        }
+        let Some(note) = &record.visible else { return };
+        if breach(record).is_some() != (reply.at < note.at) {
+            self.breaks(format!("{mark}: {} is a breach or none against its proofs", record.id));
         }
     }
 

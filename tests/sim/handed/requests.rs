@@ -30,6 +30,7 @@ fn setting(desk: &'static str) -> Setting {
         source: Faults::none(),
         crashes: false,
         holds: false,
+        places: false,
         tales: 0,
         settled: RESTED,
     }

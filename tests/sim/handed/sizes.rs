@@ -80,6 +80,7 @@ fn note_sizes() {
         source: Faults::none(),
         crashes: false,
         holds: false,
+        places: false,
         tales: 0,
         settled: Duration::from_secs(60),
     };

@@ -40,6 +40,8 @@ pub struct Setting {
     pub crashes: bool,
     /// Whether the customer is told to hold while the package is made.
     pub holds: bool,
+    /// Whether tags and a priority go beside the briefing.
+    pub places: bool,
     /// How many conversations there are.
     pub tales: u32,
     /// Within what time the daemon surely takes in what was done.
@@ -77,6 +79,7 @@ pub fn setting(seed: u64) -> Setting {
         source: calm.clone(),
         crashes: false,
         holds: seed % 5 < 2,
+        places: seed % 3 < 2,
         tales,
         settled: SETTLED,
     };
@@ -129,6 +132,13 @@ pub async fn begin(seed: u64, setting: &Setting, verbose: bool) -> Life {
                 (bots.assignees, bots.groups) = Default::default();
                 bots.tags.insert(BOT_TAG.to_owned());
             }
+        }
+    }
+    if setting.places {
+        for desk in &setting.desks {
+            let placing = &mut config.accounts.get_mut(*desk).expect("an account").handoff;
+            placing.tags.insert("handed_over".to_owned());
+            placing.priority = Some("high".to_owned());
         }
     }
     if setting.holds {

@@ -22,6 +22,7 @@ fn polled(desk: &'static str) -> Setting {
         source: Faults::none(),
         crashes: false,
         holds: false,
+        places: false,
         tales: 0,
         settled: SETTLED,
     }
