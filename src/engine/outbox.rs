@@ -117,6 +117,8 @@ impl Inner {
                 "ticket": ticket_json(&after.ticket),
                 "state": after.state.name(),
                 "failure": after.failure,
+                // What it tells by a second request goes after the briefing.
+                "thin": after.thin,
             });
             let of = format!("{} {} {}", after.id, after.state.name(), self.now().0);
             writes.extend(self.event(&agent, after, EventKind::Status, of, data).await?);

@@ -50,7 +50,7 @@ impl Inner {
     pub(super) async fn late_intents(
         &self,
         link: &Link,
-        record: &Handoff,
+        record: &mut Handoff,
         key: OpKey,
         edit: Option<RemoteId>,
     ) -> Result<(Vec<Intent>, Vec<Write>), Fault> {

@@ -179,7 +179,7 @@ impl Inner {
                     Some(intent)
                 }
                 Effect::SendLate { key, edit } => {
-                    let (intents, rows) = self.late_intents(link, &record, key, edit).await?;
+                    let (intents, rows) = self.late_intents(link, &mut record, key, edit).await?;
                     writes.extend(rows);
                     look.lane = Lane::Handoff;
                     for intent in intents {

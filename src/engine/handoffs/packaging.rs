@@ -17,7 +17,7 @@ use handoffd_core::{
         package::{Package, Resolution},
         turn::{Party, Proof, Turn},
     },
-    package::{Material, PackageRules, assemble, completeness, is_thin, resolution},
+    package::{Material, PackageRules, assemble, completeness, is_thin, repairs, resolution},
     redact::Names,
     rewrite::offer,
     thread::ThreadRules,
@@ -112,7 +112,7 @@ impl Inner {
     pub(super) async fn late_note(
         &self,
         link: &Link,
-        record: &Handoff,
+        record: &mut Handoff,
         sent: Option<&str>,
     ) -> Result<(Package, Option<Briefing>), Fault> {
         let gathered = self.gathered(link, record).await?;
@@ -122,6 +122,7 @@ impl Inner {
             Some(stored) => with_news(stored, fresh),
             None => fresh,
         };
+        self.weigh(record, &package);
         let rewritten = BTreeMap::new();
         let captured = gathered.captured.as_ref();
         let extras = Extras { transcript: transcript(record, captured), rewritten: &rewritten };
@@ -160,7 +161,8 @@ impl Inner {
         }
         self.parts.metrics.packaged(record.kind, whole.percent(), record.thin.is_some());
         if let Some(why) = &record.thin {
-            tracing::warn!(handoff = %record.id, ticket = %record.ticket, why, "A handoff's package is thin.");
+            let remedies = repairs(package);
+            tracing::warn!(handoff = %record.id, ticket = %record.ticket, why, ?remedies, "A handoff's package is thin.");
         }
     }
 
@@ -274,8 +276,7 @@ impl Inner {
             }
             turns.extend(self.turn(link, ticket, comment).await?);
         }
-        let too_many = turns.len().saturating_sub(TURNS_MAX);
-        gathered.turns = turns.split_off(too_many);
+        gathered.turns = newest(turns);
         Ok(())
     }
 
@@ -323,6 +324,19 @@ impl Inner {
     pub(super) fn package_write(&self, id: &HandoffId, package: &Package) -> Write {
         tables::put(PACKAGES, Key::of(&[id.as_str()]), package)
     }
+}
+
+/// As many messages as are read: what the customer said first, which tells what they want, and the
+/// newest.
+fn newest(mut turns: Vec<Turn>) -> Vec<Turn> {
+    let too_many = turns.len().saturating_sub(TURNS_MAX);
+    if too_many == 0 {
+        return turns;
+    }
+    let first = turns.iter().position(|turn| turn.by == Party::Customer).filter(|at| *at <= too_many);
+    let first = first.map(|at| turns[at].clone());
+    let kept = turns.split_off(too_many + usize::from(first.is_some()));
+    first.into_iter().chain(kept).collect()
 }
 
 /// Whether the ticket's messages are needed at once: a stream has the words of an AI agent's
