@@ -29,6 +29,7 @@ use crate::{
         json::{get, json},
     },
     contract::{Error, Result, Supply},
+    html,
 };
 
 /// How many tickets one request may name.
@@ -262,7 +263,9 @@ pub fn import(
     json(Method::POST, "/api/v2/imports/tickets.json", &TicketBody { ticket: write }, Kind::Write)
 }
 
-/// A message: its markup if it has some, else its text.
+/// A message: its markup if it has some, else its text. Zendesk reads `body` as Markdown where the
+/// account says so: a private note, which tells in our own words what customers said, goes as
+/// markup, so that nobody's words become a link or a picture in it.
 fn comment(body: &Body, public: bool, sender: Sender<'_>) -> Result<CommentWrite> {
     let text =
         body.text().ok_or_else(|| Error::Refused { why: "the message's text is not at hand".to_owned() })?;
@@ -274,6 +277,7 @@ fn comment(body: &Body, public: bool, sender: Sender<'_>) -> Result<CommentWrite
         "" if !uploads.is_empty() => format!("[{}]", names()),
         _ => text.to_owned(),
     };
+    let html_body = html_body.or_else(|| (!public).then(|| html::from_text(&plain)));
     Ok(CommentWrite {
         body: html_body.is_none().then_some(plain),
         html_body,

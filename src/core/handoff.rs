@@ -5,6 +5,7 @@
 //! is the state machine of that record. All three are values in, values out.
 
 mod advance;
+mod again;
 mod breach;
 mod late;
 mod open;
@@ -15,8 +16,9 @@ use sha2::{Digest, Sha256};
 
 pub use advance::{
     Effect, HandoffEvent, HandoffStep, News, Settled, advance_handoff, due_events, next_wake, read_back_at,
-    wants_assignment, wants_hold, wants_placing, wants_read_back,
+    still_asks, waits_for_words, wants_assignment, wants_hold, wants_placing, wants_read_back,
 };
+pub use again::tried_again;
 pub use breach::{Breach, breach, in_time};
 pub use late::with_news;
 pub use open::{Ground, Opening, Said, Seen, Sign, open_or_join};
@@ -91,6 +93,40 @@ pub fn detect_handoff(
         None => return None,
     };
     Some(Detected { kind, ticket: ticket.clone(), from, to, version: shown.version.0, reopened })
+}
+
+/// Which people let a ticket go that nobody has had since: their fields, to tell who hands over to
+/// whom when somebody takes it. `before` is what was known of that, `known` the ticket as it was.
+pub fn let_go(before: &Fields, known: &Fields, shown: &Fields, marks: &BotMarks) -> Fields {
+    let was = overlaid(known, shown);
+    match (owner_of(&was, marks), owner_of(&overlaid(shown, known), marks)) {
+        (Owner::Human { .. }, Owner::Nobody) => {
+            let owners = [Field::Assignee, Field::Group];
+            owners.into_iter().filter_map(|field| Some((field, was.get(&field)?.clone()))).collect()
+        }
+        (_, Owner::Nobody) => before.clone(),
+        _ => Fields::new(),
+    }
+}
+
+/// Somebody takes what an AI agent handed over to nobody in particular: the handoff's next owner
+/// has a name.
+pub fn taken_up(
+    record: &Handoff,
+    known: &Fields,
+    shown: &Observed,
+    rules: &HandoffRules,
+) -> Option<Detected> {
+    let marks = rules.bots.get(&shown.ticket.account)?;
+    let waits =
+        record.ticket == shown.ticket && is_open(record) && matches!(record.to, None | Some(Owner::Nobody));
+    let was = owner_of(&overlaid(known, &shown.fields), marks);
+    let to = owner_of(&overlaid(&shown.fields, known), marks);
+    if !waits || was != Owner::Nobody || !matches!(to, Owner::Human { .. }) {
+        return None;
+    }
+    let (ticket, version) = (shown.ticket.clone(), shown.version.0);
+    Some(Detected { kind: HandoffKind::HumanToHuman, ticket, from: was, to, version, reopened: false })
 }
 
 /// What was known of a ticket's owners, where what it shows now is of our own making: owners that a
@@ -257,6 +293,11 @@ pub fn place_key(id: &HandoffId, number: u32) -> OpKey {
 /// The name of the one message that tells the customer to hold.
 pub fn holding_key(id: &HandoffId) -> OpKey {
     OpKey(format!("{id}-hold"))
+}
+
+/// The name of the one write that brings custom fields up to what came late.
+pub fn fields_key(id: &HandoffId) -> OpKey {
+    OpKey(format!("{id}-fields"))
 }
 
 /// The name of the one write that carries what came late.

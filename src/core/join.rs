@@ -6,7 +6,7 @@ use crate::{
     link::{CommentCopy, Link, Origin, Place, Side, Standing},
     merge::is_synced,
     model::{
-        ids::{AccountId, TicketKey},
+        ids::{AccountId, HandoffId, TicketKey},
         ticket::Observed,
     },
     policy::SyncPolicy,
@@ -14,9 +14,11 @@ use crate::{
 };
 
 mod card;
+mod handed;
 mod partner;
 
 pub use card::{Card, JoinRules, MatchKey, Why, fits, fold_subject};
+pub use handed::{OneHandoff, moved_to, one_handoff};
 pub use partner::{Known, Partner, Tie, partner};
 
 /// The most comments that two links may have together to be folded into one.
@@ -84,8 +86,8 @@ pub enum FoldRefused {
     /// A write of the other link is not settled: try again when it is.
     #[error("a write of the other link is not settled yet")]
     Busy,
-    /// A handoff is open on the other link: try again when it is over.
-    #[error("a handoff is open on the other link")]
+    /// Handoffs are open on both links, and the other's briefing is on its way: try again when it is there.
+    #[error("a handoff's briefing of the other link is on its way")]
     Handoff,
     /// Together they have more comments than [`FOLD_COPIES_MAX`].
     #[error("the links have more than {FOLD_COPIES_MAX} comments together")]
@@ -94,14 +96,21 @@ pub enum FoldRefused {
 
 /// One link of two that turned out to be one conversation: their tickets were
 /// merged at a vendor, or are joined. `link` stays, `other` is to be forgotten,
-/// in one commit; `other` has neither writes nor a handoff open.
+/// in one commit; `other` has no writes open. `handoff` is what [`one_handoff`] says.
 ///
 /// Where both have a ticket at one account, that of `link` goes on and the other
 /// becomes a former one: nothing that stood there is written again. Comments that
 /// both hold, at most `apart_ms` apart, are one.
-pub fn fold(link: &Link, other: &Link, policy: &SyncPolicy, apart_ms: u64) -> Result<Link, FoldRefused> {
+pub fn fold(
+    link: &Link,
+    other: &Link,
+    handoff: Option<HandoffId>,
+    policy: &SyncPolicy,
+    apart_ms: u64,
+) -> Result<Link, FoldRefused> {
     check_fold(link, other)?;
     let mut link = link.clone();
+    link.handoff = handoff;
     leave_past(&mut link, stands_everywhere);
     let mut other = other.clone();
     leave_past(&mut other, stands_everywhere);
@@ -154,9 +163,6 @@ fn check_fold(link: &Link, other: &Link) -> Result<(), FoldRefused> {
     let is_out = other.sides.values().any(|side| !side.outstanding.is_empty());
     if is_out || !other.creating.is_empty() || other.copies.values().any(is_sending) {
         return Err(FoldRefused::Busy);
-    }
-    if other.handoff.is_some() {
-        return Err(FoldRefused::Handoff);
     }
     if link.copies.len() + other.copies.len() > FOLD_COPIES_MAX {
         return Err(FoldRefused::TooLong);

@@ -94,6 +94,9 @@ pub struct Side {
     /// What the customer thought of the help they got there.
     #[serde(default)]
     pub rating: Option<Rating>,
+    /// The owners who let the ticket go, while nobody has it.
+    #[serde(default)]
+    pub let_go: Fields,
     /// Whether we made the ticket: a mirror. Only mirrors follow a deletion.
     #[serde(default)]
     pub made: bool,

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    link::{Link, Place, Standing},
-    model::ids::{AccountId, TicketKey},
+    link::{CommentCopy, Link, Origin, Place, Standing},
+    model::ids::{AccountId, OpKey, TicketKey},
 };
 
 /// How the reason begins of a message that may be at the vendor although nobody saw it there.
@@ -65,7 +65,25 @@ pub struct Unparked {
     pub left: usize,
 }
 
-/// The link with everything that is parked at `account` decided again. Messages that may be at
+/// Whether it is a note or a message of our own, which is written for a handoff or not at all.
+fn is_of_handoff(copy: &CommentCopy) -> bool {
+    matches!(copy.origin, Origin::Ours(_)) && !copy.by_bot
+}
+
+/// The link without the message of ours that a parked write was to carry: the write that carries it
+/// now announces it anew.
+pub fn forget_ours(link: &Link, key: &OpKey) -> Link {
+    let mut link = link.clone();
+    let is_it = |copy: &CommentCopy| {
+        copy.origin == Origin::Ours(key.clone())
+            && copy.places.values().all(|place| matches!(place, Place::Parked(_)))
+    };
+    link.copies.retain(|_, copy| !is_it(copy));
+    link
+}
+
+/// The link with everything that is parked at `account` decided again, but for what a handoff writes,
+/// which its record decides. Messages that may be at
 /// the vendor already are sent again only if `send_again`, after an admin has looked that they are not.
 pub fn unpark(link: &Link, account: &AccountId, send_again: bool) -> (Link, Unparked) {
     let mut link = link.clone();
@@ -83,7 +101,7 @@ pub fn unpark(link: &Link, account: &AccountId, send_again: bool) -> (Link, Unpa
         done.again += usize::from(side.parked.take().is_some());
         side.rewritten.clear();
     }
-    for copy in link.copies.values_mut() {
+    for copy in link.copies.values_mut().filter(|copy| !is_of_handoff(copy)) {
         let here = |place: &Place| match place {
             Place::Parked(reason) => Some(reason.starts_with(MAY_BE_THERE)),
             Place::Here(_) | Place::Sending(_) | Place::Before(_) => None,
@@ -101,4 +119,27 @@ pub fn unpark(link: &Link, account: &AccountId, send_again: bool) -> (Link, Unpa
         }
     }
     (link, done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+
+    #[test]
+    fn what_a_handoff_writes_is_left_to_its_record() {
+        let (ticket, key) = (TicketKey::new("zd", "1"), OpKey("h1-briefing".to_owned()));
+        let none = serde_json::json!({
+            "id": Link::id_for(&ticket), "group": "support", "base": {}, "sides": {}, "former": [], "creating": {},
+            "create_parked": {}, "requester": null, "handoff": "h1", "next_op": 0, "next_copy": 1,
+        });
+        let mut link: Link = serde_json::from_value(none).expect("a link");
+        let place = Place::Parked("refused".to_owned());
+        let copy = CommentCopy::new(Origin::Ours(key.clone()), false, String::new(), Timestamp(0));
+        link.copies.insert(0, copy.at(ticket.clone(), place));
+        let (after, done) = unpark(&link, &ticket.account, true);
+        assert_eq!((&after, done), (&link, Unparked::default()), "nobody would write it again");
+        assert_eq!(forget_ours(&link, &OpKey("h2-briefing".to_owned())), link);
+        assert_eq!(forget_ours(&link, &key).copies.len(), 0);
+    }
 }

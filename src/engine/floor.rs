@@ -168,7 +168,6 @@ impl Inner {
             due: self.now().plus(wait),
             raised_at: None,
         };
-        self.promises_now.notify_one();
         Ok(Some(tables::put(PROMISES, key, &row)))
     }
 }
@@ -297,14 +296,13 @@ impl Engine {
                 writes
             }
         };
-        match self.parts.store.commit(Commit { guards, writes, ..Commit::default() }).await {
+        match self.commit(Commit { guards, writes, ..Commit::default() }).await {
             // A handoff, or another promise, came in between.
             Err(CommitError::Conflict { .. }) => return Ok(()),
             done => done?,
         };
         if !kept {
             self.parts.metrics.promise_broken();
-            self.events_now.notify_one();
             let agent = row.value.agent.unwrap_or_default();
             let ticket = row.value.ticket.map(|ticket| ticket.to_string()).unwrap_or_default();
             tracing::warn!(

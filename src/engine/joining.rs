@@ -16,6 +16,7 @@ use super::{
     Engine, Fault,
     backfill::Stage,
     doubts::{no_doubt, undecided},
+    handoffs::Moved,
     reconciler::Look,
 };
 use crate::store::{
@@ -276,10 +277,15 @@ impl Engine {
         let Some(other) = tables::read_link(&*self.parts.store, &other).await? else {
             return Err(Fault::Later { at: self.now(), why: "a link went meanwhile".to_owned() });
         };
-        let folded = join::fold(&row.link, &other.link, &policy, rules.comments_apart_ms);
-        let mut folded = folded.map_err(|refused| self.not_folded(refused, own, with))?;
+        let refused = |refused| self.not_folded(refused, own, with);
+        self.no_writes_of(&other.link, 0).await?;
+        let theirs = self.handoff_of(&other.link).await?;
+        let handoff = self.folded_handoff(&row.link, theirs.as_ref(), theirs.as_ref()).await?;
+        let (handoff, rows) = handoff.map_err(refused)?;
+        let folded = join::fold(&row.link, &other.link, handoff, &policy, rules.comments_apart_ms);
+        let mut folded = folded.map_err(refused)?;
         settle(&mut folded);
-        self.store_folded(row, &other, &folded, writes).await
+        self.store_folded(row, &other, &folded, [writes, rows].concat()).await
     }
 
     fn not_folded(&self, refused: FoldRefused, from: &TicketKey, to: &TicketKey) -> Fault {
@@ -290,6 +296,18 @@ impl Engine {
             },
             refused => Fault::Park { why: format!("{from} and {to} are one conversation: {refused}") },
         }
+    }
+
+    /// A link with stored writes, but for those that are taken back, is not folded into another: they
+    /// are carried out first.
+    async fn no_writes_of(&self, link: &Link, taken_back: usize) -> Result<(), Fault> {
+        if self.writes_of(&link.id).await? <= taken_back {
+            return Ok(());
+        }
+        let job = Wake::Link { link: link.id.clone() }.job(link.id.as_str(), self.now());
+        self.commit(Commit { jobs: vec![job], ..Commit::default() }).await?;
+        let at = self.now().plus(self.parts.config.retry_first.0 * 8);
+        Err(Fault::Later { at, why: FoldRefused::Busy.to_string() })
     }
 
     /// Stores a link that another one was folded into, which is forgotten.
@@ -313,6 +331,10 @@ impl Engine {
         // Its comments go afterwards: there may be more of them than one commit takes.
         commit.writes.push(Write::Delete(LINKS, Key::of(&[gone.id.as_str()])));
         commit.jobs.push(Wake::Link { link: gone.id.clone() }.job(gone.id.as_str(), self.now()));
+        if folded.handoff.is_some() {
+            // Its handoff may be the other's, whose own wake finds no link any more.
+            commit.jobs.push(Wake::Link { link: folded.id.clone() }.job(folded.id.as_str(), self.now()));
+        }
         commit.writes.extend(self.rehomed(&gone.id, folded).await?);
         for ticket in gone.sides.keys().chain(&gone.former) {
             commit.writes.push(tables::put(tables::TICKETS, tables::ticket_key(ticket), &folded.id));
@@ -337,24 +359,38 @@ impl Engine {
         from: &TicketKey,
         to: &TicketKey,
     ) -> Result<(), Fault> {
-        let moved = reconcile::moved(&row.link, from, to);
         let other = tables::link_of(&*self.parts.store, to).await?.filter(|other| *other != row.link.id);
-        let Some(other) = other else {
-            self.store_link(look, Some(row), &moved, Vec::new(), Vec::new()).await?;
-            look.refetch.insert(to.clone());
+        let _taken = match &other {
+            Some(other) => Some(self.try_take(other).ok_or_else(|| self.busy(other))?),
+            None => None,
+        };
+        let survivor = match &other {
+            Some(other) => tables::read_link(&*self.parts.store, other).await?,
+            None => None,
+        };
+        let Moved { link: moved, before, record, mut writes } =
+            self.handoff_moved(&row.link, from, to).await?;
+        let Some(survivor) = survivor else {
+            if let Some(record) = &record {
+                writes.extend(self.record_writes(&moved.id, before.as_ref(), record).await?);
+            }
+            self.store_link(look, Some(row), &moved, writes, Vec::new()).await?;
+            if other.is_none() {
+                look.refetch.insert(to.clone());
+            }
             return Ok(());
         };
-        let Some(_taken) = self.try_take(&other) else { return Err(self.busy(&other)) };
-        let Some(survivor) = tables::read_link(&*self.parts.store, &other).await? else {
-            return self.store_link(look, Some(row), &moved, Vec::new(), Vec::new()).await;
-        };
+        self.no_writes_of(&row.link, writes.len()).await?;
         let policy = self.policy(&row.link.group).ok_or_else(|| Fault::Park {
             why: format!("the link group {} is not configured any more", row.link.group),
         })?;
         let apart = self.join_rules(&row.link.group).comments_apart_ms;
-        let folded = join::fold(&survivor.link, &moved, &policy, apart);
-        let folded = folded.map_err(|refused| self.not_folded(refused, from, to))?;
-        self.store_folded(&survivor, row, &folded, Vec::new()).await?;
+        let refused = |refused| self.not_folded(refused, from, to);
+        let handoff = self.folded_handoff(&survivor.link, before.as_ref(), record.as_ref()).await?;
+        let (handoff, rows) = handoff.map_err(refused)?;
+        let folded = join::fold(&survivor.link, &moved, handoff, &policy, apart).map_err(refused)?;
+        writes.extend(rows);
+        self.store_folded(&survivor, row, &folded, writes).await?;
         tracing::info!(from = %from, to = %to, link = %folded.id, "Two conversations were merged at their vendor and are one.");
         Err(Fault::Later { at: self.now(), why: "its conversation goes on in another link".to_owned() })
     }

@@ -171,7 +171,7 @@ impl Metrics {
             helpdesk: record.ticket.account.to_string(),
             kind: record.kind.name().to_owned(),
         };
-        let took = delivered.since(record.detected_at);
+        let took = delivered.since(record.began());
         self.handed.time_to_context.get_or_create(&labels).observe(took.as_secs_f64());
     }
 

@@ -53,7 +53,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::{EngineConfig, GroupConfig, HandoffConfig, PlacingConfig},
     rewriter::Rewriter,
-    store::{Commit, CommitError, NewJob, ReadError, Seq, Store, blobs::Blobs, tables::Wake},
+    store::{
+        Commit, CommitError, NewJob, ReadError, Seq, Store, Table, Write,
+        blobs::Blobs,
+        tables::{self, Wake},
+    },
 };
 
 pub use accounts::Desk;
@@ -257,6 +261,13 @@ impl Engine {
             self.tasks.spawn(async move { engine.run_source_probes(&account).await });
         }
         let engine = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(fault) = engine.wake_asked().await {
+                // Whatever wakes those conversations next asks again, while it helps.
+                tracing::warn!(?fault, "Handoffs whose sources have not answered could not be looked for.");
+            }
+        });
+        let engine = self.clone();
         self.tasks.spawn(async move { engine.run_sweeps().await });
         let engine = self.clone();
         self.tasks.spawn(async move { engine.run_backfills().await });
@@ -293,7 +304,7 @@ impl Engine {
     ) -> Result<Seq, CommitError> {
         let mut commit = more;
         commit.jobs.push(self.ticket_job(ticket, cause, self.now()).await);
-        self.parts.store.commit(commit).await
+        self.commit(commit).await
     }
 
     pub(crate) async fn ticket_job(
@@ -314,6 +325,23 @@ impl Engine {
 }
 
 impl Inner {
+    /// Commits, and wakes whoever waits for rows of the commit. Woken before they are stored they
+    /// would find nothing, and rest.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Seq, CommitError> {
+        let puts = |table: Table| {
+            commit.writes.iter().any(|write| matches!(write, Write::Put(into, ..) if *into == table))
+        };
+        let (tells, promises) = (puts(tables::OUTBOX), puts(tables::PROMISES));
+        let stored = self.parts.store.commit(commit).await;
+        if stored.is_ok() && tells {
+            self.events_now.notify_one();
+        }
+        if stored.is_ok() && promises {
+            self.promises_now.notify_one();
+        }
+        stored
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }

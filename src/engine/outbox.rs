@@ -185,7 +185,6 @@ impl Inner {
         };
         let number = self.event_rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let key = tables::outbox_key(&row, event.conversation, number);
-        self.events_now.notify_one();
         Ok(Some(tables::put(OUTBOX, key, &row)))
     }
 

@@ -12,6 +12,7 @@ use super::{
     Engine, Fault,
     backfill::BACKFILL,
     doubts::JOIN,
+    handoffs::Again,
     outbox::{EVENT, WEBHOOK},
     reconciler::Look,
 };
@@ -102,6 +103,9 @@ pub enum OrderError {
     /// The two cannot be joined.
     #[error("{0} cannot be joined with {1}: {2}")]
     CannotJoin(String, String, String),
+    /// Nothing would be written: a handoff that needs it no more.
+    #[error("{0}: {1}; put it away with `handoffd parked drop {0}`")]
+    Over(String, String),
     /// It is being worked on; try again.
     #[error("{0} is being worked on; try again in a moment")]
     Busy(String),
@@ -233,8 +237,41 @@ impl Engine {
             self.events_now.notify_one();
             return Ok(format!("{} is tried again", order.id));
         };
+        let Some(more) = self.retry_handoff(&link, row, order, more).await? else {
+            return Ok(format!("{} is tried again", order.id));
+        };
         let done = self.unpark_link(&link, row, order, more).await?;
         Ok(format!("{}: {} of its conversation at {} is tried again", order.id, done.again, row.account))
+    }
+
+    /// Writes a parked briefing, or what goes with it, again; `None` where that is done. What is no
+    /// handoff's is given back.
+    async fn retry_handoff(
+        &self,
+        link: &LinkId,
+        row: &ParkedRow,
+        order: &ParkedOrder,
+        mut more: Commit,
+    ) -> Result<Option<Commit>, OrderError> {
+        let _taken = self.take(link).await;
+        let Some(stored) = tables::read_link(&*self.parts.store, link).await? else { return Ok(Some(more)) };
+        let mut look = Look::at(link.clone(), "api");
+        let failed = |fault| match fault {
+            Fault::Later { .. } => OrderError::Busy(order.id.clone()),
+            Fault::Park { why } | Fault::Store { why } => OrderError::Store(why),
+        };
+        let again = self.handoff_again(&mut look, &stored.link, &row.name).await.map_err(failed)?;
+        let (after, writes) = match again {
+            Again::NoHandoffs => return Ok(Some(more)),
+            Again::Over(why) => return Err(OrderError::Over(order.id.clone(), why)),
+            Again::Sent(..) if is_in_doubt(row) && !order.send_again => {
+                return Err(OrderError::MayBeThere(order.id.clone(), 1));
+            }
+            Again::Sent(after, writes) => (after, writes),
+        };
+        more.writes.extend(writes);
+        let done = self.store_link_and(&look, Some(&stored), &after, more, Vec::new()).await;
+        done.map_err(failed).map(|()| None)
     }
 
     async fn unpark_link(
@@ -311,12 +348,17 @@ fn thing(row: ParkedRow, candidates: BTreeSet<TicketKey>) -> ParkedThing {
     ParkedThing { id, row, candidates, remedy }
 }
 
+/// Whether a write may be at the vendor although nobody saw it there.
+fn is_in_doubt(row: &ParkedRow) -> bool {
+    row.reason.contains("not answered") || row.reason.contains(MAY_BE_THERE)
+}
+
 /// What an admin is to do.
 fn remedy(id: &str, row: &ParkedRow, candidates: &BTreeSet<TicketKey>) -> String {
     let account = &row.account;
     let retry = format!("`handoffd parked retry {id}`");
     match row.kind.as_str() {
-        "write" if row.reason.contains("not answered") || row.reason.contains(MAY_BE_THERE) => format!(
+        "write" if is_in_doubt(row) => format!(
             "Look at {account} whether it is there. If not: `handoffd parked retry {id} --send-again`. If it is: `handoffd parked drop {id}`."
         ),
         "write" => format!(

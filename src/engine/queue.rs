@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{Engine, Fault, Inner};
 use crate::store::{
     Claimed, Commit, CommitError, JobDone, Key, Lease, LeaseName, NewJob, ReadError, SHARDS, Shard, Topic,
-    tables::{self, PARKED, ParkedRow, Wake, parked_key, put, read},
+    tables::{self, INTENTS, IntentRow, PARKED, ParkedRow, Wake, parked_key, put, read},
 };
 
 /// How long a lease on a shard is held before it must be renewed.
@@ -22,6 +22,9 @@ const LEASE_TTL: Duration = Duration::from_secs(600);
 const VISIBILITY: Duration = Duration::from_secs(1_800);
 /// The wait before a store that fails is tried again.
 const STORE_REST: Duration = Duration::from_secs(1);
+
+/// The least wait before what is due of a conversation whose look is parked is tried once more.
+const PARKED_REST: Duration = Duration::from_secs(300);
 
 /// The most jobs of one shard that are told as left.
 const LEFT_MAX: u32 = 100;
@@ -179,7 +182,16 @@ impl Engine {
             }
             Fault::Park { why } => {
                 tracing::error!(job = claimed.job.id, why, "Work is parked until an admin looks.");
-                Commit { done, writes: self.parked_job(claimed, why).await, ..Commit::default() }
+                match self.due_of_parked(claimed).await {
+                    Ok(job) => {
+                        let (jobs, writes) = (job.into_iter().collect(), self.parked_job(claimed, why).await);
+                        Commit { done, writes, jobs, ..Commit::default() }
+                    }
+                    Err(error) => {
+                        tracing::warn!(job = claimed.job.id, %error, "What else is due could not be read.");
+                        Commit { done, jobs: vec![again(self.now().plus(STORE_REST))], ..Commit::default() }
+                    }
+                }
             }
         };
         let mut rest = STORE_REST;
@@ -192,6 +204,29 @@ impl Engine {
             self.parts.clock.sleep_until(self.now().plus(rest)).await;
             rest *= 2;
         }
+    }
+
+    /// What is stored of a conversation whose look is parked, and is due by itself: its writes and
+    /// its handoff do not wait for an admin.
+    async fn due_of_parked(&self, claimed: &Claimed) -> Result<Option<NewJob>, ReadError> {
+        let store = &*self.parts.store;
+        let (link, soonest) = match Wake::read(&claimed.job) {
+            // What parks each time is not looked at all the time.
+            Some(Wake::Link { link }) => (Some(link), self.now().plus(PARKED_REST)),
+            Some(Wake::Ticket { ticket, .. }) => (tables::link_of(store, &ticket).await?, self.now()),
+            None => (None, self.now()),
+        };
+        let Some(link) = link else { return Ok(None) };
+        let Some(row) = tables::read_link(store, &link).await? else { return Ok(None) };
+        let prefix = tables::link_prefix(&link);
+        let writes = tables::read_all::<IntentRow>(store, INTENTS, &prefix, usize::MAX).await?;
+        let record = match &row.link.handoff {
+            Some(id) => self.handoff(id).await?,
+            None => None,
+        };
+        let wake = record.and_then(|record| next_wake(&record, &self.rules_of(&row.link)));
+        let due = writes.iter().map(|(_, write)| write.value.due).chain(wake).min();
+        Ok(due.map(|due| Wake::Link { link: link.clone() }.job(link.as_str(), due.max(soonest))))
     }
 
     async fn parked_job(&self, claimed: &Claimed, why: &str) -> Vec<crate::store::Write> {

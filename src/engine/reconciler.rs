@@ -687,7 +687,7 @@ impl Inner {
             commit.writes.push(tables::put(JOURNAL, self.journal_key(&look.link), row));
         }
         for chunk in tables::in_chunks(commit, self.parts.store.caps().ops_max) {
-            match self.parts.store.commit(chunk).await {
+            match self.commit(chunk).await {
                 Ok(Seq(_)) => {}
                 Err(CommitError::Conflict { .. } | CommitError::Indeterminate { .. }) => {
                     return Err(Fault::Later { at: now, why: "the link changed meanwhile".to_owned() });

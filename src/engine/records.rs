@@ -48,14 +48,11 @@ pub struct HandoffDetail {
 
 /// Why the next owner had no context in time.
 pub fn breach(record: &Handoff) -> Option<String> {
-    if let Some(found) = handoffd_core::handoff::breach(record) {
-        return Some(match found.late_ms {
-            Some(ms) => format!("{}; {ms} ms late", found.cause),
-            None => found.cause,
-        });
-    }
-    let unserved = record.delivered_at.is_none() && record.state == HandoffState::Expired;
-    unserved.then(|| "it expired and no briefing was on the ticket".to_owned())
+    let found = handoffd_core::handoff::breach(record)?;
+    Some(match found.late_ms {
+        Some(ms) => format!("{}; {ms} ms late", found.cause),
+        None => found.cause,
+    })
 }
 
 fn line(record: &Handoff) -> HandoffLine {

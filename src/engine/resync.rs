@@ -4,11 +4,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use handoffd_connectors::contract::{Disarms, Lane};
-use handoffd_core::{Body, Fetched, Handoff, LinkId, RemoteId, TicketKey};
+use handoffd_core::{
+    Body, Evidence, Fetched, Handoff, LinkId, RemoteId, TicketKey, Timestamp,
+    handoff::{handoff_id_from_api, is_open},
+};
 
-use super::{Desk, Engine, poller::account_prefix};
+use super::{Desk, Engine, outbox::EVENT, poller::account_prefix};
 use crate::store::{
-    Commit, Key, ReadError, Write,
+    Commit, CommitError, Guard, Key, ReadError, Rev, Write,
     blobs::BlobHash,
     tables::{self, TICKETS, Wake},
 };
@@ -100,14 +103,8 @@ impl Engine {
         while self.rest_until(self.now().plus(SWEEP_EVERY)).await {
             let keep = self.parts.config.journal_keep.0;
             let streamed_keep = self.parts.handoff.captured_keep.0;
-            let all = [
-                tables::JOURNAL,
-                tables::DELIVERIES,
-                tables::ANSWERS,
-                tables::HANDOFFS,
-                tables::SPEECHES,
-                tables::PROMISES,
-            ];
+            let all =
+                [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS, tables::SPEECHES, tables::PROMISES];
             let streamed = [tables::CAPTURES, tables::CONVERSATIONS, tables::TALKS];
             let dated = all.map(|table| (table, keep)).into_iter();
             for (table, keep) in dated.chain(streamed.map(|table| (table, streamed_keep))) {
@@ -115,10 +112,87 @@ impl Engine {
                     tracing::warn!(table = table.0, %error, "Old rows could not be dropped; it is tried again.");
                 }
             }
+            self.sweep_handoffs(self.now().minus(keep), self.now().minus(streamed_keep)).await;
+            if let Err(error) = self.drop_parked_events(self.now().minus(keep)).await {
+                tracing::warn!(%error, "Old events could not be dropped; it is tried again.");
+            }
             if let Err(why) = self.sweep_blobs().await {
                 tracing::warn!(why, "Texts that nothing names could not be dropped; it is tried again.");
             }
         }
+    }
+
+    /// Drops old handoffs with all that is kept of them, and fails what was announced too long ago.
+    async fn sweep_handoffs(&self, old: Timestamp, announced: Timestamp) {
+        if let Err(fault) = self.fail_old_intakes(announced).await {
+            tracing::warn!(?fault, "Old announcements could not be dropped; it is tried again.");
+        }
+        if let Err(error) = self.drop_handoffs(old).await {
+            tracing::warn!(%error, "Old handoffs could not be dropped; it is tried again.");
+        }
+    }
+
+    /// A handoff goes with its package, what its AI agent was told, and the names under which it is
+    /// known. One that is still open goes when nobody can be at it any more.
+    async fn drop_handoffs(&self, old: Timestamp) -> Result<(), ReadError> {
+        let expire = self.parts.handoff.expire_after.0;
+        let (all, mut after) = (Key(Vec::new()), None::<Key>);
+        // As long again as it was kept, and was waited for.
+        let abandoned = old.minus(self.now().since(old)).minus(expire * 2);
+        loop {
+            let page = self.parts.store.page(tables::HANDOFFS, &all, after.as_ref(), SWEEP_ROWS).await?;
+            after = page.rows.last().map(|(key, _)| key.clone());
+            for (key, row) in page.rows {
+                let record: Handoff = tables::record(tables::HANDOFFS, &key, &row.value)?;
+                let before = if is_open(&record) { abandoned } else { old };
+                if record.detected_at < before {
+                    self.drop_handoff(key, row.rev, &record).await?;
+                }
+            }
+            if !page.more || self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn drop_handoff(&self, key: Key, rev: Rev, record: &Handoff) -> Result<(), ReadError> {
+        let id = record.id.as_str();
+        let named = record.evidence.iter().filter_map(|sign| match sign {
+            Evidence::Api { agent, key } => Some(handoff_id_from_api(agent, key)),
+            Evidence::Native { .. } => None,
+        });
+        let names = named.map(|name| Write::Delete(tables::HANDOFF_NAMES, Key::of(&[name.as_str()])));
+        let mut writes = vec![
+            Write::Delete(tables::HANDOFFS, key.clone()),
+            Write::Delete(tables::PACKAGES, Key::of(&[id])),
+            Write::Delete(tables::PACKAGES, Key::of(&[id, "resolution"])),
+        ];
+        writes.extend(names);
+        let guards = vec![Guard::Rev(tables::HANDOFFS, key, rev)];
+        match self.parts.store.commit(Commit { guards, writes, ..Commit::default() }).await {
+            // It changed in this moment.
+            Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(ReadError::Unavailable { why: error.to_string() }),
+        }
+    }
+
+    /// Events that were given up and that no admin has asked for.
+    async fn drop_parked_events(&self, old: Timestamp) -> Result<(), ReadError> {
+        let all = Key(Vec::new());
+        let rows =
+            tables::read_all::<tables::OutboxRow>(&*self.parts.store, tables::OUTBOX, &all, usize::MAX);
+        for (key, row) in rows.await?.into_iter().filter(|(_, row)| row.value.at < old) {
+            let writes = vec![
+                Write::Delete(tables::OUTBOX, key.clone()),
+                Write::Delete(tables::PARKED, Key::of(&[EVENT, &row.value.id])),
+            ];
+            let guards = vec![Guard::Rev(tables::OUTBOX, key, row.rev)];
+            match self.parts.store.commit(Commit { guards, writes, ..Commit::default() }).await {
+                Ok(_) | Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(ReadError::Unavailable { why: error.to_string() }),
+            }
+        }
+        Ok(())
     }
 
     /// Drops long texts that no write and no handoff names any more.

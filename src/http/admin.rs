@@ -177,6 +177,7 @@ fn order_failed(error: &OrderError) -> Response {
         OrderError::MayBeThere(..)
         | OrderError::Busy(_)
         | OrderError::NoDoubt(_)
+        | OrderError::Over(..)
         | OrderError::CannotJoin(..) => StatusCode::CONFLICT,
         OrderError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     };

@@ -242,7 +242,7 @@ async fn store(
             }
         }
         asked.answered_with(&said, now, &mut commit);
-        match site.engine.parts().store.commit(commit).await {
+        match site.engine.commit(commit).await {
             Ok(_) => return answers::accepted(&said, false),
             // Others post to the same conversation: what they added is folded with.
             // Or the key was in hand twice at once: the other request was first.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Cursor, Disarms};
 use handoffd_core::{
-    AccountId, Handoff, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
+    AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
     intent::Intent,
     link::{CommentCopy, Link, Origin, Place},
     reconcile::Decision,
@@ -601,10 +601,6 @@ pub fn written_at(table: Table, key: &Key, value: &[u8]) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Dated {
         at: Timestamp,
-    }
-    if table == HANDOFFS {
-        let handoff: Handoff = record(table, key, value).ok()?;
-        return (!handoffd_core::handoff::is_open(&handoff)).then_some(handoff.detected_at);
     }
     if table == SPEECHES {
         let speech: SpeechRow = record(table, key, value).ok()?;

@@ -25,7 +25,7 @@ use handoffd_connectors::{
 };
 use handoffd_core::{
     AccountId, Evidence, FieldKind, Handoff, HandoffKind, HandoffState, RemoteId, Status,
-    briefing::is_briefing,
+    briefing::is_briefing, handoff::breach,
 };
 use http::Request;
 
@@ -57,6 +57,8 @@ pub enum Act {
     Announce(&'static str),
     /// What comes next happens in the same moment.
     And,
+    /// What comes next happens while the sources are still asked.
+    Soon,
 }
 
 use Act::{Announce, Bot, Customer, Give, Reply};
@@ -73,7 +75,7 @@ const DONE: HandoffState = HandoffState::Delivered;
 const TAKEN: HandoffState = HandoffState::Accepted;
 const BACK: HandoffState = HandoffState::HandedBack;
 
-const SHAPES: [Shape; 14] = [
+const SHAPES: [Shape; 15] = [
     ("the assignee changes", Marks::Assignee, &[MARA], &[(AiToHuman, DONE)]),
     ("the group or team changes", Marks::Group, &[MARA], &[(AiToHuman, DONE)]),
     ("the AI agent's tag goes", Marks::Tag, &[Act::Tag(false), Act::And, MARA], &[(AiToHuman, DONE)]),
@@ -91,6 +93,12 @@ const SHAPES: [Shape; 14] = [
         Marks::Assignee,
         &[MARA, Reply("Mara"), Bot],
         &[(AiToHuman, BACK), (HumanToAi, BACK)],
+    ),
+    (
+        "one lets it go and another takes it",
+        Marks::Assignee,
+        &[MARA, Reply("Mara"), Give(None), TOM],
+        &[(AiToHuman, HandoffState::PassedOn), (HumanToHuman, DONE)],
     ),
     (
         "it comes back to the same hands",
@@ -131,6 +139,23 @@ const SHAPES: [Shape; 14] = [
         Marks::Tag,
         &[Act::Tag(false), Act::And, MARA, Announce("k1"), Announce("k1")],
         &[(AiToHuman, DONE)],
+    ),
+];
+
+/// Where a ticket that a person lets go is nobody's: at Zendesk it is their group's then, and is
+/// handed over to that.
+const LET_GO: [Shape; 2] = [
+    (
+        "one lets it go and takes it again",
+        Marks::Assignee,
+        &[MARA, Reply("Mara"), Give(None), MARA],
+        &[(AiToHuman, TAKEN)],
+    ),
+    (
+        "people let it go and the AI agent takes it",
+        Marks::Assignee,
+        &[MARA, Reply("Mara"), Give(None), Bot],
+        &[(AiToHuman, BACK), (HumanToAi, BACK)],
     ),
 ];
 
@@ -270,6 +295,12 @@ pub async fn perform(life: &mut Life, desk: &str, ticket: &RemoteId, act: Act) {
         Customer => say(Who::Customer, "it still does not work"),
         Announce(key) => return announce(life, desk, ticket, key).await,
         Act::And => return,
+        Act::Soon => {
+            for _ in 0..20 {
+                life.pass(Duration::from_millis(100)).await;
+            }
+            return;
+        }
     };
     life.human(desk, act).expect("it may be done");
 }
@@ -311,7 +342,8 @@ async fn flaws(desk: &'static str, shape: &Shape) -> Vec<String> {
     let ticket = opened(&mut life, desk, *marks).await;
     for (at, act) in acts.iter().enumerate() {
         perform(&mut life, desk, &ticket, *act).await;
-        if !matches!(act, Act::And) && !matches!(acts.get(at + 1), Some(Act::And)) {
+        let in_haste = |act: &Act| matches!(act, Act::And | Act::Soon);
+        if !in_haste(act) && !acts.get(at + 1).is_some_and(in_haste) {
             rest(&mut life).await;
         }
     }
@@ -351,7 +383,8 @@ async fn flaws(desk: &'static str, shape: &Shape) -> Vec<String> {
 fn check(desk: &'static str) {
     crate::past::run(async {
         let mut all = Vec::new();
-        for shape in &SHAPES {
+        let more = if desk == ZENDESK { &[] } else { LET_GO.as_slice() };
+        for shape in SHAPES.iter().chain(more) {
             all.extend(flaws(desk, shape).await);
         }
         assert!(all.is_empty(), "\n{}\n", all.join("\n"));
@@ -371,6 +404,104 @@ fn every_shape_of_a_handoff_is_seen_at_freshdesk() {
 #[test]
 fn every_shape_of_a_handoff_is_seen_at_intercom() {
     check(INTERCOM);
+}
+
+/// What happens, and of each record that comes of it who answered first, and whether that was before
+/// the briefing was there.
+type Answer = (&'static str, &'static [Act], &'static [(Option<&'static str>, bool)]);
+
+const ANSWERS: [Answer; 8] = [
+    ("the next owner answers", &[MARA, Reply("Mara")], &[(Some("Mara"), false)]),
+    ("at once", &[MARA, Act::And, Reply("Mara")], &[(Some("Mara"), true)]),
+    ("somebody answers what is nobody's", &[Give(None), Act::And, Reply("Tom")], &[(Some("Tom"), true)]),
+    (
+        "who takes what is nobody's, and answers",
+        &[Give(None), TOM, Reply("Mara"), Reply("Tom")],
+        &[(Some("Mara"), false)],
+    ),
+    (
+        "who takes what is nobody's answers in the same moment",
+        &[Give(None), TOM, Act::And, Reply("Tom")],
+        &[(Some("Tom"), false)],
+    ),
+    (
+        "who passes it on says so",
+        &[MARA, Reply("Mara"), Reply("Mara"), Act::And, TOM],
+        &[(Some("Mara"), false), (None, false)],
+    ),
+    (
+        "and says more afterwards, before the other",
+        &[MARA, Reply("Mara"), TOM, Reply("Mara"), Reply("Tom")],
+        &[(Some("Mara"), false), (Some("Tom"), false)],
+    ),
+    (
+        "an answer without a briefing, and back at once",
+        &[MARA, Act::Soon, Reply("Mara"), Act::And, Bot],
+        &[(Some("Mara"), true), (None, false)],
+    ),
+];
+
+/// What is wrong with who answered, at a helpdesk whose context source takes its time.
+async fn wrong_answers(desk: &'static str, answer: &Answer) -> Vec<String> {
+    let (name, acts, expected) = answer;
+    let slow = Faults { latency_ms: 1_500..=1_500, ..Faults::none() };
+    let mut life = begin_as(&[desk], Marks::Assignee, slow, |_, _, _| ()).await;
+    let ticket = opened(&mut life, desk, Marks::Assignee).await;
+    for (at, act) in acts.iter().enumerate() {
+        perform(&mut life, desk, &ticket, *act).await;
+        let in_haste = |act: &Act| matches!(act, Act::And | Act::Soon);
+        if !in_haste(act) && !acts.get(at + 1).is_some_and(in_haste) {
+            rest(&mut life).await;
+        }
+    }
+    rest(&mut life).await;
+    let shown = life.tickets(desk).into_iter().find(|shown| shown.id == ticket).expect("the ticket");
+    let who = |record: &Handoff| {
+        let reply = record.first_reply.as_ref()?;
+        let comment = shown.comments.iter().find(|comment| comment.id == reply.id && comment.at == reply.at);
+        Some(comment.map_or("nobody", |comment| {
+            ["Mara", "Tom"].into_iter().find(|name| comment.author.contains(name)).unwrap_or("?")
+        }))
+    };
+    let found = records(&life).await;
+    let found: Vec<_> = found.iter().map(|record| (who(record), breach(record).is_some())).collect();
+    let is_right = found == *expected;
+    (!is_right).then(|| format!("{desk}: {name}: {found:?} instead of {expected:?}")).into_iter().collect()
+}
+
+#[test]
+fn the_first_reply_is_the_next_owners() {
+    crate::past::run(async {
+        let mut all = Vec::new();
+        for desk in [ZENDESK, FRESHDESK, INTERCOM] {
+            for answer in &ANSWERS {
+                all.extend(wrong_answers(desk, answer).await);
+            }
+        }
+        assert!(all.is_empty(), "\n{}\n", all.join("\n"));
+    });
+}
+
+/// What a customer wrote stands in the note as they wrote it: no link, no picture, no markup.
+#[test]
+fn a_customers_words_are_no_markup_in_a_briefing() {
+    let evil = "![x](https://evil.example/p.png) [Approve here](https://evil.example) <img src=x> # big";
+    crate::past::run(async {
+        for desk in [ZENDESK, FRESHDESK, INTERCOM] {
+            let mut life = begin(desk, Marks::Assignee).await;
+            let ticket = opened(&mut life, desk, Marks::Assignee).await;
+            let (who, text) = (Who::Customer, evil.to_owned());
+            life.human(desk, HumanAct::Say { ticket: ticket.clone(), who, text, public: true });
+            rest(&mut life).await;
+            perform(&mut life, desk, &ticket, MARA).await;
+            rest(&mut life).await;
+            let shown = life.tickets(desk).into_iter().find(|shown| shown.id == ticket).expect("the ticket");
+            let note = shown.comments.iter().find(|comment| is_briefing(&comment.text)).expect("a briefing");
+            assert!(note.text.contains("](https://evil.example)"), "{desk}: {}", note.text);
+            let markup = ["<img", "<a ", "<h1"].into_iter().find(|tag| note.html.contains(tag));
+            assert_eq!(markup, None, "{desk}: {}", note.html);
+        }
+    });
 }
 
 /// The same change told by a webhook, a poll and the API is one record with both signs.

@@ -23,16 +23,45 @@ pub(super) fn tidy(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned()
 }
 
-/// What Zendesk makes of a comment that was given as `body`.
+/// What Zendesk makes of a comment that was given as `body`, with Markdown switched on: of that, the
+/// links and the pictures.
 pub(super) fn html_of(text: &str) -> String {
     let mut out = String::from("<div class=\"zd-comment\" dir=\"auto\">");
     for paragraph in text.split("\n\n") {
-        let lines: Vec<String> = paragraph.split('\n').map(escape).collect();
+        let lines: Vec<String> = paragraph.split('\n').map(|line| linked(&escape(line))).collect();
         // Writing to a String cannot fail.
         let _ = write!(out, "<p dir=\"auto\">{}</p>", lines.join("<br>"));
     }
     out.push_str("</div>");
     out
+}
+
+/// `[words](address)` as a link, `![words](address)` as a picture.
+fn linked(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((before, words, address, after)) = next_link(rest) {
+        let (before, picture) = match before.strip_suffix('!') {
+            Some(before) => (before, true),
+            None => (before, false),
+        };
+        out.push_str(before);
+        // Writing to a String cannot fail.
+        let _ = match picture {
+            true => write!(out, "<img src=\"{address}\" alt=\"{words}\">"),
+            false => write!(out, "<a href=\"{address}\">{words}</a>"),
+        };
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn next_link(line: &str) -> Option<(&str, &str, &str, &str)> {
+    let middle = line.find("](")?;
+    let open = line[..middle].rfind('[')?;
+    let close = line[middle..].find(')')? + middle;
+    Some((&line[..open], &line[open + 1..middle], &line[middle + 2..close], &line[close + 1..]))
 }
 
 /// What Zendesk makes of a comment that was given as `html_body`.

@@ -104,6 +104,7 @@ fn the_example_shows_every_option() {
         &[&["groups", "support", "fields", "subject", "transform", "freshdesk-eu"]],
         &[&["groups", "support", "custom", "plan"], &["groups", "support", "custom", "order_number"]],
         &[&["agents", "shop-assistant"]],
+        &[&["agents", "shop-assistant", "webhook"]],
     ];
     for paths in structs {
         assert_eq!(keys_at(paths), known_at(paths[0]), "{:?}", paths[0]);

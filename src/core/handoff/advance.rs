@@ -46,7 +46,8 @@ pub enum HandoffEvent {
     FieldsUnset(Unset),
     /// What came of a write that carries only what goes beside the briefing.
     PlaceSettled(Settled),
-    /// A human agent's public message, written after the handoff was detected, is on the ticket.
+    /// The next owner's public message is on the ticket. Nobody has to be waiting for it any more:
+    /// a briefing that never came is measured by it too.
     OwnerSpoke {
         /// When. Always by the same clock, so that a repeat is known as one.
         at: Timestamp,
@@ -57,6 +58,8 @@ pub enum HandoffEvent {
     BriefingVisible(SeenMessage),
     /// It was looked for on its ticket and was not there.
     BriefingNotVisible,
+    /// Its ticket could not be read: that says nothing.
+    BriefingUnread,
     /// Packaging takes long: the customer is told to hold.
     HoldDue,
     /// The ticket is solved. Said again at every look: before the briefing is
@@ -79,6 +82,8 @@ pub struct News {
     pub evidence: Option<Evidence>,
     /// The conversation, where the sign knows it.
     pub link: Option<LinkId>,
+    /// When it happened, as the sign has it.
+    pub began_at: Option<Timestamp>,
     /// The ticket on which the briefing is better placed.
     pub ticket: Option<TicketKey>,
     /// Who owned it before.
@@ -190,6 +195,7 @@ pub fn advance_handoff(
         HandoffEvent::OwnerSpoke { at, message } => step.owner_spoke(*at, message),
         HandoffEvent::BriefingVisible(note) => step.visible(note),
         HandoffEvent::BriefingNotVisible => step.not_visible(),
+        HandoffEvent::BriefingUnread => step.record.read_again = Some(now.plus(UNREAD_WAIT)),
         HandoffEvent::HoldDue => step.hold(),
         HandoffEvent::Reopened => step.reopened(),
         HandoffEvent::PassedOn => step.close(HandoffState::PassedOn),
@@ -234,6 +240,11 @@ pub fn due_events(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> Vec
     events
 }
 
+/// Whether what a context source answers can still reach the next owner.
+pub fn still_asks(record: &Handoff, rules: &HandoffRules, now: Timestamp) -> bool {
+    is_open(record) && record.late_key.is_none() && (!has_left(record) || now < late_at(record, rules))
+}
+
 fn expires_at(record: &Handoff, rules: &HandoffRules) -> Timestamp {
     record.detected_at.plus(std::time::Duration::from_millis(rules.expire_ms))
 }
@@ -250,6 +261,13 @@ fn has_left(record: &Handoff) -> bool {
 /// There is something for the one late message.
 fn wants_late(record: &Handoff) -> bool {
     record.late_facts && record.late_key.is_none() && is_delivered(record)
+}
+
+/// Whether what the next owner says counts: also after the briefing failed, or nobody took it in
+/// time, so that it is known that they spoke without it.
+pub fn waits_for_words(record: &Handoff) -> bool {
+    let missed = matches!(record.state, HandoffState::Failed | HandoffState::Expired);
+    is_open(record) || (super::needs_briefing(record.kind) && missed && record.accepted_at.is_none())
 }
 
 fn is_delivered(record: &Handoff) -> bool {
@@ -295,7 +313,8 @@ pub fn wants_hold(record: &Handoff) -> bool {
 /// When the briefing is looked for on its ticket: at once, then after ever longer waits.
 pub fn read_back_at(record: &Handoff) -> Option<Timestamp> {
     let wait = READ_BACK_WAIT * record.read_backs.saturating_mul(record.read_backs);
-    record.delivered_at.map(|at| at.plus(wait))
+    let at = record.delivered_at.map(|at| at.plus(wait));
+    at.map(|at| record.read_again.map_or(at, |again| again.max(at)))
 }
 
 fn all_answered(sources: &BTreeMap<AccountId, SourceAnswer>) -> bool {
@@ -307,6 +326,9 @@ const READ_BACKS_MAX: u32 = 5;
 
 /// The wait before it is looked for the second time; the next ones are longer.
 const READ_BACK_WAIT: Duration = Duration::from_secs(2);
+
+/// The wait after its ticket could not be read.
+const UNREAD_WAIT: Duration = Duration::from_secs(60);
 
 impl HandoffStep {
     fn opened(&mut self, sources: &BTreeSet<AccountId>, now: Timestamp) {
@@ -334,6 +356,7 @@ impl HandoffStep {
         record.told = told;
         record.evidence.extend(news.evidence.clone());
         record.link = record.link.take().or_else(|| news.link.clone());
+        record.began_at = [record.began_at, news.began_at].into_iter().flatten().min();
         record.from = record.from.take().or_else(|| news.from.clone());
         let named = news.to.clone().filter(|to| record.to.is_none() || *to != Owner::Nobody);
         record.to = named.or_else(|| record.to.take());
@@ -561,7 +584,7 @@ impl HandoffStep {
     /// the handoff is accepted as soon as it is delivered.
     fn owner_spoke(&mut self, at: Timestamp, message: &SeenMessage) {
         let record = &mut self.record;
-        if !is_open(record) {
+        if !waits_for_words(record) {
             return;
         }
         match record.accepted_at {

@@ -20,13 +20,16 @@ pub struct Breach {
 /// written, and when it says that the next owner's first public message was.
 pub fn breach(record: &Handoff) -> Option<Breach> {
     let spoke = record.first_reply.as_ref().map(|reply| reply.at).or(record.accepted_at);
-    let there = record.visible.as_ref().map(|note| note.at).or(record.delivered_at);
+    let there = record.visible.as_ref().map(|note| note.at).or_else(|| taken(record));
     match (spoke, there, record.state) {
         (_, None, HandoffState::Failed) => {
             let why = record.failure.clone().unwrap_or_else(|| "the briefing was not delivered".to_owned());
             Some(Breach { cause: why, late_ms: None })
         }
         (Some(_), None, _) => Some(Breach { cause: cause(record, None), late_ms: None }),
+        (None, None, HandoffState::Expired) => {
+            Some(Breach { cause: "it expired and no briefing was on the ticket".to_owned(), late_ms: None })
+        }
         (Some(spoke), Some(there), _) if spoke < there => {
             Some(Breach { cause: cause(record, Some(spoke)), late_ms: Some(millis(spoke, there)) })
         }
@@ -37,11 +40,17 @@ pub fn breach(record: &Handoff) -> Option<Breach> {
 /// Whether the context was there before the next owner spoke; `None` while nobody knows yet.
 pub fn in_time(record: &Handoff) -> Option<bool> {
     record.accepted_at?;
-    let looks_on = record.delivered_at.is_none() && super::is_open(record);
-    if looks_on || super::wants_read_back(record) {
+    let looks_on = record.delivered_at.is_none() || super::wants_read_back(record);
+    if looks_on && super::is_open(record) {
         return None;
     }
     Some(breach(record).is_none())
+}
+
+/// When the helpdesk took the briefing, while it may still show it. One that is never shown is not
+/// there.
+fn taken(record: &Handoff) -> Option<Timestamp> {
+    record.delivered_at.filter(|_| super::wants_read_back(record))
 }
 
 fn millis(from: Timestamp, to: Timestamp) -> u64 {
@@ -53,6 +62,12 @@ fn cause(record: &Handoff, spoke: Option<Timestamp>) -> String {
     if spoke.is_some_and(|spoke| spoke < record.detected_at) {
         return "the next owner spoke before the handoff was known: announce it earlier, or set up webhooks"
             .to_owned();
+    }
+    if record.delivered_at.is_some()
+        && record.visible.is_none()
+        && let Some(why) = &record.failure
+    {
+        return why.clone();
     }
     let waited = record.sources.iter().find(|(_, answer)| **answer == SourceAnswer::Waiting);
     if record.briefing_key.is_none() {
@@ -83,6 +98,7 @@ mod tests {
             visible: note.and_then(seen),
             first_reply: reply.and_then(seen),
             detected_at: Timestamp(1_000),
+            began_at: None,
             delivered_at: None,
             accepted_at: None,
             ..tests::delivered()

@@ -53,6 +53,8 @@ pub struct Said {
     pub link: Option<LinkId>,
     /// To whom it hands over, by the ids of the ticket's helpdesk; `None` where it does not say.
     pub to: Option<Owner>,
+    /// When it said so, in our time.
+    pub at: Timestamp,
     /// Where it asks that it go, in its own words.
     pub wanted: Wanted,
     /// The rest.
@@ -192,6 +194,7 @@ fn take_said(last: Option<&Handoff>, said: &Said, ground: &Ground<'_>) -> Openin
             let news = News {
                 evidence: Some(sign),
                 link: said.link.clone(),
+                began_at: Some(said.at),
                 to: said
                     .to
                     .clone()
@@ -277,6 +280,8 @@ fn news_seen(open: &Handoff, seen: &Seen) -> News {
     News {
         evidence: Some(Evidence::Native { ticket: ticket.clone() }),
         link: Some(seen.link.clone()),
+        // Who takes up what waited for anybody hands nothing over.
+        began_at: (*from != Owner::Nobody).then_some(Timestamp(seen.detected.version)),
         ticket: first_native.then(|| ticket.clone()),
         from: here.then(|| from.clone()),
         to: here.then(|| to.clone()),
@@ -292,9 +297,11 @@ fn is_same_stretch(open: &Handoff, detected: &Detected, now: Timestamp) -> bool 
         let echo = !was_seen(open, &detected.ticket) && is_late_sign(open, now);
         return echo || !is_accepted(open);
     }
+    // Who takes up what nobody has hands nothing over.
+    let taken_up = detected.from == Owner::Nobody;
     let undelivered = open.delivered_at.is_none() && !is_accepted(open);
     let unnamed = is_unnamed(open) && !is_accepted(open);
-    undelivered || unnamed || open.to.as_ref().is_some_and(|to| same_hands(to, &detected.to))
+    taken_up || undelivered || unnamed || open.to.as_ref().is_some_and(|to| same_hands(to, &detected.to))
 }
 
 fn is_accepted(record: &Handoff) -> bool {
@@ -343,6 +350,7 @@ fn from_seen(id: HandoffId, seen: &Seen, ground: &Ground<'_>) -> Handoff {
         from: Some(from.clone()),
         to: Some(to.clone()),
         reopened: *reopened,
+        began_at: Some(Timestamp(seen.detected.version).min(ground.now)),
         ..blank(id, ticket.clone(), Evidence::Native { ticket: ticket.clone() }, ground.rules, ground.now)
     }
 }
@@ -354,6 +362,7 @@ fn from_said(id: HandoffId, sign: Evidence, said: &Said, ground: &Ground<'_>) ->
         to: said.to.clone(),
         told: said.told.clone(),
         wanted: said.wanted.clone(),
+        began_at: Some(said.at.min(ground.now)),
         ..blank(id, said.ticket.clone(), sign, ground.rules, ground.now)
     }
 }
@@ -379,6 +388,7 @@ fn blank(id: HandoffId, ticket: TicketKey, sign: Evidence, rules: &HandoffRules,
         told: Told::default(),
         sources: BTreeMap::new(),
         detected_at: now,
+        began_at: None,
         deadline: now.plus(Duration::from_millis(rules.enrich_ms)),
         briefing_key: None,
         briefing_comment: None,
@@ -403,6 +413,7 @@ fn blank(id: HandoffId, ticket: TicketKey, sign: Evidence, rules: &HandoffRules,
         unheld: false,
         visible: None,
         read_backs: 0,
+        read_again: None,
         first_reply: None,
         placed: Fields::new(),
         trouble: None,

@@ -1,4 +1,5 @@
 mod correlation;
+mod moved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,6 +135,30 @@ fn what_is_not_known_did_not_change() {
     assert_eq!(detect_handoff(&zd(), &fields("900 -"), &view(fields("5 -")), &elsewhere), None);
 }
 
+#[test]
+fn who_lets_go_is_remembered_until_somebody_has_it() {
+    let marks = &rules().bots[&AccountId::from("zd")];
+    let owners = |text: &str| {
+        let mut owners = fields(text);
+        owners.retain(|field, _| matches!(field, Field::Assignee | Field::Group));
+        owners
+    };
+    let rows = [
+        // known before, was, is, known after
+        (None, "5 -", "- -", Some("5 -")),
+        (Some("5 -"), "- -", "- -", Some("5 -")),
+        (Some("5 -"), "- -", "6 -", None),
+        (Some("5 -"), "- -", "900 -", None),
+        (None, "900 -", "- -", None),
+        (None, "- -", "- -", None),
+    ];
+    for (before, was, is, after) in rows {
+        let before = before.map(owners).unwrap_or_default();
+        let found = let_go(&before, &fields(was), &fields(is), marks);
+        assert_eq!(found, after.map(owners).unwrap_or_default(), "{was} -> {is}");
+    }
+}
+
 // ---- records ----
 
 fn sources() -> BTreeSet<AccountId> {
@@ -174,6 +199,7 @@ fn said(key: &str) -> Sign {
         ticket: zd(),
         link: None,
         to: None,
+        at: T0,
         wanted: Wanted::default(),
         told: told(key),
     }))
@@ -411,6 +437,34 @@ fn a_reply_before_the_briefing_is_there_counts_once_it_is() {
     let sent = next(&spoke, HandoffEvent::DeadlinePassed, 4_000).record;
     let there = next(&sent, HandoffEvent::BriefingSettled(applied()), 5_000).record;
     assert_eq!((there.state, there.accepted_at), (HandoffState::Accepted, Some(at(50))));
+}
+
+#[test]
+fn a_reply_after_a_briefing_that_never_came_is_a_breach() {
+    let failed = next(&delivering(), HandoffEvent::BriefingSettled(Settled::Lost), 5_000).record;
+    assert_eq!(in_time(&failed), None, "nobody spoke yet");
+    let spoken = next(&failed, spoke(9_000), 9_000).record;
+    assert_eq!((spoken.state, in_time(&spoken)), (HandoffState::Failed, Some(false)));
+    assert!(breach(&spoken).is_some_and(|breach| breach.late_ms.is_none()));
+    let again = next(&spoken, spoke(10_000), 10_000).record;
+    assert_eq!(again.first_reply, spoken.first_reply);
+}
+
+#[test]
+fn a_briefing_that_is_never_shown_is_not_there() {
+    let taken = HandoffEvent::BriefingSettled(Settled::Applied { comment: Some("7".into()) });
+    let mut record = next(&delivering(), taken, 5_000).record;
+    record = next(&record, spoke(9_000), 9_000).record;
+    record = next(&record, HandoffEvent::BriefingUnread, 9_000).record;
+    assert!(wants_read_back(&record), "a ticket that cannot be read says nothing");
+    assert!(read_back_at(&record).is_some_and(|due| due > at(9_000)), "nor is it asked at once");
+    while wants_read_back(&record) {
+        assert_eq!(in_time(&record), None);
+        record = next(&record, HandoffEvent::BriefingNotVisible, 9_000).record;
+    }
+    assert_eq!(in_time(&record), Some(false));
+    let cause = breach(&record).expect("a breach").cause;
+    assert!(cause.contains("does not show it"), "{cause}");
 }
 
 fn every_state() -> Vec<Handoff> {

@@ -253,7 +253,7 @@ fn places(link: &Link) -> Vec<String> {
 fn two_links_of_merged_tickets_become_one() {
     let one = link(&["a/1", "b/1"], &[("hello", 0, &["a/1", "b/1"]), ("twice", 5, &["b/1", "a/1"])]);
     let two = link(&["a/2", "b/2"], &[("more", 0, &["a/2", "b/2"]), ("twice", 9, &["b/2", "a/2"])]);
-    let folded = fold(&one, &two, &policy(), 1_000).unwrap();
+    let folded = fold(&one, &two, None, &policy(), 1_000).unwrap();
     assert_eq!(folded.sides.keys().map(TicketKey::to_string).collect::<Vec<_>>(), ["a/1", "b/1"]);
     assert_eq!(folded.former, [TicketKey::new("a", "2"), TicketKey::new("b", "2")]);
     let expected = ["a/1, b/1", "a/1, a/2, b/1, b/2", "a/1 before a/2, a/2, b/1 before b/2, b/2"];
@@ -265,7 +265,7 @@ fn two_links_of_merged_tickets_become_one() {
 fn two_lone_links_become_one_of_two_sides() {
     let one = link(&["a/1"], &[("hello", 0, &["a/1"])]);
     let two = link(&["b/2"], &[("hello", 400, &["b/2"]), ("hello", 9_000, &["b/2"])]);
-    let folded = fold(&one, &two, &policy(), 1_000).unwrap();
+    let folded = fold(&one, &two, None, &policy(), 1_000).unwrap();
     assert_eq!(places(&folded), ["a/1, b/2", "b/2"], "the second time is another message");
     assert!(folded.copies.values().all(|copy| copy.past), "nobody is mailed about the past");
     assert!(folded.copies[&0].theirs.contains(&TicketKey::new("b", "2")));
@@ -275,18 +275,16 @@ fn two_lone_links_become_one_of_two_sides() {
 #[test]
 fn what_is_under_way_is_not_folded() {
     let one = link(&["a/1"], &[]);
-    assert_eq!(fold(&one, &one, &policy(), 0), Err(FoldRefused::Same));
+    assert_eq!(fold(&one, &one, None, &policy(), 0), Err(FoldRefused::Same));
     let mut two = link(&["a/2"], &[]);
-    two.handoff = Some("h1".into());
-    assert_eq!(fold(&one, &two, &policy(), 0), Err(FoldRefused::Handoff));
     two.creating.insert("b".into(), OpKey::from("k"));
-    assert_eq!(fold(&one, &two, &policy(), 0), Err(FoldRefused::Busy));
+    assert_eq!(fold(&one, &two, None, &policy(), 0), Err(FoldRefused::Busy));
     two.group = GroupId::from("other");
-    assert_eq!(fold(&one, &two, &policy(), 0), Err(FoldRefused::OtherGroup));
+    assert_eq!(fold(&one, &two, None, &policy(), 0), Err(FoldRefused::OtherGroup));
     let mut long = link(&["a/3"], &[]);
     let copy = link(&["a/3"], &[("x", 0, &["a/3"])]).copies[&0].clone();
     long.copies = (0..=5_000).map(|number| (number, copy.clone())).collect();
-    assert_eq!(fold(&one, &long, &policy(), 0), Err(FoldRefused::TooLong));
+    assert_eq!(fold(&one, &long, None, &policy(), 0), Err(FoldRefused::TooLong));
 }
 
 #[test]

@@ -222,6 +222,13 @@ impl HandoffState {
     }
 }
 
+impl Handoff {
+    /// When it happened, as far as that is known: the next owner waits for the briefing from then on.
+    pub fn began(&self) -> Timestamp {
+        self.began_at.unwrap_or(self.detected_at).min(self.detected_at)
+    }
+}
+
 /// One change of owner of a conversation, from the first sign to the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handoff {
@@ -247,6 +254,10 @@ pub struct Handoff {
     pub sources: BTreeMap<AccountId, SourceAnswer>,
     /// When it was first known.
     pub detected_at: Timestamp,
+    /// When it happened, as the signs have it: the AI agent's request came in, or the helpdesk's time
+    /// of the change; `None` in rows of before.
+    #[serde(default)]
+    pub began_at: Option<Timestamp>,
     /// Until when the sources may answer; the briefing leaves then.
     pub deadline: Timestamp,
     /// The write that carries the briefing.
@@ -317,6 +328,9 @@ pub struct Handoff {
     /// How often it was looked for in vain after the helpdesk took it.
     #[serde(default)]
     pub read_backs: u32,
+    /// The ticket could not be read when the briefing was looked for: not before then again.
+    #[serde(default)]
+    pub read_again: Option<Timestamp>,
     /// The next owner's first public message, as the helpdesk showed it.
     #[serde(default)]
     pub first_reply: Option<SeenMessage>,

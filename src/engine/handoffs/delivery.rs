@@ -4,17 +4,23 @@
 use std::collections::BTreeMap;
 
 use handoffd_core::{
-    Fields, Handoff, Mail, Message, OpKey, Person, PrivateMessage, PublicMessage, PublicText, RemoteId, Role,
-    TicketKey,
+    Field, Fields, Handoff, Mail, Message, OpKey, Person, PrivateMessage, PublicMessage, PublicText,
+    RemoteId, Role, TicketKey, Value,
     briefing::Briefing,
+    handoff::fields_key,
     intent::{EditNote, Intent, Update},
     link::Link,
+    model::package::Package,
+    package::structured,
 };
 
 use super::{Fault, Inner, Look, placing::owners_of};
-use crate::store::{
-    Key, Write,
-    tables::{self, PACKAGES},
+use crate::{
+    config::placed_field,
+    store::{
+        Key, Write,
+        tables::{self, PACKAGES},
+    },
 };
 
 impl Inner {
@@ -39,14 +45,15 @@ impl Inner {
         Ok((Intent::Update(update), vec![write]))
     }
 
-    /// What came late: the note whole where the helpdesk rewrites notes, else one more.
-    pub(super) async fn late_intent(
+    /// What came late: the note whole where the helpdesk rewrites notes, else one more; and the
+    /// custom fields that say something else now.
+    pub(super) async fn late_intents(
         &self,
         link: &Link,
         record: &Handoff,
         key: OpKey,
         edit: Option<RemoteId>,
-    ) -> Result<(Option<Intent>, Vec<Write>), Fault> {
+    ) -> Result<(Vec<Intent>, Vec<Write>), Fault> {
         let desk = self.parts.desks.get(&record.ticket.account);
         let can_edit = desk.is_some_and(|desk| desk.capabilities.edits_private_notes);
         let edit = edit.filter(|_| can_edit);
@@ -58,18 +65,40 @@ impl Inner {
             Some(_) => None,
             None => Some(sent.as_ref().and_then(handoffd_core::Body::text).unwrap_or_default()),
         };
+        let known = self.stored_package(&record.id).await?;
         let (package, briefing) = self.late_note(link, record, sent).await?;
         let rows = vec![self.package_write(&record.id, &package)];
-        let Some(briefing) = briefing else { return Ok((None, rows)) };
+        let mut intents = Vec::new();
         let at = record.ticket.clone();
-        let intent = match edit {
-            Some(comment) => {
-                let message = PrivateMessage { author: None, text: briefing.text, attachments: Vec::new() };
-                Intent::EditNote(EditNote { at, comment, message, key })
-            }
-            None => Intent::Update(note(at, briefing, key)),
-        };
-        Ok((Some(intent), rows))
+        if let Some(briefing) = briefing {
+            intents.push(match edit {
+                Some(comment) => {
+                    let message =
+                        PrivateMessage { author: None, text: briefing.text, attachments: Vec::new() };
+                    Intent::EditNote(EditNote { at: at.clone(), comment, message, key })
+                }
+                None => Intent::Update(note(at.clone(), briefing, key)),
+            });
+        }
+        let set = self.late_fields(record, known.as_ref(), &package);
+        if !set.is_empty() {
+            let key = fields_key(&record.id);
+            intents.push(Intent::Update(Update { at, set, message: None, if_version: None, key }));
+        }
+        Ok((intents, rows))
+    }
+
+    /// Custom fields that were written beside the briefing and say something else now. A helpdesk
+    /// that refused them once is not asked again.
+    fn late_fields(&self, record: &Handoff, known: Option<&Package>, package: &Package) -> Fields {
+        let placing = self.parts.placing.get(&record.ticket.account).filter(|_| record.bare.is_none());
+        let names = placing.into_iter().flat_map(|placing| placing.fields.keys());
+        let (before, now) = (known.map(structured).unwrap_or_default(), structured(package));
+        let changed = names.filter(|name| before.get(name.as_str()) != now.get(name.as_str()));
+        let set = changed.filter_map(|name| {
+            Some((Field::Custom(placed_field(name)?), Value::text(now.get(name.as_str())?)))
+        });
+        set.collect()
     }
 
     /// What the customer is told, once, by the account that mails them.

@@ -4,23 +4,27 @@
 //!
 //! `signs.rs` what was seen and said; `packaging.rs` what is known, made into a package and a
 //! briefing; `delivery.rs` what is written for it; `placing.rs` what goes beside it; `ready.rs` whether
-//! that is still right when it is sent; `proof.rs` what came of that, by the helpdesk's own word.
+//! that is still right when it is sent; `proof.rs` what came of that, by the helpdesk's own word;
+//! `moves.rs` what becomes of it when tickets are merged or joined.
 
 mod delivery;
+mod moves;
 mod packaging;
 mod placing;
 mod proof;
 mod ready;
 mod signs;
 
+pub(super) use moves::{Again, Moved};
+
 use std::collections::BTreeSet;
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    AccountId, Handoff, HandoffId, HandoffState, SourceAnswer, Subject, TicketKey,
+    AccountId, Handoff, HandoffId, HandoffState, SourceAnswer, Subject, TicketKey, Timestamp,
     handoff::{
-        Effect, Ground, HandoffEvent, HandoffStep, Said, Sign, advance_handoff, due_events,
-        handoff_id_from_api, in_time, is_open, open_or_join, wants_read_back,
+        Effect, HandoffEvent, HandoffStep, Sign, advance_handoff, due_events, handoff_id_from_api, in_time,
+        is_open, still_asks, wants_read_back,
     },
     intent::Intent,
     link::Link,
@@ -33,12 +37,12 @@ pub(super) use ready::Ready;
 use super::{Engine, Fault, Inner, reconciler::Look};
 use crate::store::{
     Commit, Key, ReadError, Write,
-    tables::{self, HANDOFF_NAMES, HANDOFFS, INTAKES, IntakeRow, JournalRow, LinkRow},
+    tables::{self, HANDOFF_NAMES, HANDOFFS, INTAKES, IntakeRow, JournalRow, LinkRow, Wake},
 };
 
 impl Inner {
     /// The rules of a link group: whether and when its customers are told to hold.
-    fn rules_of(&self, link: &Link) -> HandoffRules {
+    pub(super) fn rules_of(&self, link: &Link) -> HandoffRules {
         let rules = self.parts.rules.clone();
         let group = self.parts.groups.get(&link.group);
         let Some(group) = group.filter(|group| group.holding_message.is_some()) else { return rules };
@@ -50,7 +54,7 @@ impl Inner {
         self.parts.sources.keys().cloned().collect()
     }
 
-    async fn handoff_of(&self, link: &Link) -> Result<Option<Handoff>, Fault> {
+    pub(super) async fn handoff_of(&self, link: &Link) -> Result<Option<Handoff>, Fault> {
         let Some(id) = &link.handoff else { return Ok(None) };
         self.record_of(id).await
     }
@@ -79,9 +83,23 @@ impl Inner {
     /// something was committed.
     pub(super) async fn serve_handoff(&self, look: &mut Look, row: &LinkRow) -> Result<bool, Fault> {
         let Some(stored) = self.handoff_of(&row.link).await? else { return Ok(false) };
+        let answers = self.take_answers_of(&stored.id);
+        let served = self.serve_with(look, row, &stored, &answers).await;
+        if served.is_err() {
+            self.put_answers_back(&stored.id, answers);
+        }
+        served
+    }
+
+    async fn serve_with(
+        &self,
+        look: &mut Look,
+        row: &LinkRow,
+        stored: &Handoff,
+        answers: &[(AccountId, SourceAnswer)],
+    ) -> Result<bool, Fault> {
         let rules = self.rules_of(&row.link);
         let mut steps = Vec::new();
-        let answers = self.take_answers_of(&stored.id);
         let answered = |(account, answer): &(AccountId, SourceAnswer)| HandoffEvent::SourceAnswered {
             account: account.clone(),
             answer: answer.clone(),
@@ -96,19 +114,16 @@ impl Inner {
         if let Some(at) = handoffd_core::handoff::next_wake(&record, &rules) {
             look.again_by(at);
         }
-        if record == stored {
+        if record == *stored {
             return Ok(false);
         }
         look.lane = Lane::Handoff;
         let mut link = row.link.clone();
         let (record, mut writes) = self.carry_effects(look, &mut link, record, &steps).await?;
         writes.push(self.handoff_write(&record));
-        writes.extend(self.told_status(Some(&stored), &record).await?);
-        let journal = self.handoff_journal(Some(&stored), &record);
-        if let Err(fault) = self.store_link(look, Some(row), &link, writes, journal).await {
-            self.put_answers_back(&stored.id, answers);
-            return Err(fault);
-        }
+        writes.extend(self.told_status(Some(stored), &record).await?);
+        let journal = self.handoff_journal(Some(stored), &record);
+        self.store_link(look, Some(row), &link, writes, journal).await?;
         Ok(true)
     }
 
@@ -117,7 +132,7 @@ impl Inner {
         is_open(record) && wants_read_back(record) && at.is_some_and(|at| self.now() >= at)
     }
 
-    /// Answers whose commit failed are taken in by the next look.
+    /// Answers that could not be stored are taken in by the next look.
     fn put_answers_back(&self, id: &HandoffId, answers: Vec<(AccountId, SourceAnswer)>) {
         if answers.is_empty() {
             return;
@@ -164,9 +179,13 @@ impl Inner {
                     Some(intent)
                 }
                 Effect::SendLate { key, edit } => {
-                    let (intent, rows) = self.late_intent(link, &record, key, edit).await?;
+                    let (intents, rows) = self.late_intents(link, &record, key, edit).await?;
                     writes.extend(rows);
-                    intent
+                    look.lane = Lane::Handoff;
+                    for intent in intents {
+                        writes.push(self.leaves(link, &record, intent).await?);
+                    }
+                    continue;
                 }
                 Effect::Place { key } => self.placing(&mut record, key).await?,
                 Effect::Assign { key } => self.assignment(link, &mut record, key),
@@ -245,48 +264,51 @@ impl Engine {
         Ok(())
     }
 
-    /// After a restart nobody is asking any more: sources that have not answered
-    /// a handoff still in packaging are asked again.
+    /// After a restart nobody is asking any more: sources that have not answered a handoff
+    /// are asked again as long as their answers can reach the next owner.
     pub(super) async fn ask_again(&self, look: &Look, link: &Link) -> Result<(), Fault> {
         let Some(record) = self.handoff_of(link).await? else { return Ok(()) };
-        if record.state != HandoffState::Packaging || self.is_asking(&record.id) {
-            return Ok(());
-        }
-        let waiting = record.sources.iter().filter(|(_, answer)| **answer == SourceAnswer::Waiting);
-        let waiting: BTreeSet<AccountId> = waiting.map(|(account, _)| account.clone()).collect();
-        if waiting.is_empty() || self.has_answers(&record.id) {
+        let waiting = still_waiting(&record);
+        let asks = still_asks(&record, &self.rules_of(link), self.now());
+        if !asks || waiting.is_empty() || self.is_asking(&record.id) || self.has_answers(&record.id) {
             return Ok(());
         }
         self.ask(look, &record, waiting).await
+    }
+
+    /// Wakes the conversations whose sources a daemon that stopped was asking.
+    pub(super) async fn wake_asked(&self) -> Result<(), Fault> {
+        let all = Key::of(&[]);
+        let rows = tables::read_all::<Handoff>(&*self.parts.store, HANDOFFS, &all, usize::MAX).await?;
+        let asks = |record: &Handoff| {
+            !still_waiting(record).is_empty() && still_asks(record, &self.parts.rules, self.now())
+        };
+        for link in rows.into_iter().filter(|(_, row)| asks(&row.value)).filter_map(|(_, row)| row.value.link)
+        {
+            let job = Wake::Link { link: link.clone() }.job(link.as_str(), self.now());
+            self.commit(Commit { jobs: vec![job], ..Commit::default() }).await?;
+        }
+        Ok(())
     }
 
     /// Handoffs that were announced for a ticket that cannot have one: recorded as failed.
     pub(super) async fn fail_intakes(&self, ticket: &TicketKey, why: &str) -> Result<(), Fault> {
         let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
         for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await? {
-            let intake = row.value;
-            tracing::warn!(handoff = %intake.id, %ticket, why, "An announced handoff has no ticket.");
-            let said = Said {
-                agent: intake.agent,
-                key: intake.key,
-                ticket: intake.ticket,
-                link: None,
-                to: None,
-                wanted: intake.wanted,
-                told: intake.told,
-            };
-            let sign = Sign::Said(Box::new(said));
-            let sources = BTreeSet::new();
-            let ground = Ground { sources: &sources, rules: &self.parts.rules, now: self.now(), heard: None };
-            let opening = open_or_join(None, &sign, &ground);
-            let mut writes = vec![Write::Delete(INTAKES, key)];
-            for mut step in opening.into_steps() {
-                step.record.state = HandoffState::Failed;
-                step.record.failure = Some(why.to_owned());
-                writes.push(self.handoff_write(&step.record));
-                writes.extend(self.told_status(None, &step.record).await?);
-            }
-            self.parts.store.commit(Commit { writes, ..Commit::default() }).await?;
+            let writes = self.failed_intake(key, row.value, why).await?;
+            self.commit(Commit { writes, ..Commit::default() }).await?;
+        }
+        Ok(())
+    }
+
+    /// Announced handoffs that nobody could take in since then: recorded as failed.
+    pub(super) async fn fail_old_intakes(&self, before: Timestamp) -> Result<(), Fault> {
+        let all = Key::of(&[]);
+        let rows = tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &all, usize::MAX).await?;
+        for (key, row) in rows.into_iter().filter(|(_, row)| row.value.at < before) {
+            let why = "its ticket could not be looked at for too long";
+            let writes = self.failed_intake(key, row.value, why).await?;
+            self.commit(Commit { writes, ..Commit::default() }).await?;
         }
         Ok(())
     }
@@ -312,6 +334,12 @@ impl Engine {
         commit.writes.push(tables::put(INTAKES, key, row));
         self.announced(&row.agent, row.conversation.as_deref(), &row.ticket, commit);
     }
+}
+
+/// The sources that have not answered.
+fn still_waiting(record: &Handoff) -> BTreeSet<AccountId> {
+    let waiting = record.sources.iter().filter(|(_, answer)| **answer == SourceAnswer::Waiting);
+    waiting.map(|(account, _)| account.clone()).collect()
 }
 
 /// The name under which an AI agent knows a handoff that was known before it said so.

@@ -188,7 +188,7 @@ impl Inner {
     async fn gathered(&self, link: &Link, record: &Handoff) -> Result<Gathered, Fault> {
         let others = link.sides.keys().filter(|ticket| **ticket != record.ticket);
         let mut captured = None;
-        for ticket in std::iter::once(&record.ticket).chain(others.clone()) {
+        for ticket in std::iter::once(&record.ticket).chain(others.clone()).chain(&link.former) {
             if captured.is_none() {
                 captured = tables::captured_of(&*self.parts.store, ticket).await?;
             }
@@ -286,7 +286,8 @@ impl Inner {
         for _ in 0..EARLIER_MAX {
             let Some(id) = earlier else { return Ok(None) };
             let Some(before) = self.record_of(&id).await? else { return Ok(None) };
-            if !before.unread {
+            // One that made no package has read nothing.
+            if !before.unread && before.completeness.is_some() {
                 return Ok(Some(before.detected_at.minus(READ_AGAIN)));
             }
             earlier = before.previous;

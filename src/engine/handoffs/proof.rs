@@ -3,7 +3,9 @@
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
     CommentsSeen, Handoff, HandoffId, SeenMessage,
-    handoff::{HandoffEvent, Settled, assign_key, holding_key, wants_assignment, wants_hold},
+    handoff::{
+        HandoffEvent, Settled, assign_key, fields_key, holding_key, is_open, wants_assignment, wants_hold,
+    },
     intent::{Applied, Intent, Outcome},
     link::Link,
 };
@@ -37,10 +39,11 @@ impl Inner {
     ) -> Result<Vec<Write>, Fault> {
         let Some(stored) = self.record_of(id).await? else { return Ok(Vec::new()) };
         let key = row.intent.key();
-        if is_place(row) && stored.place_key.as_ref() != Some(key) {
+        let beside = [assign_key(id), holding_key(id), fields_key(id)].contains(key);
+        if is_place(row) && !beside && stored.place_key.as_ref() != Some(key) {
             return Ok(Vec::new());
         }
-        if *key == assign_key(id) || *key == holding_key(id) {
+        if beside {
             return self.settle_beside(link, &stored, row, outcome, gone).await;
         }
         if *outcome == Outcome::NotApplied {
@@ -80,7 +83,7 @@ impl Inner {
         Ok(writes)
     }
 
-    /// The holding message and the assignment are sent again only while they are wanted.
+    /// The holding message, the assignment and late fields are sent again only while they are wanted.
     async fn settle_beside(
         &self,
         link: &mut Link,
@@ -89,10 +92,16 @@ impl Inner {
         outcome: &Outcome,
         gone: bool,
     ) -> Result<Vec<Write>, Fault> {
-        let is_hold = *row.intent.key() == holding_key(&record.id);
-        let wanted = if is_hold { wants_hold(record) } else { wants_assignment(record) };
+        let key = row.intent.key();
+        let is_hold = *key == holding_key(&record.id);
+        let is_fields = *key == fields_key(&record.id);
+        let wanted = match (is_hold, is_fields) {
+            (true, _) => wants_hold(record),
+            (_, true) => is_open(record),
+            _ => wants_assignment(record),
+        };
         match outcome {
-            Outcome::Refused(why) if !is_hold => {
+            Outcome::Refused(why) if !is_hold && !is_fields => {
                 tracing::error!(handoff = %record.id, ticket = %record.ticket, why, "The agent whom an AI agent asks for cannot be given the ticket.");
                 let unassigned = Some(format!("the helpdesk refuses it: {why}"));
                 Ok(vec![self.handoff_write(&Handoff { unassigned, ..record.clone() })])
@@ -119,7 +128,7 @@ impl Inner {
             },
             Err(error) => {
                 tracing::warn!(handoff = %record.id, ticket = %record.ticket, %error, "A briefing could not be read back.");
-                HandoffEvent::BriefingNotVisible
+                HandoffEvent::BriefingUnread
             }
         }
     }

@@ -9,13 +9,13 @@ use handoffd_core::{
     CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffKind, Observed, Owner, Role, SeenMessage,
     TicketKey, Timestamp, Value,
     handoff::{
-        Ground, HandoffEvent, HandoffStep, Said, Seen, Sign, detect_handoff, is_open, open_or_join,
-        without_ours,
+        Ground, HandoffEvent, HandoffStep, Said, Seen, Sign, detect_handoff, is_open, let_go, open_or_join,
+        taken_up, waits_for_words, without_ours,
     },
-    link::{Link, Origin, Standing},
+    link::{Link, Origin},
 };
 
-use super::{Fault, Inner, Look, name_write};
+use super::{Fault, Inner, Look, moves::goes_on_at, name_write};
 use crate::store::{
     Key, Write,
     tables::{self, INTAKES, IntakeRow, JournalRow},
@@ -51,9 +51,27 @@ impl Inner {
                 Some(earlier) if side.shadow.is_empty() => earlier,
                 _ => without_ours(&side.shadow, &shown.fields, placed.into_iter().flatten().chain(flying)),
             };
-            detect_handoff(ticket, &known, shown, &self.parts.rules)
+            let (known, rules) = (with_let_go(known, &side.let_go), &self.parts.rules);
+            let named = || last.and_then(|last| taken_up(last, &known, shown, rules));
+            detect_handoff(ticket, &known, shown, rules).or_else(named)
         });
         seen.collect()
+    }
+
+    /// Keeps who let a ticket go, until somebody has it.
+    fn keep_let_go(&self, before: &Link, after: &mut Link, observed: &BTreeMap<TicketKey, Observed>) {
+        for (ticket, shown) in observed {
+            let (Some(was), Some(marks)) =
+                (before.sides.get(ticket), self.parts.rules.bots.get(&ticket.account))
+            else {
+                continue;
+            };
+            if shown.version >= was.seen
+                && let Some(side) = after.sides.get_mut(ticket)
+            {
+                side.let_go = let_go(&was.let_go, &was.shadow, &shown.fields, marks);
+            }
+        }
     }
 
     /// Takes in what was said and seen of handoffs. The records, and the writes
@@ -68,9 +86,16 @@ impl Inner {
         let stored = self.handoff_of(after).await?;
         let mut last = stored.clone();
         let detected = self.detect(before, &look.observed, last.as_ref());
+        self.keep_let_go(before, after, &look.observed);
         let rules = self.rules_of(after);
         let sources = self.sources();
         let ground = Ground { sources: &sources, rules: &rules, now: self.now(), heard: heard(after) };
+        // Who was the next owner until now may have spoken before they passed it on.
+        if let Some(record) = &stored {
+            let spoke = self.owner_spoke(look, before, after, record, Whose::OfThisRecord);
+            let events: Vec<HandoffEvent> = spoke.into_iter().collect();
+            last = Some(self.advance_all(record.clone(), &events, &rules, &mut signs.steps));
+        }
         for sign in self.gather(after, detected, &mut signs.writes).await? {
             for step in open_or_join(last.as_ref(), &sign, &ground).into_steps() {
                 signs.writes.extend(name_write(&sign, &step.record));
@@ -80,7 +105,7 @@ impl Inner {
         }
         let Some(record) = last else { return Ok(signs) };
         let record = {
-            let events = self.events(look, before, after, &record);
+            let events = self.events(look, before, after, &record, stored.as_ref());
             self.advance_all(record, &events, &rules, &mut signs.steps)
         };
         signs.journal = self.signs_journal(stored.as_ref(), &signs.steps);
@@ -143,12 +168,23 @@ impl Inner {
             seen.partition(|seen| seen.detected.kind == HandoffKind::HumanToAi);
         let as_sign = |seen: Seen| Sign::Seen(Box::new(seen));
         let mut signs: Vec<Sign> = back.into_iter().map(as_sign).collect();
-        for (ticket, _) in link.sides.iter().filter(|(_, side)| side.standing == Standing::Live) {
+        for ticket in link.sides.keys().chain(&link.former) {
+            let goes_on = goes_on_at(link, ticket);
+            // A ticket that goes on after a closed one is being made.
+            if goes_on.is_none() && link.creating.contains_key(&ticket.account) {
+                continue;
+            }
             let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
             for (key, row) in tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await?
             {
+                let Some(ticket) = goes_on.clone() else {
+                    let why = "the ticket is closed for good or deleted, and none goes on after it";
+                    writes.extend(self.failed_intake(key, row.value, why).await?);
+                    continue;
+                };
                 writes.push(Write::Delete(INTAKES, key));
-                signs.push(Sign::Said(Box::new(self.said(link, row.value))));
+                let intake = IntakeRow { ticket, ..row.value };
+                signs.push(Sign::Said(Box::new(self.said(link, intake))));
             }
         }
         signs.extend(other.into_iter().map(as_sign));
@@ -163,6 +199,7 @@ impl Inner {
             key: intake.key,
             ticket: intake.ticket,
             link: Some(link.id.clone()),
+            at: intake.at,
             to: group.map(|group| Owner::Human { assignee: None, group: Some(group) }),
             wanted: intake.wanted,
             told: intake.told,
@@ -170,13 +207,22 @@ impl Inner {
     }
 
     /// What the look shows about an open handoff: the next owner's words, the end.
-    fn events(&self, look: &Look, before: &Link, after: &Link, record: &Handoff) -> Vec<HandoffEvent> {
-        let mut events: Vec<HandoffEvent> = Vec::new();
+    fn events(
+        &self,
+        look: &Look,
+        before: &Link,
+        after: &Link,
+        record: &Handoff,
+        stored: Option<&Handoff>,
+    ) -> Vec<HandoffEvent> {
+        let whose = match stored.is_some_and(|stored| stored.id == record.id) {
+            true => Whose::Anybodys,
+            false => Whose::OfWhoTookIt,
+        };
+        let mut events: Vec<HandoffEvent> =
+            self.owner_spoke(look, before, after, record, whose).into_iter().collect();
         if !is_open(record) {
             return events;
-        }
-        if let Some((at, message)) = self.owner_spoke(look, before, after, record) {
-            events.push(HandoffEvent::OwnerSpoke { at, message });
         }
         let status = after.base.get(&Field::Status).and_then(Value::as_status);
         if status.is_some_and(|status| {
@@ -187,29 +233,47 @@ impl Inner {
         events
     }
 
-    /// When a human agent wrote publicly, in a comment that this look took in. Words of ours, and
-    /// those that an AI agent said through us, are no human's.
+    /// The first public message of a human agent that counts as the next owner's, among those that
+    /// this look took in. Words of ours, those that an AI agent said through us, and those of
+    /// whoever passed it on are no next owner's.
     fn owner_spoke(
         &self,
         look: &Look,
         before: &Link,
         after: &Link,
         record: &Handoff,
-    ) -> Option<(Timestamp, SeenMessage)> {
-        let new =
-            after.copies.iter().filter(|(number, copy)| copy.public && !before.copies.contains_key(number));
-        let mut spoken = new.filter_map(|(_, copy)| {
+        whose: Whose,
+    ) -> Option<HandoffEvent> {
+        if !waits_for_words(record) {
+            return None;
+        }
+        let new = after.copies.iter().filter(|(number, copy)| {
+            let is_new = !before.copies.contains_key(number);
+            // A handoff that is known only now may have been answered before.
+            copy.public && (is_new || whose == Whose::OfWhoTookIt)
+        });
+        let mut spoken = new.filter_map(|(number, copy)| {
             let Origin::Comment(key) = &copy.origin else { return None };
             let CommentsSeen::All(comments) = &look.observed.get(&key.ticket)?.comments else { return None };
             let comment = comments.iter().find(|comment| comment.id() == &key.id)?;
             let author = comment.author();
-            let is_bot = author.id.as_ref().is_some_and(|id| self.is_bot(&key.ticket.account, id));
-            // What was said before the handoff was known accepts nothing, but for the next owner's own
-            // words: they spoke before anybody could tell them. Clocks differ a little.
-            let is_late_enough = copy.at.plus(CLOCKS_DIFFER) >= record.detected_at
-                || (record.ticket == key.ticket && is_named(record, author.id.as_ref()));
+            let who = author.id.as_ref();
+            let is_bot = who.is_some_and(|id| self.is_bot(&key.ticket.account, id));
+            if author.role != Role::Agent || is_bot || passed_on(record, before, &key.ticket, who) {
+                return None;
+            }
+            let is_new = !before.copies.contains_key(number);
+            let named = is_new && record.ticket == key.ticket && is_named(record, who);
+            // What the AI agent had at the last look, it had until this one: who spoke since then
+            // spoke to a customer who was waiting for a person.
+            let waited = is_new && whose == Whose::OfWhoTookIt && record.from == Some(Owner::Bot);
+            let late_enough = copy.at.plus(CLOCKS_DIFFER) >= record.began() || waited;
+            let counts = match whose {
+                Whose::OfThisRecord => named || (late_enough && names_nobody(record)),
+                Whose::Anybodys | Whose::OfWhoTookIt => named || late_enough,
+            };
             let message = SeenMessage { id: comment.id().clone(), at: comment.at() };
-            (author.role == Role::Agent && !is_bot && is_late_enough).then_some((copy.at, message))
+            counts.then_some(HandoffEvent::OwnerSpoke { at: copy.at, message })
         });
         spoken.next()
     }
@@ -220,6 +284,59 @@ impl Inner {
         self.parts.rules.bots.get(account).is_some_and(|marks| marks.assignees.contains(id))
             || self.parts.voices.values().any(speaks)
     }
+}
+
+/// Whose words are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// The next owner's of a record that may be over with this look: theirs alone.
+    OfThisRecord,
+    /// Those of anybody who answers.
+    Anybodys,
+    /// Those of anybody who answers, of a handoff that this look made known.
+    OfWhoTookIt,
+}
+
+/// What was known of a ticket, with whoever let it go where nobody has it.
+fn with_let_go(mut known: handoffd_core::Fields, let_go: &handoffd_core::Fields) -> handoffd_core::Fields {
+    let is_nobodys = [Field::Assignee, Field::Group]
+        .iter()
+        .all(|field| matches!(known.get(field), None | Some(Value::Owner(None))));
+    if is_nobodys {
+        known.extend(let_go.clone());
+    }
+    known
+}
+
+/// Whether this person is the one who handed over: the owner before, or the user as whom an AI agent
+/// had the ticket, however it is marked.
+fn passed_on(
+    record: &Handoff,
+    before: &Link,
+    ticket: &TicketKey,
+    who: Option<&handoffd_core::RemoteId>,
+) -> bool {
+    if is_named(record, who) {
+        return false;
+    }
+    match &record.from {
+        Some(Owner::Human { assignee, .. }) => who.is_some() && assignee.as_ref() == who,
+        Some(Owner::Bot) => {
+            let shadow = before.sides.get(ticket).map(|side| &side.shadow);
+            let had = shadow.and_then(|shadow| match shadow.get(&Field::Assignee) {
+                Some(Value::Owner(owner)) => owner.as_ref(),
+                _ => None,
+            });
+            let detected_now = before.handoff.as_ref() != Some(&record.id);
+            detected_now && who.is_some() && had == who
+        }
+        Some(Owner::Nobody) | None => false,
+    }
+}
+
+/// Whether the handoff goes to no person in particular.
+fn names_nobody(record: &Handoff) -> bool {
+    !matches!(&record.to, Some(Owner::Human { assignee: Some(_), .. }))
 }
 
 /// Whether the handoff names this person as the next owner.

@@ -177,6 +177,28 @@ fn events_are_signed_as_the_reference_libraries_do() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_is_posted_as_soon_as_it_is_stored() {
+    let world = World::new().await;
+    let posted = async {
+        world.pass(Duration::from_secs(1)).await;
+        let event =
+            Event { kind: EventKind::Status, of: "one".to_owned(), conversation: "l1", data: json!({}) };
+        let write = world.engine.event_for("ada", event).await.expect("it can be kept").expect("a row");
+        // Other parts of the commit take their time.
+        world.pass(Duration::from_secs(1)).await;
+        world.engine.commit(Commit { writes: vec![write], ..Commit::default() }).await.expect("stored");
+        world.pass(Duration::from_secs(1)).await;
+        world.receiver.posts().len()
+    };
+    let posted = tokio::select! {
+        biased;
+        () = world.engine.run_outbox() => unreachable!("it runs until the engine stops"),
+        posted = posted => posted,
+    };
+    assert_eq!(posted, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_is_posted_until_it_is_taken_under_one_id() {
     let world = World::new().await;
     world.receiver.answers([500, 302, 429, 200]);
