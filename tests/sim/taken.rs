@@ -18,9 +18,9 @@ use crate::{
     world::{FRESHDESK, INTERCOM, Life},
 };
 
-/// Context sources that take three seconds.
+/// Context sources that take between two seconds and the deadline.
 fn slow() -> Faults {
-    Faults { answer_slow: 1_000, answer_slow_ms: 3_000..=3_000, ..Faults::none() }
+    Faults { answer_slow: 1_000, answer_slow_ms: 700..=700, ..Faults::none() }
 }
 
 async fn seconds(life: &mut Life, seconds: u64) {

@@ -1,6 +1,6 @@
 //! Writes of a handoff that are tried again, because an admin has mended what stood in their way.
 
-use super::{Effect, HandoffStep, assign_key, holding_key, is_open};
+use super::{Effect, HandoffStep, assign_key, holding_key, is_open, place_key, wants_placing};
 use crate::model::{
     handoff::{Handoff, HandoffState},
     ids::{HandoffId, OpKey},
@@ -28,10 +28,17 @@ pub fn tried_again(record: &Handoff, key: &OpKey) -> Option<HandoffStep> {
         missing.then_some(Effect::SendLate { key, edit })
     } else if *key == assign_key(&record.id) {
         let waits = is_open(&record) && record.accepted_at.is_none();
+        record.unassigned = None;
         waits.then(|| Effect::Assign { key: key.clone() })
     } else if *key == holding_key(&record.id) {
         let waits = is_open(&record) && record.delivered_at.is_none();
         waits.then(|| Effect::Hold { key: key.clone() })
+    } else if key.as_str().starts_with(&format!("{}-place-", record.id)) && record.place_key.is_none() {
+        record.bare = None;
+        record.placings = record.placings.saturating_add(1);
+        let key = place_key(&record.id, record.placings);
+        record.place_key = Some(key.clone());
+        wants_placing(&record).then_some(Effect::Place { key })
     } else {
         None
     };

@@ -341,6 +341,19 @@ fn what_does_not_go_beside_a_briefing_goes_by_itself_one_write_at_a_time() {
 }
 
 #[test]
+fn what_was_refused_beside_a_briefing_is_tried_again_when_an_admin_says_so() {
+    let refused = Handoff { bare: Some("no".to_owned()), placings: 1, ..delivered() };
+    let step = tried_again(&refused, &place_key(&refused.id, 1)).expect("it is wanted");
+    assert_eq!((places(&step), step.record.bare), (vec![place_key(&refused.id, 2)], None));
+    let wanted = Wanted { agent: Some("alice".to_owned()), ..Wanted::default() };
+    let key = assign_key(&refused.id);
+    let start =
+        Handoff { wanted, assign_key: Some(key.clone()), unassigned: Some("no".to_owned()), ..delivered() };
+    let step = tried_again(&start, &key).expect("it is wanted");
+    assert!(step.effects.contains(&Effect::Assign { key }) && wants_assignment(&step.record));
+}
+
+#[test]
 fn fields_that_are_refused_do_not_hold_the_briefing_back() {
     let step =
         next(&delivering(), HandoffEvent::BriefingSettled(Settled::FieldsRefused("no".to_owned())), 5_000);
