@@ -37,7 +37,10 @@ impl fmt::Debug for Names {
 impl Names {
     /// These names.
     pub fn new(people: impl IntoIterator<Item = String>) -> Self {
-        Self { people: people.into_iter().filter(|name| !name.trim().is_empty()).collect() }
+        // Brackets and quotation marks are no part of a name: turned back, they could pass for ours.
+        let marks = |c: char| "[](){}<>\"“”„‟«»‹›「」『』＂［］".contains(c);
+        let people = people.into_iter().map(|name| name.replace(marks, " ").trim().to_owned());
+        Self { people: people.filter(|name| !name.is_empty()).collect() }
     }
 
     /// The names that a package knows: the customer's, and those of people who owned it.
@@ -215,14 +218,22 @@ pub fn redact(text: &str, pseudonyms: &mut Pseudonyms) -> Result<Redacted, Unsaf
     let chars: Vec<char> = text.chars().collect();
     // Earlier ones win where spans overlap: what is gone for good before what can be turned back.
     let mut spans = secrets::keys(&chars);
-    spans.extend(secrets::passwords(&chars)?);
+    let passwords = secrets::passwords(&chars)?;
+    spans.extend(passwords.spans);
     spans.extend(numbers::ibans(&chars)?);
     spans.extend(people::addresses(&chars)?);
     spans.extend(numbers::cards(&chars)?);
     spans.extend(numbers::phones(&chars));
     spans.extend(people::names(&chars, &pseudonyms.names));
     let spans = apart(spans);
-    if secrets::has_unknown_key(&chars, |at| spans.iter().any(|span| span.from <= at && at < span.to)) {
+    let covered = |at: usize| spans.iter().any(|span| span.from <= at && at < span.to);
+    if !passwords.may_be.iter().all(|at| covered(*at)) {
+        return Err(Unsafe::LooksLikePassword);
+    }
+    if chars.iter().enumerate().any(|(at, c)| *c == '@' && !covered(at)) {
+        return Err(Unsafe::LooksLikeAddress);
+    }
+    if secrets::has_unknown_key(&chars, covered) {
         return Err(Unsafe::LooksLikeKey);
     }
     Ok(Redacted(replaced(&chars, &spans, pseudonyms)))

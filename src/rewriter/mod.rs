@@ -19,7 +19,7 @@ use handoffd_core::{
     Timestamp,
     briefing::LineId,
     redact::{Names, Pseudonyms, Unsafe, redact},
-    rewrite::{Draft, accept},
+    rewrite::{Draft, Rejected, accept, check_restored},
 };
 
 use crate::{
@@ -157,7 +157,7 @@ impl Model {
         }
         let left = deadline.since(self.clock.now()).min(self.config.deadline.0);
         match tokio::time::timeout(left, self.answer(&leaving, left)).await.unwrap_or(Err(Failed::Late)) {
-            Ok(lines) => self.accepted(&leaving, lines, &pseudonyms),
+            Ok(lines) => self.accepted(drafts, &leaving, lines, &pseudonyms),
             Err(why) => {
                 self.metrics.rewrote(why.name(), leaving.len());
                 tracing::warn!(%why, "The language model gave no rewrite: the briefing keeps its own words.");
@@ -204,6 +204,7 @@ impl Model {
     /// What may be used of the model's lines, with the people in it again.
     fn accepted(
         &self,
+        drafts: &[Draft],
         leaving: &[Outbound],
         lines: Vec<(LineId, String)>,
         pseudonyms: &Pseudonyms,
@@ -212,10 +213,11 @@ impl Model {
         let mut rejected = None;
         for (id, text) in lines {
             let Some(line) = leaving.iter().find(|line| line.id == id) else { continue };
-            match accept(&line.draft(), &text) {
+            let Some(draft) = drafts.iter().find(|draft| draft.line == id) else { continue };
+            match usable(draft, line, &text, pseudonyms) {
                 Ok(text) => {
                     self.metrics.rewrote("accepted", 1);
-                    accepted.insert(id, pseudonyms.restore(&text));
+                    accepted.insert(id, text);
                 }
                 Err(why) => {
                     self.metrics.rewrote(why.name(), 1);
@@ -228,6 +230,18 @@ impl Model {
         }
         accepted
     }
+}
+
+/// What a model wrote of a line with its stand-ins turned back, if it may stand in a briefing.
+fn usable(
+    draft: &Draft,
+    left: &Outbound,
+    written: &str,
+    pseudonyms: &Pseudonyms,
+) -> Result<String, Rejected> {
+    let restored = pseudonyms.restore(&accept(&left.draft(), written)?);
+    check_restored(draft, &restored)?;
+    Ok(restored)
 }
 
 fn outbound(draft: &Draft, pseudonyms: &mut Pseudonyms) -> Result<Outbound, Unsafe> {

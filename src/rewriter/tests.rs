@@ -241,6 +241,22 @@ async fn what_cannot_be_redacted_stays_here() {
 }
 
 #[tokio::test]
+async fn what_a_stand_in_meant_brings_no_marks_into_a_line() {
+    let text = "please refund one of the charges, says a{b|c@x.example".to_owned();
+    let drafts = || vec![Draft { line: "wants".into(), sources: vec![text.clone()], text: text.clone() }];
+    let endpoint = Endpoint::start(vec![openai(&lines(&[(
+        "wants",
+        "refund one of the charges, says person1@redacted",
+    )]))])
+    .await;
+    let (rewriter, metrics) = rewriter(&endpoint.url, "").await;
+    assert_eq!(rewritten(&rewriter, drafts()).await, []);
+    let sent = endpoint.asked().remove(0).1.to_string();
+    assert!(sent.contains("says person1@redacted"), "{sent}");
+    assert!(metrics.render().contains("{kind=\"markup\"} 1"), "{}", metrics.render());
+}
+
+#[tokio::test]
 async fn without_a_model_nothing_is_asked() {
     assert!(!Rewriter::none().is_configured());
     assert_eq!(rewritten(&Rewriter::none(), drafts()).await, []);

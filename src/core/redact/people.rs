@@ -1,28 +1,37 @@
 //! Addresses and names.
 
-use super::{Instead, Kind, Span, Unsafe};
+use super::{Instead, Kind, Span, Unsafe, plain::bare};
 
 /// How an at sign is written so that machines do not find it.
-const HIDDEN_AT: [&str; 8] = ["(at)", "[at]", "{at}", "<at>", "( at )", "[ at ]", "(ät)", "(@)"];
+const HIDDEN_AT: [&str; 13] =
+    ["(at)", "[at]", "{at}", "<at>", "( at )", "[ at ]", "(ät)", "(@)", "[@]", "{@}", "(a)", "[a]", "{a}"];
+
+/// How a dot is.
+const HIDDEN_DOT: [&str; 6] = [" dot ", "(dot)", "[dot]", "{dot}", " punkt ", "(punkt)"];
 
 fn is_local(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'' | '!' | '#' | '&')
+    // RFC 5322, section 3.2.3.
+    c.is_alphanumeric() || c == '.' || "!#$%&'*+-/=?^_`{|}~".contains(c)
 }
 
 fn is_domain(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '-')
+    c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
 /// E-mail addresses.
 pub(super) fn addresses(chars: &[char]) -> Result<Vec<Span>, Unsafe> {
     let text: String = chars.iter().collect::<String>().to_lowercase();
     let dotted = |c: &char| *c == '.';
-    if HIDDEN_AT.iter().any(|at| text.contains(at)) || text.contains(" at ") && text.contains(" dot ") {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    let dots = || HIDDEN_DOT.iter().any(|dot| text.contains(dot));
+    let spoken = |pair: &[&str]| matches!(pair[0], "at" | "ät" | "arroba") && (is_host(pair[1]) || dots());
+    if HIDDEN_AT.iter().any(|at| text.contains(at)) || words.windows(2).any(spoken) {
         return Err(Unsafe::LooksLikeAddress);
     }
     let mut spans = Vec::new();
     for (at, _) in chars.iter().enumerate().filter(|(_, c)| **c == '@') {
-        let before = before_at(chars, at);
+        let before = quoted_before(chars, at).unwrap_or_else(|| before_at(chars, at));
         let after = after_at(chars, at);
         let from = at - before;
         let mut to = at + 1 + after;
@@ -36,13 +45,28 @@ pub(super) fn addresses(chars: &[char]) -> Result<Vec<Span>, Unsafe> {
     Ok(spans)
 }
 
-/// How many characters of a local part stand before an at sign; a space on its own is passed over
-/// where the domain is a whole one.
+/// Whether a word is the name of a computer: it has a dot with letters behind it.
+fn is_host(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let end = word.rsplit_once('.').map(|(_, end)| end);
+    end.is_some_and(|end| end.chars().count() > 1 && end.chars().all(char::is_alphabetic))
+}
+
+/// The length of a local part in quotation marks.
+fn quoted_before(chars: &[char], at: usize) -> Option<usize> {
+    let end = at.checked_sub(1).filter(|end| chars[*end] == '"')?;
+    chars[end.saturating_sub(64)..end].iter().rev().position(|c| *c == '"').map(|len| len + 2)
+}
+
+/// How many characters of a local part stand before an at sign; spaces are passed over where the
+/// domain is a whole one.
 fn before_at(chars: &[char], at: usize) -> usize {
     let count = |until: usize| chars[..until].iter().rev().take_while(|c| is_local(**c)).count();
-    match count(at) {
-        0 if at > 0 && chars[at - 1].is_whitespace() && domain_follows(chars, at) => 1 + count(at - 1),
-        count => count,
+    let spaces = chars[..at].iter().rev().take_while(|c| c.is_whitespace()).count();
+    match count(at - spaces) {
+        0 => 0,
+        _ if spaces > 0 && !domain_follows(chars, at) => 0,
+        count => spaces + count,
     }
 }
 
@@ -69,10 +93,10 @@ fn domain_follows(chars: &[char], at: usize) -> bool {
 
 /// Names that are known, longest first, as whole words.
 pub(super) fn names(chars: &[char], names: &[String]) -> Vec<Span> {
-    let lower: Vec<char> = chars.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect();
+    let lower: Vec<char> = chars.iter().map(|c| bare(*c)).collect();
     let mut spans: Vec<Span> = Vec::new();
     for name in names {
-        let name: Vec<char> = name.chars().collect();
+        let name: Vec<char> = name.chars().map(bare).collect();
         for at in 0..lower.len().saturating_sub(name.len() - 1) {
             let to = at + name.len();
             let whole = (at == 0 || !lower[at - 1].is_alphanumeric())

@@ -14,9 +14,51 @@ const ZEROS: [u32; 41] = [
 pub(super) fn normal(text: &str) -> String {
     let visible = |c: &char| {
         !is_hiding(*c)
-            && !matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{034F}' | '\u{0300}'..='\u{036F}')
+            && !matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{034F}' | '\u{0300}'..='\u{036F}' | '\u{20D0}'..='\u{20FF}')
     };
-    text.chars().filter(visible).map(plain).collect()
+    at_signs(text.chars().filter(visible).map(plain).collect())
+}
+
+/// How an at sign is written in addresses of pages and in HTML.
+const ENCODED_AT: [&str; 6] = ["%40", "&#64;", "&#064;", "&#x40;", "&#X40;", "&commat;"];
+
+/// The text with encoded at signs as themselves.
+fn at_signs(text: String) -> String {
+    ENCODED_AT.iter().fold(text, |text, at| if text.contains(at) { text.replace(at, "@") } else { text })
+}
+
+/// Letters with marks, in lower case, by the letter without.
+const MARKED: [(char, &str); 24] = [
+    ('a', "àáâãäåāăąǎạảấầẩẫậắằẳẵặ"),
+    ('c', "çćĉċč"),
+    ('d', "ďđ"),
+    ('e', "èéêëēĕėęěẹẻẽếềểễệ"),
+    ('g', "ĝğġģǧ"),
+    ('h', "ĥħ"),
+    ('i', "ìíîïĩīĭįǐịỉı"),
+    ('j', "ĵ"),
+    ('k', "ķǩ"),
+    ('l', "ĺļľŀł"),
+    ('n', "ñńņňǹ"),
+    ('o', "òóôõöøōŏőǒọỏốồổỗộớờởỡợơ"),
+    ('r', "ŕŗř"),
+    ('s', "śŝşšș"),
+    ('t', "ţťŧț"),
+    ('u', "ùúûüũūŭůűųǔụủứừửữựư"),
+    ('w', "ŵẁẃẅ"),
+    ('y', "ýÿŷỳỵỷỹ"),
+    ('z', "źżž"),
+    ('и', "йѝ"),
+    ('е', "ёѐ"),
+    ('і', "ї"),
+    ('г', "ѓ"),
+    ('к', "ќ"),
+];
+
+/// A character in lower case and without marks: names are the same with and without.
+pub(super) fn bare(c: char) -> char {
+    let lower = c.to_lowercase().next().unwrap_or(c);
+    MARKED.iter().find(|(_, marked)| marked.contains(lower)).map_or(lower, |(letter, _)| *letter)
 }
 
 /// A character in its plain form.

@@ -71,7 +71,31 @@ const ID_PREFIXES: [&str; 18] = [
 ];
 
 /// Words behind which a password stands.
-const PASSWORD_WORDS: [&str; 24] = [
+const PASSWORD_WORDS: &[&str] = &[
+    "mdp",
+    "motdepasse",
+    "пароль",
+    "пароля",
+    "hasło",
+    "heslo",
+    "lösenord",
+    "adgangskode",
+    "passord",
+    "salasana",
+    "jelszó",
+    "parolă",
+    "parola",
+    "şifre",
+    "clave",
+    "κωδικός",
+    "密码",
+    "密碼",
+    "パスワード",
+    "비밀번호",
+    "passwörter",
+    "zugangsdaten",
+    "cvv",
+    "pwort",
     "password",
     "passwort",
     "passwd",
@@ -223,24 +247,77 @@ fn password_in_address(chars: &[char], from: usize) -> Option<Span> {
     host[..at].contains(&':').then(|| removed(from, from + at, "[secret]"))
 }
 
+/// What was found of passwords.
+#[derive(Default)]
+pub(super) struct Passwords {
+    /// What is one.
+    pub spans: Vec<Span>,
+    /// Where words begin that may be one: unless something else is known of them, the text stays.
+    pub may_be: Vec<usize>,
+}
+
 /// What stands behind "password:" and the like.
-pub(super) fn passwords(chars: &[char]) -> Result<Vec<Span>, Unsafe> {
+pub(super) fn passwords(chars: &[char]) -> Result<Passwords, Unsafe> {
     let lower: Vec<char> = chars.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect();
-    let mut spans = Vec::new();
+    let mut found = Passwords::default();
     for at in 0..lower.len() {
-        if at > 0 && lower[at - 1].is_alphanumeric() {
-            continue;
-        }
         let rest = &lower[at..];
         let longest =
             PASSWORD_WORDS.iter().filter(|word| begins(rest, word)).map(|word| word.chars().count()).max();
         let Some(len) = longest else { continue };
-        if lower.get(at + len).is_some_and(|c| c.is_alphabetic()) {
+        // Scripts without spaces know no beginning of a word.
+        if at > 0 && lower[at - 1].is_alphanumeric() && lower[at].is_ascii() {
             continue;
         }
-        spans.extend(password_behind(&lower, at + len)?);
+        let Some(end) = ending(&lower, at + len) else { continue };
+        match password_behind(&lower, end)? {
+            Some(span) => found.spans.push(span),
+            None => found.may_be.extend(may_be_password(&lower, end)),
+        }
     }
-    Ok(spans)
+    Ok(found)
+}
+
+/// Where the word ends with its plural or possessive, if it ends.
+fn ending(chars: &[char], at: usize) -> Option<usize> {
+    let ends = |len: usize| chars.get(at + len).is_none_or(|c| !c.is_ascii_alphabetic()).then_some(at + len);
+    let suffixes = ["", "'s", "’s", "s'", "s", "es", "e", "er", "en"];
+    suffixes
+        .iter()
+        .filter(|suffix| begins(&chars[at..], suffix))
+        .filter_map(|suffix| ends(suffix.chars().count()))
+        .max()
+}
+
+/// How many words behind "password" are looked at where no mark announces it.
+const WORDS_BEHIND: usize = 4;
+
+/// Which of the words behind may be the password: those with a digit or a sign, and those behind
+/// a colon.
+fn may_be_password(chars: &[char], from: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut at = from;
+    let mut announced = false;
+    for _ in 0..WORDS_BEHIND {
+        at += chars[at..].iter().take_while(|c| !c.is_alphanumeric() && !is_sign(**c)).count();
+        let len = chars[at..].iter().take_while(|c| !c.is_whitespace()).count();
+        let word = &chars[at..at + len];
+        let bare = word.iter().rposition(|c| c.is_alphanumeric() || is_sign(*c)).map_or(0, |last| last + 1);
+        let text: String = word[..bare].iter().collect();
+        let telling = word[..bare].iter().any(|c| c.is_numeric() || is_sign(*c));
+        let said = announced && !INNOCENT.contains(&text.as_str());
+        if bare > 0 && (telling || said) {
+            found.push(at);
+        }
+        announced = word.contains(&':') || word.ends_with(&['>']) || JOINING.contains(&text.as_str());
+        at += len;
+    }
+    found
+}
+
+/// Signs that stand in passwords rather than between words.
+fn is_sign(c: char) -> bool {
+    matches!(c, '$' | '%' | '#' | '&' | '+' | '=' | '_' | '^' | '~' | '|' | '\\' | '*' | '{' | '}')
 }
 
 fn password_behind(chars: &[char], from: usize) -> Result<Option<Span>, Unsafe> {
@@ -251,49 +328,82 @@ fn password_behind(chars: &[char], from: usize) -> Result<Option<Span>, Unsafe> 
         at
     };
     let gap = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '“' | '”' | '`' | '*');
+    let mark = |c: char| matches!(c, ':' | '：' | '=' | '>' | '→');
     let mut at = skip(from, &gap);
     // A dash on its own joins; one within a word is the word's.
     let dash =
         chars.get(at) == Some(&'-') && at > from && chars.get(at + 1).is_some_and(|c| c.is_whitespace());
-    let marked = dash || matches!(chars.get(at), Some(':' | '=' | '>' | '→'));
+    let marked = dash || chars.get(at).is_some_and(|c| mark(*c));
     if marked {
-        at = skip(at, &|c| gap(c) || matches!(c, ':' | '=' | '>' | '-' | '→'));
+        // Behind a mark everything to the end of the line may belong to it.
+        at = skip(at, &|c| gap(c) || mark(c) || c == '-');
+        let end = skip(at, &|c| c != '\n');
+        return Ok((end > at).then(|| removed(at, end, "[secret]")));
     }
     let word = |at: usize| -> String { chars[at..].iter().take_while(|c| c.is_alphanumeric()).collect() };
-    let joined = !marked && JOINING.contains(&word(at).as_str());
-    if joined {
-        at = skip(skip(at, &char::is_alphanumeric), &|c| gap(c) || c == ':');
+    if !JOINING.contains(&word(at).as_str()) {
+        return Ok(None);
     }
+    at = skip(skip(at, &char::is_alphanumeric), &|c| gap(c) || mark(c));
     let end = skip(at, &|c| !c.is_whitespace());
-    if at == end || !(marked || joined) {
+    if at == end {
         return Ok(None);
     }
     let said = word(at);
-    if INNOCENT.contains(&said.as_str()) && !(marked && end - at > said.chars().count() + 1) {
+    let behind = at + said.chars().count();
+    // What is said of a password ends the clause or goes on with a small word; "right horse" may be one.
+    let closes = skip(behind, &|c| c == ' ');
+    let next = word(closes);
+    let clause = closes == chars.len()
+        || matches!(chars[closes], ',' | '.' | ';' | '!' | '?' | '\n' | ')')
+        || matches!(next.as_str(), "and" | "und" | "or" | "oder" | "but" | "aber" | "et" | "y");
+    if INNOCENT.contains(&said.as_str()) && clause && !chars.get(behind).is_some_and(|c| is_sign(*c)) {
         return Ok(None);
     }
     let value = &chars[at..end];
     let telling = value.iter().any(|c| !c.is_alphabetic() && !matches!(c, '.' | ',' | '”' | '"' | '\''));
-    match (marked, telling) {
-        // Behind a colon everything to the end of the line may belong to it.
-        (true, _) => Ok(Some(removed(at, skip(at, &|c| c != '\n'), "[secret]"))),
-        (false, true) => Ok(Some(removed(at, end, "[secret]"))),
-        (false, false) => Err(Unsafe::LooksLikePassword),
+    match telling {
+        true => Ok(Some(removed(at, end, "[secret]"))),
+        false => Err(Unsafe::LooksLikePassword),
     }
 }
 
 /// Whether a word that nothing covers looks as random as a key.
 pub(super) fn has_unknown_key(chars: &[char], covered: impl Fn(usize) -> bool) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=');
+    let random = |from: usize, to: usize, test: fn(&[char]) -> bool| {
+        !(from..to).all(&covered) && test(&chars[from..to])
+    };
     let mut at = 0;
     while at < chars.len() {
-        let len = chars[at..].iter().take_while(|c| part(**c)).count();
-        if len >= 20 && !covered(at) && looks_random(&chars[at..at + len]) {
-            return true;
+        let word = at + chars[at..].iter().take_while(|c| !c.is_whitespace()).count();
+        let text: String = chars[at..word].iter().collect();
+        // The parts of a path are names of things; a key may have slashes too.
+        let is_path = text.contains("://") || text.starts_with('/');
+        let mut from = at;
+        while from < word {
+            let whole =
+                chars[from..word].iter().take_while(|c| part(**c) || (!is_path && **c == '/')).count();
+            if whole >= 32 && random(from, from + whole, mixes_all) {
+                return true;
+            }
+            let len = chars[from..word].iter().take_while(|c| part(**c)).count();
+            if len >= 20 && random(from, from + len, looks_random) {
+                return true;
+            }
+            from += len.max(1);
         }
-        at += len.max(1);
+        at = word.max(at + 1);
     }
     false
+}
+
+/// Small and capital letters and digits in one long word.
+fn mixes_all(word: &[char]) -> bool {
+    let text: String = word.iter().collect();
+    let known = ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) || is_uuid(&text);
+    let has = |is: fn(&char) -> bool| word.iter().any(is);
+    !known && has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase) && has(char::is_ascii_digit)
 }
 
 fn looks_random(word: &[char]) -> bool {

@@ -1,6 +1,7 @@
 //! Small words: what joins, what denies, what counts.
 
-/// Words that join others and state nothing by themselves.
+/// Words that join others and state nothing by themselves. Words of direction, order and condition
+/// (`after`, `over`, `from`, `if`) are none: they have to stand in the source.
 const JOINING: &[&str] = &[
     // English
     "a",
@@ -16,15 +17,9 @@ const JOINING: &[&str] = &[
     "at",
     "by",
     "for",
-    "from",
     "with",
     "as",
-    "into",
     "about",
-    "after",
-    "before",
-    "because",
-    "since",
     "so",
     "that",
     "this",
@@ -35,12 +30,7 @@ const JOINING: &[&str] = &[
     "whom",
     "whose",
     "what",
-    "when",
     "where",
-    "while",
-    "if",
-    "then",
-    "than",
     "is",
     "are",
     "be",
@@ -92,15 +82,6 @@ const JOINING: &[&str] = &[
     "wrote",
     "there",
     "here",
-    "over",
-    "under",
-    "between",
-    "during",
-    "due",
-    "via",
-    "per",
-    "up",
-    "out",
     // German
     "der",
     "die",
@@ -117,8 +98,6 @@ const JOINING: &[&str] = &[
     "und",
     "oder",
     "aber",
-    "von",
-    "vom",
     "zu",
     "zum",
     "zur",
@@ -129,15 +108,8 @@ const JOINING: &[&str] = &[
     "bei",
     "mit",
     "für",
-    "aus",
-    "nach",
-    "vor",
-    "weil",
     "da",
     "dass",
-    "wenn",
-    "dann",
-    "als",
     "wie",
     "ist",
     "sind",
@@ -172,13 +144,7 @@ const JOINING: &[&str] = &[
     "schreibt",
     "meldet",
     "auch",
-    "wegen",
-    "durch",
-    "über",
-    "unter",
-    "zwischen",
     "um",
-    "bis",
 ];
 
 /// Words that deny.
@@ -193,36 +159,29 @@ const NEGATIONS: &[&str] = &[
     "nor",
     "without",
     "cannot",
-    "can't",
-    "don't",
-    "doesn't",
-    "didn't",
-    "won't",
-    "wouldn't",
-    "isn't",
-    "aren't",
-    "wasn't",
-    "weren't",
-    "hasn't",
-    "haven't",
-    "hadn't",
-    "shouldn't",
-    "couldn't",
     "cant",
     "dont",
     "doesnt",
     "didnt",
     "wont",
     "isnt",
-    "can’t",
-    "don’t",
-    "doesn’t",
-    "didn’t",
-    "won’t",
-    "isn’t",
     "hardly",
     "barely",
     "unable",
+    "impossible",
+    "non",
+    "refuse",
+    "refuses",
+    "refused",
+    "fail",
+    "fails",
+    "failed",
+    "stop",
+    "stops",
+    "stopped",
+    "declined",
+    "denied",
+    "rejected",
     "nicht",
     "nichts",
     "nie",
@@ -233,9 +192,22 @@ const NEGATIONS: &[&str] = &[
     "keinen",
     "keinem",
     "keiner",
+    "keines",
+    "keins",
+    "nirgends",
+    "weigert",
+    "gescheitert",
+    "abgelehnt",
+    "verweigert",
     "ohne",
     "weder",
+    "ne",
+    "ni",
     "pas",
+    "refusé",
+    "échoué",
+    "tampoco",
+    "ninguno",
     "jamais",
     "sans",
     "aucun",
@@ -342,35 +314,77 @@ const NUMBERS: &[&str] = &[
     "mehrere",
 ];
 
-/// How much of the shorter of two words must be the same for one stem, in percent.
-const STEM_PERCENT: usize = 75;
+/// Words and signs that say what a number counts. Codes in capital letters are told by their form.
+const UNITS: &[&str] = &[
+    "€", "$", "£", "¥", "%", "<", ">", "≤", "≥", "±", "-", "+", "eur", "usd", "gbp", "chf", "euro", "euros",
+    "dollar", "dollars", "pound", "pounds", "cent", "cents", "percent", "prozent", "second", "seconds",
+    "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", "month", "months", "year", "years",
+    "sekunden", "minuten", "stunde", "stunden", "tag", "tage", "tagen", "woche", "wochen", "monat", "monate",
+    "monaten", "jahr", "jahre", "jahren", "jour", "jours", "heure", "heures", "semaine", "semaines", "mois",
+    "an", "ans", "día", "días", "hora", "horas", "semana", "semanas", "mes", "meses", "año", "años", "kg",
+    "g", "km", "m", "cm", "mm", "gb", "mb", "kb", "tb", "h", "min", "s", "ms",
+];
+
+/// The languages whose denials are known, ISO 639-1 and 639-3.
+const LANGUAGES: [(&str, &str); 4] = [("en", "eng"), ("de", "deu"), ("fr", "fra"), ("es", "spa")];
+
+/// Whether what is denied can be told in a language, given by its two or three letters.
+pub(super) fn knows_denials(language: &str) -> bool {
+    LANGUAGES.iter().any(|(two, three)| language == *two || language == *three)
+}
 
 pub(super) fn is_joining(word: &str) -> bool {
     JOINING.contains(&word)
 }
 
-pub(super) fn is_negation(word: &str) -> bool {
-    NEGATIONS.contains(&word)
+/// Which denial a word is; the plain ones are all the same.
+pub(super) fn denial(word: &str) -> Option<&str> {
+    if matches!(word, "not" | "nicht" | "cannot") || word.ends_with("n't") || is_bare_contraction(word) {
+        return Some("not");
+    }
+    if word.starts_with("n'") {
+        return Some("ne");
+    }
+    NEGATIONS.contains(&word).then_some(word)
+}
+
+/// A contraction whose apostrophe was not typed.
+fn is_bare_contraction(word: &str) -> bool {
+    matches!(
+        word,
+        "cant"
+            | "dont"
+            | "doesnt"
+            | "didnt"
+            | "wont"
+            | "wouldnt"
+            | "isnt"
+            | "arent"
+            | "wasnt"
+            | "werent"
+            | "hasnt"
+            | "havent"
+            | "hadnt"
+            | "shouldnt"
+            | "couldnt"
+    )
 }
 
 pub(super) fn is_number_word(word: &str) -> bool {
     word.split('-').any(|part| NUMBERS.contains(&part))
 }
 
-/// Whether two words are forms of one: `charged` and `charges`. Words of three letters and less
-/// are only themselves, and so is what begins with a denial.
+/// Whether a word, in lower case, says what the number beside it counts.
+pub(super) fn is_unit(word: &str) -> bool {
+    UNITS.contains(&word)
+}
+
+/// Whether two words are one but for the `s` of a plural or a third person. Words of three letters
+/// and less are only themselves. Every other form may say that a wish was met.
 pub(super) fn same_stem(one: &str, other: &str) -> bool {
-    let plain = |word: &str| word.chars().all(char::is_alphabetic);
-    let (short, long) = match one.chars().count() <= other.chars().count() {
-        true => (one, other),
-        false => (other, one),
-    };
-    let (least, most) = (short.chars().count(), long.chars().count());
-    let same = short.chars().zip(long.chars()).take_while(|(a, b)| a == b).count();
-    plain(one)
-        && plain(other)
-        && least > 3
-        && most <= least + 5
-        && same * 100 >= least * STEM_PERCENT
-        && same > 3
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let plain = long.chars().all(char::is_alphabetic);
+    let rest = long.strip_prefix(short);
+    let ies = || short.strip_suffix('y').is_some_and(|stem| long.strip_suffix("ies") == Some(stem));
+    plain && short.chars().count() > 3 && (matches!(rest, Some("" | "s" | "es")) || ies())
 }
