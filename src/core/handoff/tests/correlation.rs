@@ -327,7 +327,7 @@ fn what_does_not_go_beside_a_briefing_goes_by_itself_one_write_at_a_time() {
     let unset = |unset| HandoffEvent::FieldsUnset(unset);
     let step = next(&delivered(), unset(Unset::Later("busy".to_owned())), 5_000);
     let (first, second) = (place_key(&step.record.id, 1), place_key(&step.record.id, 2));
-    assert_eq!(places(&step), [first.clone()]);
+    assert_eq!(places(&step), std::slice::from_ref(&first));
     assert_eq!(step.record.state, HandoffState::Delivered, "the briefing is there");
     let waits = Handoff { unplaced: true, ..step.record };
     let again = next(&waits, HandoffEvent::PlaceSettled(Settled::NotApplied), 5_100);
