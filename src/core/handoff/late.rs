@@ -2,13 +2,14 @@
 
 use crate::{
     model::package::{Package, Stated, Tried},
-    package::with_attempts,
+    package::{PACKAGE_BYTES_MIN, bound, note_left_out, with_attempts},
 };
 
 /// A package with what is known only now. `fresh` is made from what came late alone: what was
-/// stated before stays, but for what connected systems say, of which the newest counts.
+/// stated before stays, but for what connected systems say, of which the newest counts. It fits
+/// `bytes_max` (at least [`PACKAGE_BYTES_MIN`]); what had to be left out is named.
 #[must_use]
-pub fn with_news(stored: Package, fresh: Package) -> Package {
+pub fn with_news(stored: Package, fresh: Package, bytes_max: usize) -> Package {
     let mut package = stored;
     let or = |known: &mut Stated<String>, new: Stated<String>| *known = known.clone().or(new);
     or(&mut package.handoff.reason, fresh.handoff.reason);
@@ -30,6 +31,12 @@ pub fn with_news(stored: Package, fresh: Package) -> Package {
     package.given.extend(fresh.given.into_iter().filter(|given| !known.contains(given)));
     package.facts = fresh.facts;
     package.silent = fresh.silent;
+    for words in &fresh.left_out {
+        if let Some((count, what)) = words.split_once(' ') {
+            note_left_out(&mut package.left_out, what, count.parse().unwrap_or(1), false);
+        }
+    }
+    bound(&mut package, bytes_max.max(PACKAGE_BYTES_MIN));
     package
 }
 
@@ -39,4 +46,64 @@ fn all_attempts(stored: Stated<Vec<Tried>>, fresh: Stated<Vec<Tried>>) -> Stated
     let all: Vec<Tried> = with_attempts(known, new);
     let proofs: Vec<_> = stored.proofs().iter().chain(fresh.proofs()).cloned().collect();
     Stated::known(all, proofs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        briefing::tests::full,
+        model::{
+            package::Given,
+            turn::{Outcome, Party, Proof},
+        },
+    };
+
+    fn event(id: String) -> Vec<Proof> {
+        vec![Proof::Event { id, at: None }]
+    }
+
+    fn tried(number: usize) -> Tried {
+        Tried {
+            action: format!("look at thing {number}"),
+            inputs: "with many words ".repeat(8),
+            outcome: "nothing was found ".repeat(8),
+            result: Outcome::Failed,
+            by: Party::Bot { name: None },
+            at: None,
+            hop: 1,
+            proofs: event(format!("e{number}, call_{number}")),
+        }
+    }
+
+    fn big(from: usize) -> Package {
+        let mut package = full();
+        let all: Vec<Tried> = (from..from + 50).map(tried).collect();
+        package.attempts = Stated::known(all, event("e".to_owned()));
+        package.given = (from..from + 40)
+            .map(|number| Given {
+                topic: "order number".to_owned(),
+                value: format!("{number} {}", "digits ".repeat(20)),
+                proofs: event(format!("g{number}")),
+            })
+            .collect();
+        package
+    }
+
+    #[test]
+    fn a_package_with_news_keeps_its_bytes_and_names_what_went() {
+        let bytes_max = 26 * 1024;
+        let unbound = with_news(big(0), big(100), usize::MAX);
+        assert!(serde_json::to_vec(&unbound).expect("it is JSON").len() > 32 * 1024, "this needs a bound");
+        let package = with_news(big(0), big(100), bytes_max);
+        let bytes = serde_json::to_vec(&package).expect("it is JSON").len();
+        assert!(bytes <= bytes_max, "{bytes}");
+        assert!(
+            package.left_out.iter().any(|what| what.contains("things that the customer gave")),
+            "{:?}",
+            package.left_out
+        );
+        let newest = package.attempts.value().and_then(|all| all.last()).map(|last| last.action.as_str());
+        assert_eq!(newest, Some("look at thing 149"));
+    }
 }
