@@ -1,7 +1,7 @@
 //! What became known after a package was made.
 
 use crate::{
-    model::package::{Package, Stated, Tried},
+    model::package::{About, Conversation, Customer, Issue, Package, Stated, Tried},
     package::{PACKAGE_BYTES_MIN, bound, note_left_out, with_attempts},
 };
 
@@ -11,27 +11,49 @@ use crate::{
 #[must_use]
 pub fn with_news(stored: Package, fresh: Package, bytes_max: usize) -> Package {
     let mut package = stored;
+    // Taken apart, so that a field that is added cannot be forgotten here.
+    let Package {
+        version: _,
+        handoff: About { id: _, kind: _, hop: _, from: _, to: _, reason, detected_at: _ },
+        conversation: Conversation { tickets: _, subject, channel, language, turns: _, from: _, until: _ },
+        customer: Customer { name, email, tier },
+        issue: Issue { category, summary, goal, blocker, product_area, page },
+        attempts,
+        mood,
+        promises,
+        open_question,
+        given,
+        facts,
+        silent,
+        lineage: _,
+        left_out,
+    } = fresh;
     let or = |known: &mut Stated<String>, new: Stated<String>| *known = known.clone().or(new);
-    or(&mut package.handoff.reason, fresh.handoff.reason);
-    or(&mut package.conversation.channel, fresh.conversation.channel);
-    or(&mut package.conversation.language, fresh.conversation.language);
-    or(&mut package.customer.name, fresh.customer.name);
-    or(&mut package.customer.email, fresh.customer.email);
-    package.customer.tier = fresh.customer.tier.or(package.customer.tier);
-    or(&mut package.issue.category, fresh.issue.category);
-    or(&mut package.issue.goal, fresh.issue.goal);
-    or(&mut package.issue.blocker, fresh.issue.blocker);
-    or(&mut package.issue.product_area, fresh.issue.product_area);
-    or(&mut package.issue.page, fresh.issue.page);
-    or(&mut package.open_question, fresh.open_question);
-    package.mood = package.mood.or(fresh.mood);
-    package.promises = package.promises.or(fresh.promises);
-    package.attempts = all_attempts(package.attempts, fresh.attempts);
+    or(&mut package.handoff.reason, reason);
+    or(&mut package.conversation.subject, subject);
+    or(&mut package.conversation.channel, channel);
+    or(&mut package.conversation.language, language);
+    or(&mut package.customer.name, name);
+    or(&mut package.customer.email, email);
+    package.customer.tier = tier.or(package.customer.tier);
+    or(&mut package.issue.category, category);
+    // The last word of whoever handed it over counts.
+    if summary.value().is_some() {
+        package.issue.summary = summary;
+    }
+    or(&mut package.issue.goal, goal);
+    or(&mut package.issue.blocker, blocker);
+    or(&mut package.issue.product_area, product_area);
+    or(&mut package.issue.page, page);
+    or(&mut package.open_question, open_question);
+    package.mood = package.mood.or(mood);
+    package.promises = package.promises.or(promises);
+    package.attempts = all_attempts(package.attempts, attempts);
     let known = package.given.clone();
-    package.given.extend(fresh.given.into_iter().filter(|given| !known.contains(given)));
-    package.facts = fresh.facts;
-    package.silent = fresh.silent;
-    for words in &fresh.left_out {
+    package.given.extend(given.into_iter().filter(|given| !known.contains(given)));
+    package.facts = facts;
+    package.silent = silent;
+    for words in &left_out {
         if let Some((count, what)) = words.split_once(' ') {
             note_left_out(&mut package.left_out, what, count.parse().unwrap_or(1), false);
         }
@@ -105,5 +127,25 @@ mod tests {
         );
         let newest = package.attempts.value().and_then(|all| all.last()).map(|last| last.action.as_str());
         assert_eq!(newest, Some("look at thing 149"));
+    }
+
+    #[test]
+    fn a_summary_and_a_subject_that_came_late_are_kept() {
+        let said = |text: &str| Stated::known(text.to_owned(), event("state".to_owned()));
+        let mut fresh = full();
+        fresh.issue.summary = said("Two charges, one is to go back.");
+        fresh.conversation.subject = said("Charged twice");
+        let mut stored = full();
+        stored.conversation.subject = Stated::unknown("the ticket shows no subject");
+        let summaries = [Stated::unknown("nobody gave a summary"), said("An older summary.")];
+        for summary in summaries {
+            stored.issue.summary = summary;
+            let package = with_news(stored.clone(), fresh.clone(), usize::MAX);
+            assert_eq!(package.issue.summary, fresh.issue.summary);
+            assert_eq!(package.conversation.subject, fresh.conversation.subject);
+        }
+        fresh.issue.summary = Stated::unknown("nobody gave a summary");
+        let package = with_news(stored.clone(), fresh, usize::MAX);
+        assert_eq!(package.issue.summary, stored.issue.summary, "what was said stays");
     }
 }
