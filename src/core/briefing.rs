@@ -81,6 +81,8 @@ pub struct Briefing {
     pub cut: bool,
     /// Why the template could not be used and the built-in one was, in words for an admin.
     pub template_failed: Option<String>,
+    /// The name and version of the template that made it.
+    pub template: String,
 }
 
 /// What a briefing holds beside its package.
@@ -125,6 +127,15 @@ impl Item {
         Self { is_heading: true, ..Self::new(stem) }
     }
 
+    /// Whether a line that was sent is this one, whatever its age was then.
+    fn is_line(&self, line: &str) -> bool {
+        let Some(tail) = line.strip_prefix(&self.stem) else { return false };
+        match self.tail.is_empty() {
+            true => tail.is_empty(),
+            false => tail == "]" || tail.starts_with(", ") && tail.ends_with(" old]"),
+        }
+    }
+
     fn line(&self) -> String {
         format!("{}{}", self.stem, self.tail)
     }
@@ -144,7 +155,7 @@ pub fn compose(
     let (head, failed) = lines::head(package, extras, template, now);
     let head: Vec<String> = head.iter().map(lines::HeadLine::text).collect();
     let rest: Vec<String> = detail::items(package, extras.transcript, now).iter().map(Item::line).collect();
-    note(&head, &rest, package, limits, failed)
+    Briefing { template: used(template, failed.is_some()), ..note(&head, &rest, package, limits, failed) }
 }
 
 /// A follow-up with what the briefing that was sent did not say yet, for
@@ -162,13 +173,20 @@ pub fn compose_late(
     let (head, failed) = lines::head(package, extras, template, now);
     let new = head.iter().skip(1).filter(|line| !line.is_known(sent));
     let mut head: Vec<String> = new.map(lines::HeadLine::text).collect();
-    let known = |stem: &str| sent.lines().any(|line| line.starts_with(stem));
+    let known = |item: &Item| sent.lines().any(|line| item.is_line(line));
     let rest = new_lines(&detail::items(package, extras.transcript, now), known);
     if head.is_empty() && rest.is_empty() {
         return None;
     }
     head.insert(0, LATE_TITLE.to_owned());
-    Some(note(&head, &rest, package, limits, failed))
+    let template = used(template, failed.is_some());
+    Some(Briefing { template, ..note(&head, &rest, package, limits, failed) })
+}
+
+/// The name and version of the template that was used.
+fn used(template: &Template, failed: bool) -> String {
+    let named = |template: &Template| format!("{} {}", template.name(), template.version());
+    if failed { named(&Template::built_in()) } else { named(template) }
 }
 
 /// The head of a briefing's text: its lines above the folded part.
@@ -185,13 +203,13 @@ pub fn without_evidence(line: &str) -> &str {
 }
 
 /// The items that are not known, under their headings.
-fn new_lines(items: &[Item], known: impl Fn(&str) -> bool) -> Vec<String> {
+fn new_lines(items: &[Item], known: impl Fn(&Item) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
     let mut heading = None;
     for item in items {
         if item.is_heading {
             heading = Some(item.line());
-        } else if !known(&item.stem) {
+        } else if !known(item) {
             lines.extend(heading.take());
             lines.push(item.line());
         }
@@ -224,5 +242,5 @@ fn note(
         text.push('\n');
         text.push_str(&notice);
     }
-    Briefing { text: PrivateText::new(Body::inline(&text)), cut, template_failed }
+    Briefing { text: PrivateText::new(Body::inline(&text)), cut, template_failed, template: String::new() }
 }

@@ -3,7 +3,7 @@
 use super::{
     Item,
     evidence::places,
-    fields::{action_text, fact_text},
+    fields::{action_text, fact_text, tried_text},
     text::{age_text, quoted, shortened, unquoted},
 };
 use crate::model::{
@@ -19,6 +19,9 @@ const TURNS_MAX: usize = 60;
 
 /// The longest turn in characters.
 const TURN_CHARS_MAX: usize = 600;
+
+/// The longest summary in characters.
+const SUMMARY_CHARS_MAX: usize = 1_200;
 
 /// The longest value in characters.
 const VALUE_CHARS_MAX: usize = 400;
@@ -67,9 +70,14 @@ impl Writer<'_> {
     }
 
     fn stated(&mut self, name: &str, stated: &Stated<String>) {
+        self.stated_within(name, stated, VALUE_CHARS_MAX);
+    }
+
+    fn stated_within(&mut self, name: &str, stated: &Stated<String>, chars_max: usize) {
         match stated {
             Stated::Known(known) => {
-                self.proved(&format!("{name}: {}", quote(known.value())), known.proofs());
+                let value = quoted(&shortened(&unquoted(known.value()), chars_max));
+                self.proved(&format!("{name}: {value}"), known.proofs());
             }
             Stated::Unknown { why } => self.line(format!("- {name}: unknown ({})", unquoted(why))),
             Stated::NotApplicable { why } => {
@@ -91,7 +99,6 @@ impl Writer<'_> {
         let package = self.package;
         self.heading("What it is about:");
         let fields = [
-            ("summary, not checked", &package.issue.summary),
             ("wants", &package.issue.goal),
             ("blocked by", &package.issue.blocker),
             ("open question", &package.open_question),
@@ -102,6 +109,7 @@ impl Writer<'_> {
             ("channel", &package.conversation.channel),
             ("language", &package.conversation.language),
         ];
+        self.stated_within("summary, not checked", &package.issue.summary, SUMMARY_CHARS_MAX);
         for (name, stated) in fields {
             self.stated(name, stated);
         }
@@ -253,6 +261,7 @@ fn party(party: &Party) -> String {
     match party {
         Party::Customer => "customer".to_owned(),
         Party::Bot { name } => named("AI agent", name),
+        Party::Human { name: None, id: Some(id) } => format!("agent {}", super::evidence::word(id.as_str())),
         Party::Human { name, .. } => named("agent", name),
         Party::Nobody => "nobody".to_owned(),
     }
@@ -275,7 +284,7 @@ fn try_text(one: &Tried) -> String {
         true => String::new(),
         false => format!(", {}", quote(&one.outcome)),
     };
-    let action = action_text(&one.action, usize::MAX);
+    let action = tried_text(one, usize::MAX);
     format!("hop {}, {}: {action}{inputs}: {}{outcome}", one.hop, party(&one.by), result_text(one.result))
 }
 

@@ -62,7 +62,7 @@ fn moment(proof: &Proof, package: &Package) -> Option<Timestamp> {
 }
 
 /// Somebody else's id as one word that holds no bracket.
-fn word(id: &str) -> String {
+pub(super) fn word(id: &str) -> String {
     // `attempts[0]` as `attempts.0`.
     let line = one_line(id).replace(", ", ",").replace('[', ".").replace(']', "");
     let plain = |c: char| match c {

@@ -1,13 +1,13 @@
 //! The fields of a package as lines see them.
 
 use super::{
-    text::{clipped, money_text, quoted, unquoted},
+    text::{clipped, money_text, one_line, quoted, unquoted},
     wording::Wording,
 };
 use crate::model::{
     fact::{Fact, FactKey, FactValue, Sensitivity},
     package::{Mood, Package, Promise, Stated, Tried},
-    turn::Proof,
+    turn::{Party, Proof},
 };
 
 /// The names of fields, for templates.
@@ -96,7 +96,9 @@ impl Shown {
     pub(super) fn text(&self, words_max: usize, wording: &Wording) -> String {
         let words_max = words_max.max(1);
         match &self.what {
-            What::Plain(text) => clipped(&unquoted(text), words_max, VALUE_CHARS_MAX),
+            What::Plain(text) => {
+                clipped(&one_line(text).replace('[', "(").replace(']', ")"), words_max, VALUE_CHARS_MAX)
+            }
             What::Quote(text) => quote(text, words_max),
             What::Person(name, email) => person(name.as_deref(), email.as_deref(), words_max),
             What::Tries(tries) => tried(tries, words_max, wording),
@@ -127,7 +129,7 @@ impl Shown {
 pub(super) fn field(name: &str, package: &Package, wording: &Wording) -> Option<Shown> {
     let quote = |stated: &Stated<String>| Shown::of(stated, |text| What::Quote(text.clone()));
     let told = |stated: &Stated<String>| Shown::of(stated, |text| plain_if_ours(text, stated.proofs()));
-    let word = |stated: &Stated<String>| Shown::of(stated, |text| What::Plain(text.clone()));
+    let word = |stated: &Stated<String>| Shown::of(stated, |text| What::Plain(unmarked(text)));
     let issue = &package.issue;
     Some(match name {
         "attempts" => Shown::of(&package.attempts, |tries| What::Tries(tries.clone())),
@@ -166,7 +168,7 @@ fn plain_if_ours(text: &str, proofs: &[Proof]) -> What {
     let ours = proofs.iter().all(|proof| matches!(proof, Proof::Fact { .. } | Proof::Ticket { .. }));
     let one_word = text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     match ours || one_word {
-        true => What::Plain(text.to_owned()),
+        true => What::Plain(unmarked(text)),
         false => What::Quote(text.to_owned()),
     }
 }
@@ -175,7 +177,7 @@ fn plain_if_ours(text: &str, proofs: &[Proof]) -> What {
 fn page_text(page: &str) -> What {
     let address = page.starts_with('/') || page.starts_with("https://") || page.starts_with("http://");
     match address && !page.chars().any(char::is_whitespace) {
-        true => What::Plain(page.to_owned()),
+        true => What::Plain(unmarked(page)),
         false => What::Quote(page.to_owned()),
     }
 }
@@ -226,15 +228,21 @@ fn short_fact(fact: &Fact, wording: &Wording) -> String {
 /// A fact's value with the words that explain it.
 pub(super) fn fact_text(fact: &Fact) -> String {
     let value = match &fact.value {
-        FactValue::Text(text) => unquoted(text),
+        FactValue::Text(text) if fact.key == FactKey::Customer => quoted(text),
+        FactValue::Text(text) => unmarked(text),
         FactValue::Count(count) => count.to_string(),
-        FactValue::Money { minor, currency } => money_text(*minor, &unquoted(currency)),
+        FactValue::Money { minor, currency } => money_text(*minor, &unmarked(currency)),
         FactValue::Time(at) => super::day_text(*at),
     };
     match fact.detail.as_deref().map(unquoted).filter(|detail| !detail.is_empty()) {
-        Some(detail) => format!("{value} ({detail})"),
+        Some(detail) => format!("{value} ({})", quoted(&detail)),
         None => value,
     }
+}
+
+/// Somebody else's words that are not quoted, without what would pass for a mark of evidence.
+fn unmarked(text: &str) -> String {
+    unquoted(text).replace('[', "(").replace(']', ")")
 }
 
 fn mood_text(mood: &Mood, wording: &Wording) -> String {
@@ -293,13 +301,41 @@ fn try_text(one: &Tried, words_max: usize, wording: &Wording) -> String {
     let result = wording.result(one.result);
     let left = words_max.saturating_sub(result.split_whitespace().count());
     let action_words = if one.outcome.is_empty() { left } else { left.div_ceil(2) };
-    let action = action_text(&one.action, action_words);
-    let left = left.saturating_sub(action.split_whitespace().count());
+    let who = actor(one, wording);
+    let action_words = action_words.saturating_sub(words_in(&who));
+    let action = match who.is_empty() {
+        true => tried_text(one, action_words),
+        false => format!("{who} {}", tried_text(one, action_words)),
+    };
+    let left = left.saturating_sub(words_in(&action));
     match one.outcome.is_empty() || left == 0 {
         true => format!("{action}: {result}"),
         false => {
             format!("{action}: {result} {}", quoted(&clipped(&unquoted(&one.outcome), left, 60)))
         }
+    }
+}
+
+fn words_in(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
+/// Who did it, where it was not an AI agent.
+fn actor(one: &Tried, wording: &Wording) -> String {
+    match &one.by {
+        Party::Customer => wording.customer.to_owned(),
+        Party::Human { name: Some(name), .. } => quoted(&clipped(&unquoted(name), 2, 40)),
+        Party::Human { name: None, .. } => wording.agent.to_owned(),
+        Party::Bot { .. } | Party::Nobody => String::new(),
+    }
+}
+
+/// A tool that an AI agent called is plain; everything else is somebody's words.
+pub(super) fn tried_text(one: &Tried, words_max: usize) -> String {
+    let called = matches!(one.by, Party::Bot { .. }) && !one.action.trim_end().ends_with('.');
+    match called && matches!(one.proofs.first(), Some(Proof::Event { .. })) {
+        true => action_text(&one.action, words_max),
+        false => quoted(&clipped(&unquoted(&one.action), words_max.max(1), 60)),
     }
 }
 

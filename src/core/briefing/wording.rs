@@ -19,6 +19,8 @@ pub(super) struct Wording {
     pub failed: &'static str,
     pub unanswered: &'static str,
     pub none: &'static str,
+    pub customer: &'static str,
+    pub agent: &'static str,
     /// Marks a line that a model put into other words.
     pub reworded: &'static str,
     /// How many more there were before; `{}` is the number.
@@ -43,6 +45,8 @@ pub(super) const ENGLISH: Wording = Wording {
     failed: "failed",
     unanswered: "unanswered",
     none: "none",
+    customer: "customer",
+    agent: "agent",
     reworded: "reworded",
     before: "(and {} before)",
     failed_payment: "failed payment",
@@ -64,6 +68,8 @@ const GERMAN: Wording = Wording {
     failed: "gescheitert",
     unanswered: "ohne Antwort",
     none: "keine",
+    customer: "Kundschaft",
+    agent: "Team",
     reworded: "umformuliert",
     before: "(und {} davor)",
     failed_payment: "fehlgeschlagene Zahlung",

@@ -12,7 +12,7 @@ const OLD_CHARS_MAX: usize = 40;
 const NEWEST_WHOLE: usize = 6;
 
 /// Names what was left out, with its number; `add` counts it to what was left out before.
-pub(super) fn note(left_out: &mut Vec<String>, what: &str, count: u64, add: bool) {
+pub(crate) fn note(left_out: &mut Vec<String>, what: &str, count: u64, add: bool) {
     if count == 0 {
         return;
     }
@@ -25,7 +25,7 @@ pub(super) fn note(left_out: &mut Vec<String>, what: &str, count: u64, add: bool
 }
 
 /// Brings the package below `bytes_max`.
-pub(super) fn bound(package: &mut Package, bytes_max: usize) {
+pub(crate) fn bound(package: &mut Package, bytes_max: usize) {
     let steps: [fn(&mut Package) -> bool; 9] = [
         |package| shorten_attempts(package),
         |package| {
@@ -127,10 +127,12 @@ fn shorten_texts(package: &mut Package) -> bool {
         &mut package.handoff.reason,
         &mut package.conversation.subject,
         &mut package.conversation.channel,
+        &mut package.conversation.language,
         &mut package.customer.name,
         &mut package.customer.email,
         &mut package.customer.tier,
         &mut package.issue.category,
+        &mut package.issue.summary,
         &mut package.issue.goal,
         &mut package.issue.blocker,
         &mut package.issue.product_area,

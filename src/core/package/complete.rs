@@ -1,8 +1,10 @@
 //! How complete a package is, whether it is thin, and what could mend that.
 
+use super::fields::ASKED_FOR_PERSON;
 use crate::model::{
     handoff::HandoffKind,
     package::{Package, Stated},
+    turn::Proof,
 };
 
 /// How much of what a package must say it says.
@@ -23,8 +25,8 @@ impl Completeness {
     }
 }
 
-/// How much of what a package must say it says: who (a name or an address), tier, category, goal,
-/// blocker, attempts, mood, product area, reason, open question and promises. What cannot be there
+/// How much of what a package must say it says: who (a name or an address), tier, category, summary,
+/// goal, blocker, attempts, mood, product area, reason, open question and promises. What cannot be there
 /// counts as answered.
 pub fn completeness(package: &Package) -> Completeness {
     let who = why_missing(&package.customer.name).and(why_missing(&package.customer.email));
@@ -32,6 +34,7 @@ pub fn completeness(package: &Package) -> Completeness {
         ("identity", who),
         ("tier", why_missing(&package.customer.tier)),
         ("category", why_missing(&package.issue.category)),
+        ("summary", why_missing(&package.issue.summary)),
         ("goal", why_missing(&package.issue.goal)),
         ("blocker", why_missing(&package.issue.blocker)),
         ("attempts", why_missing(&package.attempts)),
@@ -58,7 +61,7 @@ fn why_missing<T>(field: &Stated<T>) -> Option<String> {
 /// that is not.
 pub fn is_thin(package: &Package) -> Option<String> {
     let knows_steps = package.attempts.value().is_some_and(|attempts| !attempts.is_empty());
-    let knows_reason = package.handoff.reason.value().is_some();
+    let knows_reason = was_given(&package.handoff.reason);
     let knows_blocker = package.issue.blocker.value().is_some();
     if knows_steps || knows_reason || knows_blocker {
         return None;
@@ -70,6 +73,16 @@ pub fn is_thin(package: &Package) -> Option<String> {
         (turns, _) => {
             format!("only a transcript of {turns} turns: no steps, no reason and no blocker are known")
         }
+    })
+}
+
+/// Whether somebody gave the reason. What we read off the transcript or the ticket is no more than those.
+fn was_given(reason: &Stated<String>) -> bool {
+    let is_told = |proof: &Proof| matches!(proof, Proof::Told { .. });
+    let is_shown = |proof: &Proof| matches!(proof, Proof::Ticket { .. });
+    reason.value().is_some_and(|words| {
+        reason.proofs().iter().any(is_told)
+            || words != ASKED_FOR_PERSON && !reason.proofs().iter().all(is_shown)
     })
 }
 

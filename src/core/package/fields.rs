@@ -18,6 +18,12 @@ use crate::{
 /// The longest text of a field, in characters.
 pub(super) const TEXT_CHARS_MAX: usize = 300;
 
+/// The longest summary, in characters.
+const SUMMARY_CHARS_MAX: usize = 1_200;
+
+/// The reason where nobody gave one and the customer asked for a person.
+pub(super) const ASKED_FOR_PERSON: &str = "the customer asked for a person";
+
 /// How many tickets are named.
 const TICKETS_MAX: usize = 8;
 
@@ -38,7 +44,16 @@ pub(super) fn text_or(
     proofs: impl IntoIterator<Item = Proof>,
     why_not: &str,
 ) -> Stated<String> {
-    let text = text.map(|text| shortened(&one_line(text), TEXT_CHARS_MAX)).filter(|text| !text.is_empty());
+    text_within(text, TEXT_CHARS_MAX, proofs, why_not)
+}
+
+fn text_within(
+    text: Option<&str>,
+    chars_max: usize,
+    proofs: impl IntoIterator<Item = Proof>,
+    why_not: &str,
+) -> Stated<String> {
+    let text = text.map(|text| shortened(&one_line(text), chars_max)).filter(|text| !text.is_empty());
     match text {
         Some(text) => Stated::known(text, proofs),
         None => Stated::unknown(why_not),
@@ -137,6 +152,15 @@ impl Known<'_> {
         found.or(self.stated("language")).or(self.before(|package| &package.conversation.language))
     }
 
+    /// Why the customer's words say nothing of attempts, promises and moods, where their language has no
+    /// table: there silence proves nothing.
+    pub(super) fn unread(&self) -> Option<String> {
+        let language = self.language();
+        let code = language.value()?.to_lowercase();
+        let code = code.split(['-', '_']).next().filter(|code| matches!(code.len(), 2 | 3))?;
+        (!crate::thread::reads_language(code)).then(|| format!("handoffd does not read {code}"))
+    }
+
     pub(super) fn announced(&self) -> bool {
         self.material.record.evidence.iter().any(|sign| matches!(sign, Evidence::Api { .. }))
     }
@@ -158,7 +182,7 @@ impl Known<'_> {
         let told = &self.material.record.told;
         let asked = match &self.found.asked_for_human {
             Some(proof) if self.material.record.kind == HandoffKind::AiToHuman => {
-                Stated::known("the customer asked for a person".to_owned(), [proof.clone()])
+                Stated::known(ASKED_FOR_PERSON.to_owned(), [proof.clone()])
             }
             _ => Stated::unknown(""),
         };
@@ -230,8 +254,11 @@ impl Known<'_> {
     pub(super) fn goal(&self) -> Stated<String> {
         let told = &self.material.record.told;
         Stated::unknown(self.why_not_found("what the customer wants"))
-            .or(self.stated("goal"))
+            .or(self.stated_since("goal"))
+            .or(self.new_wish())
+            .or(self.only_ai(self.stated("goal")))
             .or(self.before(|package| &package.issue.goal))
+            .or(self.stated("goal"))
             .or(self.found.goal.clone())
             .or(self.told("summary", told.summary.as_deref()))
             .or(self.told("transcript", told.customer_wants.as_deref()))
@@ -239,12 +266,67 @@ impl Known<'_> {
             .or(self.ticket_field("subject", self.material.ticket.subject.as_deref(), ""))
     }
 
+    /// What the AI agent states, unless it is as old as the handoff before.
+    fn stated_since(&self, name: &str) -> Stated<String> {
+        let stated = self.only_ai(self.stated(name));
+        let Some(previous) = self.material.previous else { return stated };
+        match stated.proofs() {
+            [Proof::Event { at: Some(at), .. }, ..] if *at > previous.handoff.detected_at => stated,
+            _ => Stated::unknown(""),
+        }
+    }
+
+    /// What the customer wishes since the handoff before, where it is another wish than that one's goal.
+    fn new_wish(&self) -> Stated<String> {
+        let Some(previous) = self.material.previous else { return Stated::unknown("") };
+        let Some(goal) = previous.issue.goal.value() else { return Stated::unknown("") };
+        let last = previous.conversation.until.unwrap_or(previous.handoff.detected_at);
+        let since: Vec<Turn> =
+            self.turns.iter().filter(|turn| turn.at.is_some_and(|at| at > last)).cloned().collect();
+        let wish = crate::thread::new_wish(&since, goal, &self.rules.thread);
+        wish.unwrap_or_else(|| Stated::unknown(""))
+    }
+
     /// What an AI agent says of it all; another's of before goes on.
     pub(super) fn summary(&self) -> Stated<String> {
-        Stated::unknown("nobody gave a summary")
-            .or(self.told("summary", self.material.record.told.summary.as_deref()))
-            .or(self.only_ai(self.stated("summary")))
-            .or(self.before(|package| &package.issue.summary))
+        let agent = agent_name(self.material).unwrap_or_else(|| "AI agent".to_owned());
+        let told = self.material.record.told.summary.as_deref();
+        let told =
+            text_within(told, SUMMARY_CHARS_MAX, [Proof::Told { agent, path: "summary".to_owned() }], "");
+        let state = self.material.captured.and_then(|captured| captured.stated.get("summary"));
+        let proof = state.map(|state| state.proof.clone());
+        // What was streamed after the handoff was announced is newer than what was told with it.
+        let is_newer =
+            matches!(proof, Some(Proof::Event { at: Some(at), .. }) if at > self.material.record.detected_at);
+        let state = text_within(state.map(|state| state.value.as_str()), SUMMARY_CHARS_MAX, proof, "");
+        let state = self.only_ai(state);
+        let (first, second) = if is_newer { (state, told) } else { (told, state) };
+        let known = first.or(second).or(self.before(|package| &package.issue.summary));
+        if known.value().is_some() { known } else { self.no_summary() }
+    }
+
+    /// Only an AI agent that speaks to us can give one.
+    fn no_summary(&self) -> Stated<String> {
+        match self.announced() || self.material.captured.is_some() {
+            true => Stated::unknown("the AI agent gave no summary"),
+            false => Stated::not_applicable("no AI agent that speaks to handoffd handed it over"),
+        }
+    }
+
+    /// How many texts that were told outright are kept in part only.
+    pub(super) fn cut_texts(&self) -> u64 {
+        let told = &self.material.record.told;
+        let is_long = |text: &str, max: usize| one_line(text).chars().nth(max).is_some();
+        let told = [(told.reason.as_deref(), TEXT_CHARS_MAX), (told.summary.as_deref(), SUMMARY_CHARS_MAX)];
+        let told = told.iter().filter(|(text, max)| text.is_some_and(|text| is_long(text, *max))).count();
+        let stated = self.material.captured.into_iter().flat_map(|captured| &captured.stated);
+        let stated = stated
+            .filter(|(name, stated)| match name.as_str() {
+                "summary" => is_long(&stated.value, SUMMARY_CHARS_MAX),
+                _ => is_long(&stated.value, TEXT_CHARS_MAX),
+            })
+            .count();
+        (told + stated) as u64
     }
 
     pub(super) fn blocker(&self, attempts: &[Tried]) -> Stated<String> {
@@ -359,6 +441,9 @@ impl Known<'_> {
 
     /// Why there are no attempts.
     pub(super) fn no_attempts(&self) -> Stated<Vec<Tried>> {
+        if let Some(why) = self.unread() {
+            return Stated::unknown(why);
+        }
         let turns = self.turns.len();
         let steps_came = self
             .material

@@ -173,6 +173,9 @@ pub(super) fn stated_promises(known: &Known<'_>) -> Stated<Vec<Promise>> {
         }
     }
     if all.is_empty() {
+        if let Some(why) = known.unread() {
+            return Stated::unknown(why);
+        }
         let speaks = known.has_words_of(|by| !matches!(by, Party::Customer | Party::Nobody));
         return match (speaks, known.turns.len()) {
             (true, turns) => {
@@ -239,6 +242,9 @@ fn as_turn(promise: &Promise) -> Option<Turn> {
 
 /// How the customer feels now; the course goes on from the package before.
 pub(super) fn mood(known: &Known<'_>) -> Stated<Mood> {
+    if let Some(why) = known.unread() {
+        return Stated::unknown(why);
+    }
     let before = known.material.previous.map(|package| &package.mood);
     let found = match &known.found.mood {
         Stated::Known(found) => found,
@@ -287,6 +293,7 @@ pub(super) fn left_out_before(known: &Known<'_>) -> Vec<String> {
     let told = known.material.record.told.attempts_left_out;
     super::bound::note(&mut all, "older turns of the stream", u64::from(turns), false);
     super::bound::note(&mut all, "older attempts of the transcript", u64::from(told), false);
+    super::bound::note(&mut all, "long texts, in part", known.cut_texts(), false);
     all
 }
 

@@ -16,6 +16,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use bound::{bound, note as note_left_out};
 pub use complete::{Completeness, Repair, completeness, is_thin, repairs};
 pub(crate) use lineage::with_attempts;
 pub use resolve::resolution;
@@ -141,6 +142,6 @@ pub fn assemble(material: &Material<'_>, rules: &PackageRules, now: Timestamp) -
         lineage: lineage::hops(material.previous),
         left_out: lineage::left_out_before(&known),
     };
-    bound::bound(&mut package, rules.bytes_max.max(PACKAGE_BYTES_MIN));
+    bound(&mut package, rules.bytes_max.max(PACKAGE_BYTES_MIN));
     package
 }

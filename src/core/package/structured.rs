@@ -15,8 +15,8 @@ use crate::{
 /// The longest value, in characters: what the tightest text field of the three helpdesks takes.
 pub const VALUE_CHARS_MAX: usize = 255;
 
-/// Short values for a helpdesk's custom fields, by what they are: `tier`, `category`, `goal`,
-/// `blocker`, `attempts` (how many, and the last), `mood`, `product_area`, `page`, `reason`,
+/// Short values for a helpdesk's custom fields, by what they are: `tier`, `category`,
+/// `summary`, `goal`, `blocker`, `attempts` (how many, and the last), `mood`, `product_area`, `page`, `reason`,
 /// `open_question`, `promises`, `hop`, `kind`, `handoff`, `completeness` (percent). What is not
 /// known is `unknown`, what cannot be is `n/a`.
 pub fn structured(package: &Package) -> BTreeMap<&'static str, String> {
@@ -24,6 +24,7 @@ pub fn structured(package: &Package) -> BTreeMap<&'static str, String> {
     let values = [
         ("tier", text(&package.customer.tier)),
         ("category", text(&package.issue.category)),
+        ("summary", text(&package.issue.summary)),
         ("goal", text(&package.issue.goal)),
         ("blocker", text(&package.issue.blocker)),
         ("attempts", or_why(&package.attempts, |all| attempts_text(all))),

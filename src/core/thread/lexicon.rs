@@ -250,6 +250,11 @@ impl Hits {
     }
 }
 
+/// Whether there is a table for the language.
+pub fn has_table(code: &str) -> bool {
+    TABLES.iter().any(|(language, _)| *language == code)
+}
+
 /// Whether the word is in a section that lists words, in any language.
 pub fn in_class(section: &str, word: &str) -> bool {
     LEXICON.classes.get(section).is_some_and(|languages| languages.values().any(|class| class.fit(word)))

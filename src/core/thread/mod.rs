@@ -67,6 +67,16 @@ pub struct ThreadRules {
     pub hop: u32,
 }
 
+/// What the customer wishes in these turns, where it is plainly another wish than the goal that was known.
+pub(crate) fn new_wish(turns: &[Turn], goal: &str, rules: &ThreadRules) -> Option<Stated<String>> {
+    wishes::new_wish(&sentences::said(turns), goal, rules)
+}
+
+/// Whether there is a table for the language, ISO 639-1: in any other no words are understood.
+pub(crate) fn reads_language(code: &str) -> bool {
+    lexicon::has_table(code)
+}
+
 /// What a conversation says. Turns are oldest first. Time grows with the text, not faster.
 pub fn read_thread(turns: &[Turn], rules: &ThreadRules) -> Findings {
     let said = sentences::said(turns);

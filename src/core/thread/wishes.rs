@@ -143,6 +143,25 @@ fn restated<'a>(said: &'a [Said<'a>], first_at: usize, first: &Sentence) -> Opti
     newest
 }
 
+/// The newest of these wishes that is plainly another than the goal that was known: it asks for something
+/// to be done, and for hardly anything that the goal names.
+pub fn new_wish(said: &[Said<'_>], goal: &str, rules: &ThreadRules) -> Option<Stated<String>> {
+    let known = Sentence::new(goal);
+    let known: BTreeSet<&str> = known.stems().collect();
+    let is_other = |wish: &Sentence| {
+        let shared = wish.stems().filter(|stem| known.contains(stem)).count();
+        shared <= 1 && wish.stems().any(|stem| !known.contains(stem))
+    };
+    let mut newest = None;
+    for (at, turn) in of_customer(said) {
+        let plain = best_wish(turn).filter(|(score, wish)| *score >= CLEAR_MIN && wish.has("wants"));
+        if let Some((_, wish)) = plain.filter(|(_, wish)| !wish.has("addition") && is_other(wish)) {
+            newest = Some((at, wish));
+        }
+    }
+    newest.map(|(at, wish)| Stated::known(in_context(&said[at], wish, rules), [said[at].turn.proof.clone()]))
+}
+
 /// Whether the message before refuses or reports something done, and asks for nothing.
 fn was_closed(said: &[Said<'_>], at: usize) -> bool {
     said[..at].iter().rev().find(|said| said.turn.public).is_some_and(|before| {

@@ -119,7 +119,7 @@ impl Inner {
         let rules = self.package_rules(PACKAGE_BYTES_MAX);
         let fresh = assemble(&gathered.material(record), &rules, self.now());
         let package = match self.stored_package(&record.id).await? {
-            Some(stored) => with_news(stored, fresh),
+            Some(stored) => with_news(stored, fresh, PACKAGE_BYTES_MAX),
             None => fresh,
         };
         self.weigh(record, &package);

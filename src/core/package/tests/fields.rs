@@ -71,6 +71,7 @@ fn each_field_comes_from_its_best_source_with_its_place() {
     given.captured = Some(streamed());
     given.record.sources.insert(account("pay"), plan_fact(Sensitivity::Agents));
     given.record.told.reason = Some("the refund tool is locked".to_owned());
+    given.record.told.summary = Some("Charged twice, one charge is to go back.".to_owned());
     let package = given.package();
     let issue = &package.issue;
     assert_eq!(package.customer.name.value().map(String::as_str), Some("Mia Li"));
@@ -143,7 +144,7 @@ fn what_is_unknown_says_why() {
 }
 
 #[test]
-fn a_transcript_alone_is_thin_and_a_person_that_is_asked_for_is_a_reason() {
+fn a_transcript_alone_is_thin_even_where_a_person_is_asked_for() {
     let mut given = Given::new(HandoffKind::AiToHuman);
     given.captured = Some(fold(vec![
         says(Party::Customer, "Good morning to you."),
@@ -156,7 +157,9 @@ fn a_transcript_alone_is_thin_and_a_person_that_is_asked_for_is_a_reason() {
     given.turns = vec![message(9, Party::Customer, "Please let me talk to a human agent.")];
     let package = given.package();
     assert_eq!(package.handoff.reason.value().map(String::as_str), Some("the customer asked for a person"));
-    assert_eq!(is_thin(&package), None);
+    assert!(is_thin(&package).is_some_and(|why| why.contains("transcript of 4 turns")), "{package:?}");
+    given.record.told.reason = Some("the customer asked for a person".to_owned());
+    assert_eq!(is_thin(&given.package()), None, "the agent gave a reason");
 }
 
 #[test]
@@ -258,7 +261,8 @@ fn short_values_fit_custom_fields() {
     assert_eq!(shown("kind"), Some("ai_to_human"));
     assert_eq!(shown("tier"), Some("unknown"));
     assert_eq!(shown("promises"), Some("n/a"));
-    assert_eq!(shown("completeness"), Some("90"), "all but the tier");
+    assert_eq!(shown("summary"), Some("unknown"));
+    assert_eq!(shown("completeness"), Some("83"), "all but the tier and a summary");
     assert_eq!((shown("hop"), shown("handoff")), (Some("1"), Some("h1")));
 }
 
@@ -307,4 +311,74 @@ fn what_an_ai_agent_says_that_it_promised_is_promised() {
     assert!(
         promises.iter().all(|promise| promise.by == Party::Bot { name: None } && !promise.proofs.is_empty())
     );
+}
+
+#[test]
+fn a_long_summary_is_kept_and_what_is_cut_is_named() {
+    let mut given = Given::new(HandoffKind::AiToHuman);
+    let words = "word ".repeat(160).trim().to_owned();
+    given.record.told.summary = Some(words.clone());
+    let package = given.package();
+    assert_eq!(package.issue.summary.value(), Some(&words));
+    assert!(package.left_out.is_empty(), "{:?}", package.left_out);
+    given.record.told.summary = Some("word ".repeat(400));
+    assert_eq!(given.package().left_out, ["1 long texts, in part"]);
+}
+
+#[test]
+fn a_summary_is_asked_only_of_an_agent_that_can_give_one() {
+    let missing =
+        |package: &Package| completeness(package).missing.iter().any(|(field, _)| *field == "summary");
+    let mut given = Given::new(HandoffKind::AiToHuman);
+    assert!(missing(&given.package()));
+    given.record.evidence.clear();
+    assert!(!missing(&given.package()));
+}
+
+#[test]
+fn a_new_wish_takes_the_place_of_the_goal_and_an_old_one_stays() {
+    let mut first = Given::new(HandoffKind::AiToHuman);
+    first.captured = Some(fold(vec![
+        says(Party::Customer, "I want to change the billing address."),
+        What::State(BTreeMap::from([("goal".to_owned(), "change the billing address".to_owned())])),
+    ]));
+    let first_package = first.package();
+    assert_eq!(first_package.issue.goal.value().map(String::as_str), Some("change the billing address"));
+    let second = |words: &str, captured: Option<Captured>| {
+        let mut given = Given::new(HandoffKind::HumanToHuman);
+        given.record = record("h2", HandoffKind::HumanToHuman);
+        given.hop = 2;
+        given.previous = Some(first_package.clone());
+        given.captured = captured;
+        given.turns = vec![
+            message(1_000, person("Ben"), "I have changed the billing address."),
+            message(1_001, Party::Customer, words),
+        ];
+        given.package().issue.goal.value().cloned().unwrap_or_default()
+    };
+    for captured in [None, first.captured.clone()] {
+        let wish = "Now I want to cancel my subscription and get a refund.";
+        assert_eq!(second(wish, captured.clone()), wish);
+        for words in ["Thanks!", "It still does not work.", "I want the billing address changed, please."] {
+            assert_eq!(second(words, captured.clone()), "change the billing address", "{words}");
+        }
+    }
+}
+
+#[test]
+fn in_a_language_without_a_table_silence_proves_nothing() {
+    let mut given = Given::new(HandoffKind::AiToHuman);
+    given.turns = vec![
+        message(1, Party::Customer, "Dzień dobry, nie mogę zalogować się na moje konto, proszę o pomoc."),
+        message(2, person("Ada"), "Zresetowałem konto i jutro zwrócimy pieniądze, obiecuję."),
+        message(3, Party::Customer, "Dziękuję bardzo, ale to nadal nie działa i jestem wściekły."),
+    ];
+    let package = given.package();
+    assert_eq!(package.conversation.language.value().map(String::as_str), Some("pl"));
+    let why = "handoffd does not read pl";
+    assert_eq!(package.attempts, Stated::unknown(why));
+    assert_eq!(package.promises, Stated::unknown(why));
+    assert_eq!(package.mood, Stated::unknown(why));
+    given.turns.push(call("c1", "reset_account", "done", Outcome::Worked));
+    assert!(given.package().attempts.value().is_some(), "a call tells in any language");
 }
