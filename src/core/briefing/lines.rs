@@ -156,6 +156,8 @@ fn head_line(
         None if evidence.is_empty() => missing(line, &shown, room, wording),
         None => within(line, &shown, room, wording)?,
     };
+    // A value of nothing but white space, in a template without words of its own.
+    let body = if one_line(&body).is_empty() { wording.none.to_owned() } else { body };
     let (fitted, cut) = closed(&body, room, LINE_CHARS_MAX - label.chars().count() - 1);
     let cut = cut || fitted.contains('…');
     Ok(HeadLine { body: format!("{label} {fitted}"), label: line.label.clone(), evidence, cut })

@@ -563,6 +563,17 @@ mod any {
     }
 }
 
+#[test]
+fn a_value_that_shows_nothing_is_said_to_be_none() {
+    let template = "[template]\nname = \"t\"\nversion = \"1\"\n[[line]]\nid = \"l0\"\nlabel = \"Area\"\nfields = [\"product_area\"]\nwords = 4\ntext = \"{{ product_area }}\\n{{ product_area }}\"\n";
+    let template = Template::parse("t.toml", template).expect("a template");
+    let mut package = full();
+    let proof = Proof::Event { id: "area".to_owned(), at: Some(NOW) };
+    package.issue.product_area = Stated::known(String::new(), [proof]);
+    let text = text_of(&compose(&package, &Extras::none(), &template, LIMITS, NOW));
+    assert!(head_of(&text)[1].starts_with("Area: none ["), "{text}");
+}
+
 fn tried_by(by: Party, action: &str, proof: Proof) -> Package {
     let mut package = full();
     let proofs = vec![proof.clone()];
