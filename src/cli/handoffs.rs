@@ -72,7 +72,7 @@ async fn show(config: &Config, id: &str, json: bool) -> Result<(), Failure> {
     if let Some(comment) = &detail.record.briefing_comment {
         println!("  the briefing is message {comment} there");
     }
-    print!("{}", short_of(&detail.record));
+    print!("{}", more_of(&detail.record));
     match &detail.package {
         Some(package) => {
             println!("  package {}: {} messages read", package.version, package.conversation.turns)
@@ -132,9 +132,15 @@ fn breaches(lines: &[HandoffLine]) -> usize {
     lines.iter().filter(|line| line.breach.is_some()).count()
 }
 
-/// What was to go beside the briefing, or after it, and did not.
-fn short_of(record: &Handoff) -> String {
+/// What made the briefing, what it lacks, and what was to go beside it and did not.
+fn more_of(record: &Handoff) -> String {
     let mut text = String::new();
+    if let Some(template) = &record.template {
+        text += &format!("  by the template {template}\n");
+    }
+    if let Some(why) = &record.thin {
+        text += &format!("  its package is thin: {why}\n");
+    }
     if let Some(why) = &record.bare {
         text += &format!("  what goes beside the briefing (accounts.*.handoff) was refused: {why}\n");
     }

@@ -263,7 +263,8 @@ pub struct PlacingConfig {
 }
 
 /// What a custom field may get of a package.
-pub const PLACED_VALUES: [&str; 15] = [
+pub const PLACED_VALUES: [&str; 16] = [
+    "summary",
     "tier",
     "category",
     "goal",

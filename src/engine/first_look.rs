@@ -195,6 +195,7 @@ impl Engine {
             let intent = &intent.value;
             intent.intent.ticket() == Some(ticket)
                 && intent.handoff.is_none()
+                && intent.speech.is_none()
                 && intent.sent_at.is_none()
                 && intent.run == self.parts.run
         });

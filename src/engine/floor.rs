@@ -7,7 +7,7 @@ use std::{
 };
 
 use handoffd_core::{
-    AccountId, Body, HandoffId, RemoteId, TicketKey, Timestamp,
+    AccountId, Body, HandoffId, HandoffKind, HandoffState, RemoteId, TicketKey, Timestamp,
     capture::{CaptureEvent, What},
     floor::{Floor, FloorNews, Holder, Voices, first_floor, floor_after, floor_news, heard_of_bots},
     handoff::HandoffStep,
@@ -19,15 +19,13 @@ use handoffd_core::{
 use super::{Engine, Fault, Inner, reconciler::Look};
 use crate::store::{
     Commit, CommitError, Guard, Key, ReadError, Write,
-    tables::{self, INTAKES, PROMISES, PromiseRow, Row},
+    tables::{self, INTAKES, IntakeRow, PROMISES, PromiseRow, Row},
 };
 
 /// How much older than its look a promise may be: what was said long ago is history.
 const PROMISE_AGE_MAX: Duration = Duration::from_secs(600);
 /// How long the watch over promises rests at most.
 const WATCH_REST: Duration = Duration::from_secs(60);
-/// The most promises that are watched at a time.
-const PROMISES_MAX: usize = 10_000;
 
 /// An AI agent, as the engine knows it.
 #[derive(Default)]
@@ -71,7 +69,8 @@ impl Inner {
         };
         let mut known: BTreeSet<&HandoffId> = before.handoff.iter().collect();
         for step in steps {
-            if known.insert(&step.record.id) {
+            // A loop that is broken changes nobody's hands.
+            if known.insert(&step.record.id) && step.record.state != HandoffState::Suppressed {
                 news.push(FloorNews::Handoff(step.record.kind));
             }
         }
@@ -86,7 +85,8 @@ impl Inner {
     pub(super) async fn is_announced(&self, link: &Link) -> Result<bool, ReadError> {
         for (ticket, _) in link.sides.iter().filter(|(_, side)| side.standing == Standing::Live) {
             let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
-            if !self.parts.store.page(INTAKES, &prefix, None, 1).await?.rows.is_empty() {
+            let rows = tables::read_all::<IntakeRow>(&*self.parts.store, INTAKES, &prefix, 100).await?;
+            if rows.iter().any(|(_, row)| row.value.kind != HandoffKind::HumanToAi) {
                 return Ok(true);
             }
         }
@@ -234,7 +234,7 @@ impl Engine {
     /// Promises that no handoff followed, newest first.
     pub async fn broken_promises(&self, most: usize) -> Result<Vec<PromiseRow>, ReadError> {
         let all = Key(Vec::new());
-        let rows = tables::read_all::<PromiseRow>(&*self.parts.store, PROMISES, &all, PROMISES_MAX).await?;
+        let rows = tables::read_all::<PromiseRow>(&*self.parts.store, PROMISES, &all, usize::MAX).await?;
         let raised = rows.into_iter().map(|(_, row)| row.value).filter(|row| row.raised_at.is_some());
         let mut raised: Vec<PromiseRow> = raised.collect();
         raised.sort_by_key(|row| std::cmp::Reverse(row.raised_at));
@@ -267,7 +267,7 @@ impl Engine {
     async fn raise_promises(&self) -> Result<Option<Timestamp>, ReadError> {
         let all = Key(Vec::new());
         let mut next: Option<Timestamp> = None;
-        let rows = tables::read_all::<PromiseRow>(&*self.parts.store, PROMISES, &all, PROMISES_MAX).await?;
+        let rows = tables::read_all::<PromiseRow>(&*self.parts.store, PROMISES, &all, usize::MAX).await?;
         for (key, row) in rows.into_iter().filter(|(_, row)| row.value.raised_at.is_none()) {
             if row.value.due > self.now() {
                 next = Some(next.map_or(row.value.due, |next| next.min(row.value.due)));

@@ -106,10 +106,15 @@ impl Inner {
         after: &Handoff,
     ) -> Result<Vec<Write>, Fault> {
         let mut writes = Vec::new();
-        if before.is_some_and(|before| before.state == after.state) || after.kind != HandoffKind::AiToHuman {
+        if after.kind == HandoffKind::HumanToAi {
             return Ok(writes);
         }
-        for (agent, key) in announcers(after) {
+        let told = match before.filter(|before| before.state == after.state) {
+            Some(before) => announcers(before),
+            None => BTreeMap::new(),
+        };
+        // Who says only now what was seen before is told where it stands.
+        for (agent, key) in announcers(after).into_iter().filter(|(agent, _)| !told.contains_key(agent)) {
             let data = json!({
                 "handoff": after.id,
                 "announced_as": handoffd_core::handoff::handoff_id_from_api(&agent, &key),
@@ -207,17 +212,23 @@ impl Inner {
         self.agents_of(&record.ticket).await
     }
 
-    /// The agents whose conversation a ticket is: who streams it, else all that may speak of it.
+    /// The agent whose conversation a ticket is: who streamed it last, else the only one that may
+    /// speak of it. What is said of a customer goes to nobody by guess.
     async fn agents_of(&self, ticket: &TicketKey) -> Result<Vec<String>, Fault> {
         let talks = tables::conversations_of(&*self.parts.store, ticket).await?;
-        let streaming: BTreeSet<String> = talks.into_iter().map(|(agent, _)| agent).collect();
-        if !streaming.is_empty() {
-            return Ok(streaming.into_iter().collect());
+        // Whoever spoke of it last: one agent has a conversation.
+        if let Some((agent, _)) = talks.into_iter().next() {
+            return Ok(vec![agent]);
         }
         let may = self.parts.voices.iter().filter(|(_, voice)| {
             voice.accounts.as_ref().is_none_or(|accounts| accounts.contains(ticket.account.as_str()))
         });
-        Ok(may.map(|(name, _)| name.clone()).collect())
+        let may: Vec<String> = may.map(|(name, _)| name.clone()).collect();
+        if may.len() > 1 {
+            tracing::warn!(%ticket, agents = may.len(), "Several AI agents may have this conversation, and none streamed or announced it: none is told.");
+            return Ok(Vec::new());
+        }
+        Ok(may)
     }
 
     /// What an agent calls the conversation of a ticket.

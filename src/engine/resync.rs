@@ -103,9 +103,17 @@ impl Engine {
         while self.rest_until(self.now().plus(SWEEP_EVERY)).await {
             let keep = self.parts.config.journal_keep.0;
             let streamed_keep = self.parts.handoff.captured_keep.0;
-            let all =
-                [tables::JOURNAL, tables::DELIVERIES, tables::ANSWERS, tables::SPEECHES, tables::PROMISES];
-            let streamed = [tables::CAPTURES, tables::CONVERSATIONS, tables::TALKS];
+            let all = [
+                tables::JOURNAL,
+                tables::DELIVERIES,
+                tables::ANSWERS,
+                tables::SPEECHES,
+                tables::PROMISES,
+                // An AI agent knows its conversation by its own name also after people had it long.
+                tables::CONVERSATIONS,
+                tables::TALKS,
+            ];
+            let streamed = [tables::CAPTURES];
             let dated = all.map(|table| (table, keep)).into_iter();
             for (table, keep) in dated.chain(streamed.map(|table| (table, streamed_keep))) {
                 if let Err(error) = self.drop_older(table, self.now().minus(keep)).await {

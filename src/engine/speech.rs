@@ -28,6 +28,9 @@ use crate::store::{
 /// For how long a view's version may also be that of a later change: vendors that count whole
 /// seconds, and clocks that differ.
 const VERSION_SETTLES: Duration = Duration::from_secs(2);
+/// How long a message may wait to be said.
+const SAY_WITHIN: Duration = Duration::from_secs(600);
+const NOT_IN_TIME: &str = "it could not be said within ten minutes, and is not said any more";
 /// The most messages of one ticket that wait.
 const WAITING_MAX: usize = 100;
 /// How long an answer to a message is waited for before the row is read again.
@@ -162,6 +165,9 @@ impl Engine {
             let why = "the ticket takes no messages any more".to_owned();
             return self.end_words(look, &row, speech, SpeechState::Failed(why)).await;
         }
+        if self.is_late(speech.at) {
+            return self.end_words(look, &row, speech, SpeechState::Failed(NOT_IN_TIME.to_owned())).await;
+        }
         if may_speak(&row.link.floor, speech.token).is_err() {
             let refused = SpeechState::Refused(row.link.floor);
             return self.end_words(look, &row, speech, refused).await;
@@ -290,6 +296,10 @@ impl Inner {
         let Some(target) = intent.intent.ticket().cloned() else {
             return Ok((Step::Settle(Outcome::NotApplied), None));
         };
+        let speech = self.speech_of(intent).await?;
+        if speech.as_ref().is_some_and(|speech| self.is_late(speech.at)) {
+            return Ok((Step::Settle(Outcome::Refused(NOT_IN_TIME.to_owned())), None));
+        }
         let views = match self.views_now(&row.link, &target, lane).await {
             Ok(views) => views,
             Err(NotRead::Gone(ticket)) if ticket == target => return Ok((Step::Gone, None)),
@@ -305,9 +315,7 @@ impl Inner {
             }
         };
         let floor = self.floor_now(&row.link, &views, intent).await?;
-        if let Some(token) = self.token_of(intent).await?
-            && may_speak(&floor, token).is_err()
-        {
+        if speech.is_some_and(|speech| may_speak(&floor, speech.token).is_err()) {
             look.observed.extend(views);
             return Ok((Step::Settle(Outcome::NotApplied), Some(Taken(floor))));
         }
@@ -372,10 +380,15 @@ impl Inner {
         Ok(floor_after(&link.floor, &news, self.now()))
     }
 
-    async fn token_of(&self, intent: &IntentRow) -> Result<Option<u64>, ReadError> {
+    async fn speech_of(&self, intent: &IntentRow) -> Result<Option<SpeechRow>, ReadError> {
         let Some(id) = &intent.speech else { return Ok(None) };
         let row = tables::read::<SpeechRow>(&*self.parts.store, SPEECHES, &Key::of(&[id])).await?;
-        Ok(row.map(|row| row.value.token))
+        Ok(row.map(|row| row.value))
+    }
+
+    /// Whether words have waited for so long that they may not be right any more.
+    fn is_late(&self, asked: Timestamp) -> bool {
+        self.now().since(asked) > SAY_WITHIN
     }
 
     /// Whether people took the floor between the look and the write, where no condition barred

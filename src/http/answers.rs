@@ -96,6 +96,13 @@ fn key(headers: &HeaderMap, signed: Option<&str>) -> Result<Option<String>, &'st
     }
 }
 
+/// When a key was answered first, where that is known.
+pub(super) async fn answered_at(site: &Site, asked: &Asked) -> Option<Timestamp> {
+    let row = asked.row.as_ref()?;
+    let row = tables::read::<Answered>(&*site.engine.parts().store, ANSWERS, row).await;
+    row.ok().flatten().map(|row| row.value.at)
+}
+
 /// The first answer to a key that was used before.
 pub(super) async fn repeated(site: &Site, asked: &Asked) -> Option<Response> {
     let row = asked.row.as_ref()?;

@@ -27,8 +27,8 @@ use crate::{
     store::{Commit, CommitError},
 };
 
-/// The most events of one request.
-const EVENTS_MAX: usize = 500;
+/// The most events of one request: as many as are known again by their ids.
+const EVENTS_MAX: usize = 200;
 /// The most fields of a product event or a statement.
 const FIELDS_MAX: usize = 50;
 
@@ -46,7 +46,7 @@ pub(super) async fn events(
     let Some(caller) = agents::caller(&site.agents, &headers, &body, now) else {
         return reply::unauthorized("Bearer", "a bearer token or a Standard Webhooks signature is needed");
     };
-    let asked = match Asked::of("events", &headers, &caller, &body) {
+    let asked = match Asked::of(&format!("events {id}"), &headers, &caller, &body) {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };

@@ -1,6 +1,8 @@
 //! `POST /v1/handoffs`: an AI agent says that a conversation goes to a human, in any of the
 //! dialects; `GET /v1/handoffs/{id}`: where that stands.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Bytes,
@@ -9,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use handoffd_core::{
-    HandoffId, SeenMessage, Sensitivity, TicketKey, Timestamp, handoff::handoff_id_from_api,
+    HandoffId, HandoffKind, SeenMessage, Sensitivity, TicketKey, Timestamp, handoff::handoff_id_from_api,
     model::package::Package, transcript::TranscriptRules,
 };
 use serde_json::{Value, json};
@@ -28,6 +30,10 @@ use crate::{
     engine::records::HandoffDetail,
     store::{Commit, CommitError, ReadError, tables::IntakeRow},
 };
+
+/// How long the same body without a key is the same handoff: a repeat, and not the next time that
+/// a customer asks for a person.
+const SAME_BODY: Duration = Duration::from_secs(600);
 
 pub(super) async fn create(
     State(site): State<Site>,
@@ -54,9 +60,13 @@ pub(super) async fn create(
     let (root, mut form) = (Place::root(&value), Form::default());
     let envelope = Envelope::open(&root, &mut form);
     if asked.key.is_none() {
-        // An event's own name is its key; else the same body is the same handoff.
+        // An event's own name is its key; else the same body is the same handoff, for a while.
         let key = envelope.id.clone().unwrap_or_else(|| asked.digest.clone());
         asked.named("", key);
+        let before = answers::answered_at(&site, &asked).await;
+        if envelope.id.is_none() && before.is_some_and(|at| now.since(at) > SAME_BODY) {
+            asked.named("", format!("{} {}", asked.digest, now.0));
+        }
     }
     if let Some(answer) = answers::repeated(&site, &asked).await {
         return answer;
@@ -182,6 +192,7 @@ impl Telling<'_> {
             at: self.now,
             conversation: heard.conversation.clone(),
             wanted: heard.wanted,
+            kind: heard.kind.unwrap_or(HandoffKind::AiToHuman),
         };
         let named = format!("{}:{}", ticket.account, ticket.id);
         let id = heard.conversation.as_deref().unwrap_or(&named);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use handoffd_connectors::contract::{Cursor, Disarms};
 use handoffd_core::{
-    AccountId, HandoffId, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
+    AccountId, HandoffId, HandoffKind, LinkId, OpKey, RemoteId, TicketKey, Timestamp, Told,
     intent::Intent,
     link::{CommentCopy, Link, Origin, Place},
     reconcile::Decision,
@@ -231,6 +231,13 @@ pub struct IntakeRow {
     /// Where it asks that the conversation go.
     #[serde(default)]
     pub wanted: Wanted,
+    /// Between whom.
+    #[serde(default = "from_ai")]
+    pub kind: HandoffKind,
+}
+
+fn from_ai() -> HandoffKind {
+    HandoffKind::AiToHuman
 }
 
 /// One thing that was decided or done.

@@ -218,6 +218,7 @@ fn nothing_of_a_handoff_is_kept_for_ever() {
             at: life.now(),
             conversation: None,
             wanted: Default::default(),
+            kind: handoffd_core::HandoffKind::AiToHuman,
         };
         let writes = vec![tables::put(INTAKES, Key::of(&["nowhere", "1", "hx"]), &left)];
         life.engine().parts().store.commit(Commit { writes, ..Commit::default() }).await.expect("stored");

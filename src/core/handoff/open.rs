@@ -53,6 +53,8 @@ pub struct Said {
     pub link: Option<LinkId>,
     /// To whom it hands over, by the ids of the ticket's helpdesk; `None` where it does not say.
     pub to: Option<Owner>,
+    /// Between whom.
+    pub kind: HandoffKind,
     /// When it said so, in our time.
     pub at: Timestamp,
     /// Where it asks that it go, in its own words.
@@ -182,13 +184,21 @@ fn take_said(last: Option<&Handoff>, said: &Said, ground: &Ground<'_>) -> Openin
     if let Some(last) = last.filter(|last| last.id == id || last.evidence.contains(&sign)) {
         return Opening::Joined(Box::new(HandoffStep { record: last.clone(), effects: Vec::new() }));
     }
-    let missing = |last: &&Handoff| !was_announced(last);
-    if let Some(last) = last.filter(|last| resolved_lately(last, ground.now)).filter(missing) {
+    let missing = |last: &&Handoff| last.kind == said.kind && !was_announced(last);
+    let over = |last: &&Handoff| match said.kind {
+        HandoffKind::HumanToAi => is_late_sign(last, ground.now),
+        HandoffKind::AiToHuman | HandoffKind::HumanToHuman => resolved_lately(last, ground.now),
+    };
+    if let Some(last) = last.filter(over).filter(missing) {
         return too_late(last, sign);
     }
     let new = |before| new_after(last, from_said(id.clone(), sign.clone(), said, ground), before, ground);
     match last.filter(|last| is_open(last)) {
         None => new(None),
+        Some(open) if said.kind == HandoffKind::HumanToAi => new(Some((open, HandoffEvent::HandedBack))),
+        Some(open) if said.kind == HandoffKind::HumanToHuman && is_next_hop(open) => {
+            new(Some((open, HandoffEvent::PassedOn)))
+        }
         Some(open) if is_accepted(open) && was_announced(open) => new(Some((open, HandoffEvent::HandedBack))),
         Some(open) => {
             let news = News {
@@ -304,6 +314,13 @@ fn is_same_stretch(open: &Handoff, detected: &Detected, now: Timestamp) -> bool 
     taken_up || undelivered || unnamed || open.to.as_ref().is_some_and(|to| same_hands(to, &detected.to))
 }
 
+/// Whether people who say that they pass it on mean another handoff than the open one: not that which
+/// was seen already, and not one whose briefing is still on its way.
+fn is_next_hop(open: &Handoff) -> bool {
+    let seen_before = open.kind == HandoffKind::HumanToHuman && !was_announced(open);
+    !seen_before && (open.delivered_at.is_some() || is_accepted(open))
+}
+
 fn is_accepted(record: &Handoff) -> bool {
     matches!(record.state, HandoffState::Accepted | HandoffState::InProgress)
 }
@@ -356,10 +373,17 @@ fn from_seen(id: HandoffId, seen: &Seen, ground: &Ground<'_>) -> Handoff {
 }
 
 fn from_said(id: HandoffId, sign: Evidence, said: &Said, ground: &Ground<'_>) -> Handoff {
+    let (from, to) = match said.kind {
+        HandoffKind::AiToHuman => (Some(Owner::Bot), said.to.clone()),
+        HandoffKind::HumanToHuman => (None, said.to.clone()),
+        HandoffKind::HumanToAi => (None, Some(Owner::Bot)),
+    };
     Handoff {
+        kind: said.kind,
+        state: first_state(said.kind),
         link: said.link.clone(),
-        from: Some(Owner::Bot),
-        to: said.to.clone(),
+        from,
+        to,
         told: said.told.clone(),
         wanted: said.wanted.clone(),
         began_at: Some(said.at.min(ground.now)),
@@ -418,6 +442,7 @@ fn blank(id: HandoffId, ticket: TicketKey, sign: Evidence, rules: &HandoffRules,
         placed: Fields::new(),
         trouble: None,
         unread: false,
+        template: None,
         thin: None,
         completeness: None,
     }

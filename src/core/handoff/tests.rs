@@ -200,6 +200,7 @@ fn said(key: &str) -> Sign {
         link: None,
         to: None,
         at: T0,
+        kind: HandoffKind::AiToHuman,
         wanted: Wanted::default(),
         told: told(key),
     }))

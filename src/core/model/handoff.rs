@@ -337,6 +337,9 @@ pub struct Handoff {
     /// The ticket's messages could not be read for the package: the next handoff reads them.
     #[serde(default)]
     pub unread: bool,
+    /// The template that made the briefing, and its version.
+    #[serde(default)]
+    pub template: Option<String>,
     /// Why the package is thin, if it is.
     #[serde(default)]
     pub thin: Option<String>,

@@ -69,6 +69,7 @@ pub(super) fn record(id: &str, kind: HandoffKind) -> Handoff {
         read_again: None,
         first_reply: None,
         unread: false,
+        template: None,
         thin: None,
         completeness: None,
     }

@@ -33,6 +33,7 @@ impl Inner {
         key: OpKey,
     ) -> Result<(Intent, Vec<Write>), Fault> {
         let (package, briefing) = self.package(look, link, record).await?;
+        record.template = Some(briefing.template.clone());
         record.briefing = Some(self.body_aside(briefing.text.body().clone()).await?);
         record.unplaced = false;
         let (set, if_version) = match record.bare {

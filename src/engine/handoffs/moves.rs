@@ -159,6 +159,7 @@ impl Inner {
             ticket: intake.ticket,
             link: None,
             at: intake.at,
+            kind: intake.kind,
             to: None,
             wanted: intake.wanted,
             told: intake.told,

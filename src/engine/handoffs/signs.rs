@@ -200,6 +200,7 @@ impl Inner {
             ticket: intake.ticket,
             link: Some(link.id.clone()),
             at: intake.at,
+            kind: intake.kind,
             to: group.map(|group| Owner::Human { assignee: None, group: Some(group) }),
             wanted: intake.wanted,
             told: intake.told,

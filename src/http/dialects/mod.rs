@@ -15,7 +15,7 @@ pub(super) mod tests;
 use std::collections::BTreeMap;
 
 use handoffd_core::{
-    Told,
+    HandoffKind, Told,
     capture::{CaptureEvent, What},
     model::turn::Party,
     transcript::{ChatMessage, TranscriptRules, told_from},
@@ -158,6 +158,8 @@ pub(super) struct Heard {
     pub(super) ticket_id: Option<String>,
     /// What it says of the handoff.
     pub(super) told: Told,
+    /// Between whom it is, where it says so.
+    pub(super) kind: Option<HandoffKind>,
     /// Where it asks that the conversation go.
     pub(super) wanted: Wanted,
     /// The conversation so far, and what is stated of it.

@@ -1,7 +1,7 @@
 //! Our own form. A field that is not known is refused, so that a misspelt one is noticed.
 
 use handoffd_core::{
-    Attempt,
+    Attempt, HandoffKind,
     briefing::text,
     capture::CaptureEvent,
     transcript::{self, TranscriptRules},
@@ -34,8 +34,20 @@ pub(super) fn read(body: &Place<'_>, form: &mut Form, rules: &TranscriptRules) -
     heard.state_from("language", &body.at("language"), form);
     heard.state_from("channel", &body.at("channel"), form);
     heard.wanted.deadline = form.time(&body.at("deadline"));
+    heard.kind = kind(&body.at("kind"), form);
     heard.tell_turns(rules);
     heard
+}
+
+/// Between whom; from an AI agent to people where nothing is said.
+fn kind(place: &Place<'_>, form: &mut Form) -> Option<HandoffKind> {
+    let word = form.line(place, NAME_CHARS_MAX)?;
+    let all = [HandoffKind::AiToHuman, HandoffKind::HumanToHuman, HandoffKind::HumanToAi];
+    let kind = all.into_iter().find(|kind| kind.name() == word);
+    if kind.is_none() {
+        form.wrong(&place.path, "is one of ai_to_human, human_to_human and human_to_ai");
+    }
+    kind
 }
 
 fn conversation(heard: &mut Heard, place: &Place<'_>, form: &mut Form) {

@@ -100,13 +100,15 @@ pub async fn conversations_of(
 ) -> Result<Vec<(String, String)>, ReadError> {
     let prefix = Key::of(&[ticket.account.as_str(), ticket.id.as_str(), ""]);
     let rows = read_all::<ConversationRow>(store, TALKS, &prefix, TALKS_MAX).await?;
-    Ok(rows
+    let mut found: Vec<(Timestamp, (String, String))> = rows
         .into_iter()
-        .filter_map(|(key, _)| {
+        .filter_map(|(key, row)| {
             let mut parts = key.parts().into_iter().skip(2);
-            Some((parts.next()?, parts.next()?))
+            Some((row.value.at, (parts.next()?, parts.next()?)))
         })
-        .collect())
+        .collect();
+    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    Ok(found.into_iter().map(|(_, talk)| talk).collect())
 }
 
 /// What was streamed of the conversations about a ticket, as one; `None` where nothing was.

@@ -3,6 +3,33 @@
 use super::*;
 
 #[test]
+fn people_say_that_they_pass_on_and_give_back() {
+    let of = |key: &str, kind| match said(key) {
+        Sign::Said(words) => Sign::Said(Box::new(Said { kind, ..*words })),
+        seen @ Sign::Seen(_) => seen,
+    };
+    let on = of("k2", HandoffKind::HumanToHuman);
+    let Opening::New { new, before } = opening(Some(&accepted()), &on, 60_000) else { panic!("a new hop") };
+    assert_eq!(before.map(|step| step.record.state), Some(HandoffState::PassedOn));
+    assert_eq!((new.record.kind, new.record.state), (HandoffKind::HumanToHuman, HandoffState::Packaging));
+    // The helpdesk shows the same change a moment later.
+    let change = seen(HandoffKind::HumanToHuman, zd(), human("6", "-"), 9);
+    assert_eq!(joined(opening(Some(&new.record), &change, 61_000)).record.id, new.record.id);
+
+    let back = of("k3", HandoffKind::HumanToAi);
+    let Opening::New { new, before } = opening(Some(&accepted()), &back, 60_000) else { panic!("a new hop") };
+    assert_eq!(before.map(|step| step.record.state), Some(HandoffState::HandedBack));
+    assert!(new.effects.contains(&Effect::Return), "{:?}", new.effects);
+    let change = seen(HandoffKind::HumanToAi, zd(), Owner::Bot, 9);
+    let shown = joined(opening(Some(&new.record), &change, 61_000));
+    assert!(shown.effects.is_empty(), "it is told once: {:?}", shown.effects);
+    // The other way round.
+    let native = opening(Some(&accepted()), &change, 60_000);
+    let Opening::New { new, .. } = native else { panic!("a new hop") };
+    assert!(joined(opening(Some(&new.record), &back, 61_000)).effects.is_empty());
+}
+
+#[test]
 fn a_request_and_the_native_change_are_one_handoff_in_either_order() {
     let api = new_record(opening(None, &said("k1"), 0));
     assert_eq!((&api.link, &api.to), (&None, &None));
