@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 
 use axum::{body::Body, http::Request};
-use handoffd_core::{TicketKey, Told};
+use handoffd_core::{HandoffKind, TicketKey, Told};
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
 
 use super::{World, described};
 use crate::{
     http::dialects::tests::{any_json, disturbed, sample},
-    store::{Commit, Key, Store, tables},
+    store::{
+        Commit, Key, Store,
+        tables::{self, ANSWERS},
+    },
 };
 
 const PATH: &str = "/v1/handoffs";
@@ -173,6 +176,34 @@ async fn a_repeat_is_answered_as_the_first_was_byte_for_byte() {
         let keyless_again = world.post_as("ada", PATH, None, &body).await;
         assert_eq!(keyless.text, keyless_again.text, "{name}: the same body is the same handoff");
     }
+}
+
+#[tokio::test]
+async fn the_same_body_is_another_handoff_when_the_customer_asks_once_more() {
+    let world = World::new().await;
+    let body = json!({ "conversation": { "account": "zd", "ticket_id": "42" } });
+    let first = world.post(PATH, &body).await;
+    assert_eq!(world.post(PATH, &body).await.text, first.text, "a repeat");
+    assert_eq!(world.intakes().await.len(), 1);
+    for (key, row) in tables::read_all::<Value>(&*world.store, ANSWERS, &Key(Vec::new()), 10).await.unwrap() {
+        let mut row = row.value;
+        row["at"] = json!(row["at"].as_i64().expect("a time") - 11 * 60 * 1_000);
+        let writes = vec![tables::put(ANSWERS, key, &row)];
+        world.store.commit(Commit { writes, ..Commit::default() }).await.expect("stored");
+    }
+    let next = world.post(PATH, &body).await;
+    assert_ne!(next.json["id"], first.json["id"]);
+    assert_eq!(world.intakes().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_handoff_says_between_whom_it_is() {
+    let world = World::new().await;
+    let of = |kind: &str| json!({ "conversation": { "account": "zd", "ticket_id": "7" }, "kind": kind });
+    assert_eq!(world.post(PATH, &of("human_to_ai")).await.status, 202);
+    assert_eq!(world.intakes().await[0].kind, HandoffKind::HumanToAi);
+    let wrong = world.post_as("ada", PATH, None, &of("to_the_moon").to_string()).await;
+    assert_eq!((wrong.status, paths(&wrong.json)), (422, set(&["kind"])));
 }
 
 #[tokio::test]

@@ -146,4 +146,7 @@ async fn a_key_makes_a_post_one() {
     assert_eq!(world.captured("6").await.expect("bound").turns.len(), 1);
     world.post_as("ada", path, None, &body).await;
     assert_eq!(world.captured("6").await.expect("bound").turns.len(), 2, "without key and id: said twice");
+    let elsewhere = world.post_as("ada", "/v1/conversations/zd:7/events", Some("k"), &body).await;
+    assert_eq!(elsewhere.status, 202);
+    assert_eq!(world.captured("7").await.expect("bound").turns.len(), 1, "a key is one conversation's");
 }
