@@ -184,7 +184,8 @@ fn take_unknown(
     let copy = CommentCopy::new(origin, comment.is_public(), form::digest(comment.body()), comment.at());
     // What two joined tickets hold is past; a mirror that turned up is just late.
     let past = link.sides.values().filter_map(|side| side.uniting).any(|apart| apart < u64::MAX);
-    let copy = CommentCopy { by: Some(comment.author().role), past, ..copy };
+    let copy =
+        CommentCopy { by: Some(comment.author().role), writer: form::writer(comment.author()), past, ..copy };
     link.next_copy += 1;
     link.copies.insert(number, copy);
     stand(link, number, comment, &key);

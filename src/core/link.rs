@@ -139,6 +139,10 @@ pub struct CommentCopy {
     /// Who wrote it: a customer or an agent; `None` where it was not kept.
     #[serde(default)]
     pub by: Option<Role>,
+    /// Which agent wrote it, where it was written: a mirror shows the words of somebody whom its
+    /// helpdesk does not know as ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<Writer>,
     /// Whether the AI agent said it through us.
     #[serde(default)]
     pub by_bot: bool,
@@ -188,6 +192,7 @@ impl CommentCopy {
             at,
             places: BTreeMap::new(),
             by: None,
+            writer: None,
             by_bot: false,
             shown: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -205,6 +210,16 @@ impl CommentCopy {
         self.places.insert(ticket, place);
         self
     }
+}
+
+/// An agent as the author of a comment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// Their id at the helpdesk where they wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    /// Their name there, in one line; empty where the helpdesk shows none.
+    pub name: String,
 }
 
 /// What a ticket showed of a comment.

@@ -12,8 +12,8 @@ use handoffd_core::{
 use super::{
     Engine, Fault, Inner,
     backfill::Stage,
+    look::Look,
     parked::{OrderError, ParkedOrder},
-    reconciler::Look,
 };
 use crate::store::{
     Commit, Key, ReadError, Write,

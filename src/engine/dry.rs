@@ -13,7 +13,7 @@ use handoffd_core::{
 };
 use serde::Serialize;
 
-use super::{Fault, Inner, reconciler::Look};
+use super::{Fault, Inner, look::Look};
 use crate::store::{
     Commit, Key,
     tables::{self, INTENTS, IntentRow, JournalRow, LinkRow, Row},

@@ -7,7 +7,7 @@ use handoffd_core::{
     policy::SyncPolicy, reconcile,
 };
 
-use super::{Engine, Fault, reconciler::Look};
+use super::{Engine, Fault, look::Look};
 use crate::store::{
     Commit, Guard, Key, Write,
     tables::{self, INTENTS, IntentRow, LinkRow, RATINGS},

@@ -16,7 +16,7 @@ use handoffd_core::{
     thread::promises_transfer,
 };
 
-use super::{Engine, Fault, Inner, reconciler::Look};
+use super::{Engine, Fault, Inner, look::Look};
 use crate::store::{
     Commit, CommitError, Guard, Key, ReadError, Write,
     tables::{self, INTAKES, IntakeRow, PROMISES, PromiseRow, Row},

@@ -17,7 +17,7 @@ use super::{
     backfill::Stage,
     doubts::{no_doubt, undecided},
     handoffs::Moved,
-    reconciler::Look,
+    look::Look,
 };
 use crate::store::{
     Commit, CommitError, Key, Write,

@@ -17,6 +17,7 @@ mod first_look;
 mod floor;
 mod handoffs;
 mod joining;
+mod look;
 mod matches;
 pub mod metrics;
 pub mod outbox;

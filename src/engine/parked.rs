@@ -13,8 +13,8 @@ use super::{
     backfill::BACKFILL,
     doubts::JOIN,
     handoffs::Again,
+    look::Look,
     outbox::{EVENT, WEBHOOK},
-    reconciler::Look,
 };
 use crate::store::{
     Commit, CommitError, Key, ReadError, Write,

@@ -1,11 +1,11 @@
 //! Looks at a conversation: reads what the sides show, lets the core decide,
 //! commits, writes, settles, and looks again until nothing is left to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use handoffd_connectors::contract::{Disarms, Error, Lane};
 use handoffd_core::{
-    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, Observed, OpKey, TicketKey, Timestamp,
+    AccountId, CommentsSeen, Fetched, HandoffId, LinkId, OpKey, TicketKey, Timestamp,
     intent::{Intent, Outcome},
     link::Link,
     reconcile::{self, Decision, Plan},
@@ -13,7 +13,11 @@ use handoffd_core::{
 };
 
 use super::{
-    Engine, Fault, Inner, accounts::Vendors, backfill::BACKFILL, executor::Step, handoffs::Ready,
+    Engine, Fault, Inner,
+    accounts::Vendors,
+    executor::Step,
+    handoffs::Ready,
+    look::{DUE, Look},
     speech::Taken,
 };
 use crate::store::{
@@ -26,72 +30,8 @@ const SETBACKS_PER_LOOK: u32 = 3;
 /// How often one ticket is read within one look before it is put off.
 const READS_PER_LOOK: u32 = 4;
 
-/// What asks for a look that was put off.
-const DUE: &str = "due";
-
 /// The link to look at again, and when.
 pub(super) type Again = Option<(LinkId, Timestamp)>;
-
-/// One look at one conversation.
-pub(super) struct Look {
-    pub(super) link: LinkId,
-    /// A link that is about to be started by this view.
-    pub(super) starting: Option<Link>,
-    pub(super) observed: BTreeMap<TicketKey, Observed>,
-    /// Accounts that do not answer now, with when to try again.
-    unreachable: BTreeMap<AccountId, Timestamp>,
-    /// Tickets that changed under our hands.
-    pub(super) refetch: BTreeSet<TicketKey>,
-    pub(super) reads: BTreeMap<TicketKey, u32>,
-    /// Whether it was looked for tickets of other accounts that are the same conversation.
-    pub(super) partners_known: bool,
-    /// Writes that were taken back in this look: the vendor shows something else each time.
-    pub(super) setbacks: u32,
-    /// When to look again by itself.
-    pub(super) again_at: Option<Timestamp>,
-    pub(super) lane: Lane,
-    pub(super) cause: String,
-}
-
-impl Look {
-    pub(super) fn at(link: LinkId, cause: &str) -> Self {
-        Self {
-            link,
-            starting: None,
-            observed: BTreeMap::new(),
-            unreachable: BTreeMap::new(),
-            refetch: BTreeSet::new(),
-            reads: BTreeMap::new(),
-            partners_known: false,
-            setbacks: 0,
-            again_at: None,
-            lane: match cause {
-                "resync" => Lane::Refresh,
-                BACKFILL => Lane::Backfill,
-                _ => Lane::Live,
-            },
-            cause: cause.to_owned(),
-        }
-    }
-
-    /// Whether all that is seen was made since the histories were ordered: it is in nobody's index.
-    pub(super) fn is_new(&self, ordered: &BTreeMap<AccountId, Timestamp>) -> bool {
-        let is_new = |view: &Observed| {
-            ordered.get(&view.ticket.account).is_some_and(|ordered| view.created_at >= *ordered)
-        };
-        !self.observed.is_empty() && self.observed.values().all(is_new)
-    }
-
-    /// The lane of a write: what carries the past is in no hurry when it is tried again either.
-    fn lane_of(&self, link: &Link, intent: &Intent) -> Lane {
-        let is_again = self.cause == DUE && self.lane == Lane::Live;
-        if is_again && reconcile::is_past(link, intent) { Lane::Backfill } else { self.lane }
-    }
-
-    pub(super) fn again_by(&mut self, at: Timestamp) {
-        self.again_at = Some(self.again_at.map_or(at, |again| again.min(at)));
-    }
-}
 
 /// Whether a round left anything to do at once.
 #[derive(PartialEq, Eq)]

@@ -18,7 +18,7 @@ use handoffd_core::{
 use super::{
     Engine, Fault, Inner,
     executor::{Step, harmless},
-    reconciler::Look,
+    look::Look,
 };
 use crate::store::{
     Commit, CommitError, Guard, Key, ReadError, Write,

@@ -286,7 +286,9 @@ fn shown(found: &HandoffDetail) -> Value {
     let record = &found.record;
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let seen = |message: &Option<SeenMessage>| {
-        message.as_ref().map(|message| json!({ "id": message.id, "at": message.at.to_string() }))
+        message.as_ref().map(
+            |message| json!({ "ticket": message.ticket, "id": message.id, "at": message.at.to_string() }),
+        )
     };
     json!({
         "id": record.id,

@@ -8,12 +8,13 @@ use handoffd_connectors::{
     sim::{HumanAct, ShownTicket, faults::Faults, world::World},
 };
 use handoffd_core::{
-    AccountId, FieldKind, Handoff, HandoffKind, HandoffState, Priority, RemoteId, briefing::is_briefing,
+    AccountId, FieldKind, Handoff, HandoffKind, HandoffState, Priority, RemoteId, TicketKey,
+    briefing::is_briefing,
 };
 use serde_json::json;
 
 use crate::{
-    shapes::{Act, Marks, announce_to, begin_as, opened, perform, records, rest},
+    shapes::{Act, MARA, Marks, TOM, announce_to, begin_as, opened, perform, records, rest},
     world::{FRESHDESK, INTERCOM, Life, ZENDESK},
 };
 
@@ -58,6 +59,7 @@ pub fn all_beside(
     };
 }
 
+/// A ticket as its helpdesk shows it.
 pub fn shown(life: &Life, desk: &str, id: &RemoteId) -> ShownTicket {
     life.tickets(desk).into_iter().find(|ticket| ticket.id == *id).expect("the ticket")
 }
@@ -204,4 +206,33 @@ fn the_customer_is_told_to_hold_once_and_only_while_it_takes_long() {
             });
         }
     }
+}
+
+/// People answer on the partner ticket: the next owner reads who it was, not that it was us, and
+/// the proof of the first reply names the ticket on which it stands.
+#[test]
+fn words_of_the_partner_are_told_by_the_name_of_who_wrote_them() {
+    crate::past::run(async {
+        let desks = [ZENDESK, FRESHDESK];
+        let mut life = begin_as(&desks, Marks::Assignee, Faults::none(), |_, _, _| ()).await;
+        let id = opened(&mut life, ZENDESK, Marks::Assignee).await;
+        perform(&mut life, ZENDESK, &id, MARA).await;
+        rest(&mut life).await;
+        let is_mirror = |ticket: &ShownTicket| !ticket.deleted && ticket.subject == "late order";
+        let mirror = life.tickets(FRESHDESK).into_iter().find(is_mirror).expect("a mirror").id;
+        perform(&mut life, FRESHDESK, &mirror, Act::Reply("Mara")).await;
+        rest(&mut life).await;
+        perform(&mut life, ZENDESK, &id, TOM).await;
+        rest(&mut life).await;
+        let records = records(&life).await;
+        assert_eq!(records.len(), 2);
+        let reply = records[0].first_reply.as_ref().expect("a reply");
+        let partner = shown(&life, FRESHDESK, &mirror);
+        assert_eq!(reply.ticket, TicketKey::new(FRESHDESK, mirror.as_str()));
+        assert!(partner.comments.iter().any(|comment| comment.id == reply.id && comment.author == "Mara"));
+        let ticket = shown(&life, ZENDESK, &id);
+        let note = ticket.comments.iter().rfind(|comment| is_briefing(&comment.text)).expect("a briefing");
+        assert!(note.text.contains("agent “Mara”: “I have reset your parcel.”"), "{}", note.text);
+        assert!(!note.text.contains("“handoffd”"), "{}", note.text);
+    });
 }

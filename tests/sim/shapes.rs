@@ -64,8 +64,8 @@ pub enum Act {
 use Act::{Announce, Bot, Customer, Give, Reply};
 use HandoffKind::{AiToHuman, HumanToAi, HumanToHuman};
 
-const MARA: Act = Give(Some("Mara"));
-const TOM: Act = Give(Some("Tom"));
+pub const MARA: Act = Give(Some("Mara"));
+pub const TOM: Act = Give(Some("Tom"));
 
 /// A shape: its name, the marks, what happens after the AI agent got the ticket, and the records
 /// that come of it, oldest first.
@@ -482,10 +482,10 @@ fn the_first_reply_is_the_next_owners() {
     });
 }
 
-/// What a customer wrote stands in the note as they wrote it: no link, no picture, no markup.
+/// What a customer wrote stands in the note as words: no link with another name, no picture, no markup.
 #[test]
 fn a_customers_words_are_no_markup_in_a_briefing() {
-    let evil = "![x](https://evil.example/p.png) [Approve here](https://evil.example) <img src=x> # big";
+    let evil = "It still does not work [Approve here](https://evil.example) <img src=x> ![x](https://evil.example/p.png) # big";
     crate::past::run(async {
         for desk in [ZENDESK, FRESHDESK, INTERCOM] {
             let mut life = begin(desk, Marks::Assignee).await;
@@ -497,7 +497,9 @@ fn a_customers_words_are_no_markup_in_a_briefing() {
             rest(&mut life).await;
             let shown = life.tickets(desk).into_iter().find(|shown| shown.id == ticket).expect("the ticket");
             let note = shown.comments.iter().find(|comment| is_briefing(&comment.text)).expect("a briefing");
-            assert!(note.text.contains("](https://evil.example)"), "{desk}: {}", note.text);
+            for words in ["It still does not work", "Approve here", "<img src=x>"] {
+                assert!(note.text.contains(words), "{desk}: {words} in {}", note.text);
+            }
             let markup = ["<img", "<a ", "<h1"].into_iter().find(|tag| note.html.contains(tag));
             assert_eq!(markup, None, "{desk}: {}", note.html);
         }

@@ -162,7 +162,7 @@ fn an_update_holds_only_what_changed() {
         (
             update(&[(Field::Status, Value::Status(Status::New))], note(), None),
             plain.clone(),
-            json!({"status": "open", "comment": {"body": "Handed over.", "public": false}, "metadata": marker}),
+            json!({"status": "open", "comment": {"html_body": "<p>Handed over.</p>", "public": false}, "metadata": marker}),
         ),
         (
             update(&[(Field::Tags, tags(&["z", "a"]))], reply(agent(), Mail::Send), None),

@@ -139,7 +139,7 @@ async fn files_are_uploaded_and_named_where_there_are_no_words() {
     };
     let intent = Intent::Update(update(&[], Some(note), None));
     adapter(&script).apply(call(), &intent, None, &[supply]).await.unwrap();
-    let expected = json!({"body": "[a b.txt]", "public": false, "uploads": ["t1"]});
+    let expected = json!({"html_body": "<p>[a b.txt]</p>", "public": false, "uploads": ["t1"]});
     assert_eq!(sent(&script, 1)["comment"], expected);
     let lost_upload =
         Script::new(vec![("POST /api/v2/uploads", lost()), ("POST /api/v2/uploads", status(422, "{}"))]);

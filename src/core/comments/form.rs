@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    link::{CommentCopy, text_digest},
+    link::{CommentCopy, Writer, text_digest},
     model::{
         comment::{
             Attachment, Body, Carried, Comment, Mail, Message, PrivateMessage, PublicMessage, fold_text,
@@ -89,6 +89,12 @@ pub fn byline(author: &Person) -> String {
         || author.id.as_ref().map_or_else(|| "Unnamed".to_owned(), |id| one_line(&format!("No. {id}")));
     let name = name.unwrap_or_else(by_id);
     format!("{name}{BYLINE}")
+}
+
+/// An agent as they are remembered with their words; `None` for a customer.
+pub(crate) fn writer(author: &Person) -> Option<Writer> {
+    let is_agent = author.role == Role::Agent;
+    is_agent.then(|| Writer { id: author.id.clone(), name: one_line(&author.name) })
 }
 
 /// The line that says that a file does not travel.
@@ -200,7 +206,8 @@ fn without_last_lines(mut folded: &str) -> &str {
     folded
 }
 
-fn without_byline(folded: &str) -> &str {
+/// A text without the line that names its writer.
+pub fn without_byline(folded: &str) -> &str {
     match folded.split_once(BYLINE) {
         Some((name, rest)) if name.chars().count() <= NAME_CHARS_MAX => rest.trim_start(),
         _ => folded,

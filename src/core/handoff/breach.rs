@@ -89,11 +89,16 @@ fn cause(record: &Handoff, spoke: Option<Timestamp>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{handoff::tests, model::handoff::SeenMessage};
+    use crate::{
+        handoff::tests,
+        model::{handoff::SeenMessage, ids::TicketKey},
+    };
 
     #[test]
     fn the_helpdesks_own_times_decide() {
-        let seen = |ms: i64| Some(SeenMessage { id: "7".into(), at: Timestamp(ms) });
+        let seen = |ms: i64| {
+            Some(SeenMessage { ticket: TicketKey::new("zd", "7"), id: "7".into(), at: Timestamp(ms) })
+        };
         let record = |note: Option<i64>, reply: Option<i64>| Handoff {
             visible: note.and_then(seen),
             first_reply: reply.and_then(seen),

@@ -255,7 +255,7 @@ fn applied() -> Settled {
 }
 
 fn message(ms: i64) -> SeenMessage {
-    SeenMessage { id: "c20".into(), at: at(ms) }
+    SeenMessage { ticket: TicketKey::new("zd", "7"), id: "c20".into(), at: at(ms) }
 }
 
 fn spoke(ms: i64) -> HandoffEvent {

@@ -107,6 +107,8 @@ impl Wanted {
 /// A message at a helpdesk, by the helpdesk's own id and clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenMessage {
+    /// The ticket on which it stands.
+    pub ticket: TicketKey,
     /// Its id there.
     pub id: RemoteId,
     /// When the helpdesk says that it was written.

@@ -2,12 +2,14 @@
 //! briefing is written once. What is decided is decided in the core; here it is
 //! read, committed and carried out.
 //!
-//! `signs.rs` what was seen and said; `packaging.rs` what is known, made into a package and a
+//! `signs.rs` what was seen and said; `messages.rs` what was said on the ticket, and by whom;
+//! `packaging.rs` what is known, made into a package and a
 //! briefing; `delivery.rs` what is written for it; `placing.rs` what goes beside it; `ready.rs` whether
 //! that is still right when it is sent; `proof.rs` what came of that, by the helpdesk's own word;
 //! `moves.rs` what becomes of it when tickets are merged or joined.
 
 mod delivery;
+mod messages;
 mod moves;
 mod packaging;
 mod placing;
@@ -34,7 +36,7 @@ use handoffd_core::{
 
 pub(super) use ready::Ready;
 
-use super::{Engine, Fault, Inner, reconciler::Look};
+use super::{Engine, Fault, Inner, look::Look};
 use crate::store::{
     Commit, Key, ReadError, Write,
     tables::{self, HANDOFF_NAMES, HANDOFFS, INTAKES, IntakeRow, JournalRow, LinkRow, Wake},

@@ -1,21 +1,16 @@
 //! What is known of a handoff, made into a package and a briefing.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::BTreeMap;
 
-use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    AccountId, Comment, CommentsSeen, Field, Handoff, HandoffId, HandoffKind, RemoteId, Role, TicketKey,
-    Timestamp, Value,
+    AccountId, Field, Handoff, HandoffId, HandoffKind, RemoteId, TicketKey, Value,
     briefing::{Briefing, Extras, NoteLimits, TicketFacts, compose, compose_late},
     handoff::with_news,
-    link::{Link, Origin, Place},
+    link::Link,
     model::{
         captured::Captured,
         package::{Package, Resolution},
-        turn::{Party, Proof, Turn},
+        turn::Turn,
     },
     package::{Material, PackageRules, assemble, completeness, is_thin, repairs, resolution},
     redact::Names,
@@ -34,23 +29,18 @@ const PACKAGE_BYTES_MAX: usize = 26 * 1024;
 /// The most bytes of the package of a resolution, which says some of it twice.
 const RESOLUTION_BYTES_MAX: usize = 16 * 1024;
 /// How many handoffs back a package is looked for.
-const EARLIER_MAX: usize = 8;
-/// How many messages of a ticket are read, the newest.
-const TURNS_MAX: usize = 400;
-
-/// How much of what the handoff before read is read once more.
-const READ_AGAIN: Duration = Duration::from_secs(60);
+pub(super) const EARLIER_MAX: usize = 8;
 
 /// What a package is made from.
-struct Gathered {
+pub(super) struct Gathered {
     ticket: TicketFacts,
     tickets: Vec<TicketKey>,
     captured: Option<Captured>,
-    turns: Vec<Turn>,
+    pub(super) turns: Vec<Turn>,
     /// The ticket's messages were read.
-    listed: bool,
+    pub(super) listed: bool,
     previous: Option<Package>,
-    names: BTreeMap<RemoteId, String>,
+    pub(super) names: BTreeMap<RemoteId, String>,
 }
 
 impl Gathered {
@@ -238,105 +228,10 @@ impl Inner {
         names
     }
 
-    /// The ticket's messages since the handoff before: those at hand, else with one listing. Where
-    /// they cannot be had, what is known must do.
-    async fn read_messages(
-        &self,
-        look: &mut Look,
-        link: &Link,
-        record: &mut Handoff,
-        gathered: &mut Gathered,
-    ) -> Result<(), Fault> {
-        gathered.listed = true;
-        let ticket = &record.ticket.clone();
-        let seen = look.observed.get(ticket).map(|observed| observed.comments.clone());
-        let comments = match seen {
-            Some(CommentsSeen::All(comments)) => comments,
-            _ => {
-                let Some(desk) = self.parts.desks.get(&ticket.account) else { return Ok(()) };
-                match desk.helpdesk.comments(self.call(Lane::Handoff), &ticket.id).await {
-                    Ok(comments) => comments,
-                    Err(error) => {
-                        tracing::warn!(handoff = %record.id, %ticket, %error, "A ticket's messages could not be read for a handoff.");
-                        record.unread = true;
-                        return Ok(());
-                    }
-                }
-            }
-        };
-        record.unread = false;
-        let since = self.read_until(record).await?;
-        let skip = own_words(link, ticket);
-        let said = comments.iter().filter(|comment| !skip.contains(comment.id()));
-        let new = said.filter(|comment| since.is_none_or(|since| comment.at() >= since));
-        let mut turns: Vec<Turn> = Vec::new();
-        for comment in new {
-            if let (Some(id), false) = (&comment.author().id, comment.author().name.is_empty()) {
-                gathered.names.entry(id.clone()).or_insert_with(|| comment.author().name.clone());
-            }
-            turns.extend(self.turn(link, ticket, comment).await?);
-        }
-        gathered.turns = newest(turns);
-        Ok(())
-    }
-
-    /// Until when the handoffs before have read the messages: what one of them could not read is
-    /// read by the next. A moment earlier, for what was written while they read.
-    async fn read_until(&self, record: &Handoff) -> Result<Option<Timestamp>, Fault> {
-        let mut earlier = record.previous.clone();
-        for _ in 0..EARLIER_MAX {
-            let Some(id) = earlier else { return Ok(None) };
-            let Some(before) = self.record_of(&id).await? else { return Ok(None) };
-            // One that made no package has read nothing.
-            if !before.unread && before.completeness.is_some() {
-                return Ok(Some(before.detected_at.minus(READ_AGAIN)));
-            }
-            earlier = before.previous;
-        }
-        Ok(None)
-    }
-
-    async fn turn(&self, link: &Link, ticket: &TicketKey, comment: &Comment) -> Result<Option<Turn>, Fault> {
-        let author = comment.author();
-        let by = match (author.role, &author.id) {
-            (Role::Customer, _) => Party::Customer,
-            (Role::Agent, _) if said_by_bot(link, ticket, comment.id()) => Party::Bot { name: None },
-            (Role::Agent, Some(id)) if self.is_bot(&ticket.account, id) => {
-                Party::Bot { name: Some(author.name.clone()).filter(|name| !name.is_empty()) }
-            }
-            (Role::Agent, id) => Party::Human {
-                name: Some(author.name.clone()).filter(|name| !name.is_empty()),
-                id: id.clone(),
-            },
-        };
-        let (public, body) = match comment {
-            Comment::Public(comment) => (true, comment.text.body()),
-            Comment::Private(comment) => (false, comment.text.body()),
-        };
-        let body = self.body_at_hand(body.clone()).await?;
-        let at = comment.at();
-        let text = body.text().unwrap_or_default().to_owned();
-        let proof = Proof::Message { ticket: ticket.clone(), id: comment.id().clone(), at };
-        Ok((!text.is_empty()).then_some(Turn { proof, by, at: Some(at), public, text, call: None }))
-    }
-
     /// The row that keeps a package.
     pub(super) fn package_write(&self, id: &HandoffId, package: &Package) -> Write {
         tables::put(PACKAGES, Key::of(&[id.as_str()]), package)
     }
-}
-
-/// As many messages as are read: what the customer said first, which tells what they want, and the
-/// newest.
-fn newest(mut turns: Vec<Turn>) -> Vec<Turn> {
-    let too_many = turns.len().saturating_sub(TURNS_MAX);
-    if too_many == 0 {
-        return turns;
-    }
-    let first = turns.iter().position(|turn| turn.by == Party::Customer).filter(|at| *at <= too_many);
-    let first = first.map(|at| turns[at].clone());
-    let kept = turns.split_off(too_many + usize::from(first.is_some()));
-    first.into_iter().chain(kept).collect()
 }
 
 /// Whether the ticket's messages are needed at once: a stream has the words of an AI agent's
@@ -350,22 +245,6 @@ fn wants_messages(record: &Handoff, gathered: &Gathered) -> bool {
 fn transcript<'a>(record: &Handoff, captured: Option<&'a Captured>) -> &'a [Turn] {
     let ours = record.kind == HandoffKind::AiToHuman;
     captured.filter(|_| ours).map_or(&[], |captured| captured.turns.as_slice())
-}
-
-/// Whether an AI agent said it through us.
-pub(super) fn said_by_bot(link: &Link, ticket: &TicketKey, id: &RemoteId) -> bool {
-    let here = Place::Here(id.clone());
-    link.copies.values().any(|copy| copy.by_bot && copy.places.get(ticket) == Some(&here))
-}
-
-/// Messages of a ticket that are our own: briefings, and what the customer was told to hold.
-pub(super) fn own_words(link: &Link, ticket: &TicketKey) -> BTreeSet<RemoteId> {
-    let ours = link.copies.values().filter(|copy| matches!(copy.origin, Origin::Ours(_)));
-    ours.filter_map(|copy| match copy.places.get(ticket)? {
-        Place::Here(id) => Some(id.clone()),
-        Place::Sending(_) | Place::Parked(_) | Place::Before(_) => None,
-    })
-    .collect()
 }
 
 fn ticket_facts(link: &Link, ticket: &TicketKey) -> TicketFacts {

@@ -2,7 +2,7 @@
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    CommentsSeen, Handoff, HandoffId, SeenMessage,
+    CommentsSeen, Handoff, HandoffId, SeenMessage, TicketKey,
     handoff::{
         HandoffEvent, Settled, assign_key, fields_key, holding_key, is_open, wants_assignment, wants_hold,
     },
@@ -60,7 +60,7 @@ impl Inner {
         }];
         if let (false, false, Outcome::Applied(applied)) = (is_late, is_place(row), outcome) {
             events.extend(applied.unset.clone().map(HandoffEvent::FieldsUnset));
-            events.push(match shown_in(applied) {
+            events.push(match shown_in(&stored.ticket, applied) {
                 Some(note) => HandoffEvent::BriefingVisible(note),
                 None => self.read_back(&with_comment(&stored, applied)).await,
             });
@@ -123,7 +123,11 @@ impl Inner {
         };
         match desk.helpdesk.comments(self.call(Lane::Handoff), &record.ticket.id).await {
             Ok(comments) => match comments.iter().find(|comment| comment.id() == id) {
-                Some(note) => HandoffEvent::BriefingVisible(SeenMessage { id: id.clone(), at: note.at() }),
+                Some(note) => HandoffEvent::BriefingVisible(SeenMessage {
+                    ticket: record.ticket.clone(),
+                    id: id.clone(),
+                    at: note.at(),
+                }),
                 None => HandoffEvent::BriefingNotVisible,
             },
             Err(error) => {
@@ -146,14 +150,14 @@ fn with_comment(record: &Handoff, applied: &Applied) -> Handoff {
 }
 
 /// The note as the write's answer shows it.
-fn shown_in(applied: &Applied) -> Option<SeenMessage> {
+fn shown_in(ticket: &TicketKey, applied: &Applied) -> Option<SeenMessage> {
     let id = applied.comment.clone()?;
     let listed = applied.shown.as_ref().and_then(|shown| match &shown.comments {
         CommentsSeen::All(comments) => comments.iter().find(|comment| *comment.id() == id),
         _ => None,
     });
     let at = applied.written_at.or_else(|| listed.map(handoffd_core::Comment::at))?;
-    Some(SeenMessage { id, at })
+    Some(SeenMessage { ticket: ticket.clone(), id, at })
 }
 
 fn settled(row: &IntentRow, outcome: &Outcome, gone: bool) -> Settled {

@@ -13,7 +13,7 @@ use handoffd_core::{
 
 use super::{
     Fault, Inner, Look,
-    packaging::{own_words, said_by_bot},
+    messages::{own_words, said_by_bot},
     placing::owners_of,
 };
 use crate::{

@@ -273,7 +273,8 @@ impl Inner {
                 Whose::OfThisRecord => named || (late_enough && names_nobody(record)),
                 Whose::Anybodys | Whose::OfWhoTookIt => named || late_enough,
             };
-            let message = SeenMessage { id: comment.id().clone(), at: comment.at() };
+            let message =
+                SeenMessage { ticket: key.ticket.clone(), id: comment.id().clone(), at: comment.at() };
             counts.then_some(HandoffEvent::OwnerSpoke { at: copy.at, message })
         });
         spoken.next()

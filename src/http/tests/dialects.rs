@@ -278,8 +278,8 @@ async fn a_record_is_shown_whole_to_the_agent_of_its_account_alone() {
         "state": "accepted", "from": null, "to": null, "evidence": [], "told": Told::default(), "sources": {},
         "detected_at": 1000, "deadline": 5000, "briefing_key": null, "briefing_comment": null,
         "delivered_at": 2000, "late_key": null, "late_facts": false, "accepted_at": 9000, "failure": null,
-        "briefing": null, "previous": "h0", "hop": 2, "visible": { "id": "c5", "at": 2000 },
-        "first_reply": { "id": "c6", "at": 9000 }, "completeness": [9, 12],
+        "briefing": null, "previous": "h0", "hop": 2, "visible": { "ticket": "zd/7", "id": "c5", "at": 2000 },
+        "first_reply": { "ticket": "fd/3", "id": "c6", "at": 9000 }, "completeness": [9, 12],
     }))
     .expect("a record");
     let writes = vec![tables::put(tables::HANDOFFS, Key::of(&["h1"]), &record)];
@@ -300,8 +300,12 @@ async fn a_record_is_shown_whole_to_the_agent_of_its_account_alone() {
                 (&said["hop"], &said["previous"], &said["kind"]),
                 (&json!(2), &json!("h0"), &json!("human_to_human"))
             );
-            assert_eq!(said["visible"], json!({ "id": "c5", "at": "1970-01-01T00:00:02Z" }));
+            assert_eq!(
+                said["visible"],
+                json!({ "ticket": "zd/7", "id": "c5", "at": "1970-01-01T00:00:02Z" })
+            );
             assert_eq!(said["first_reply"]["id"], json!("c6"));
+            assert_eq!(said["first_reply"]["ticket"], json!("fd/3"));
             assert_eq!(said.get("package").is_some(), path.contains('?'));
         }
     }

@@ -319,7 +319,9 @@ impl Judge<'_> {
     fn first_reply(&mut self, mark: &str, record: &Handoff, ticket: &ShownTicket) {
         let Some(reply) = &record.first_reply else { return };
         let shown = ticket.comments.iter().find(|shown| shown.id == reply.id);
-        if shown.is_none_or(|shown| !shown.public || shown.by_customer) && record.ticket.id == ticket.id {
+        // What was said on a partner ticket stands on another one than the briefing.
+        let is_here = reply.ticket == record.ticket && record.ticket.id == ticket.id;
+        if is_here && shown.is_none_or(|shown| !shown.public || shown.by_customer) {
             self.breaks(format!("{mark}: the first reply to {} is {shown:?}", record.id));
         }
         let Some(note) = &record.visible else { return };

@@ -1,0 +1,74 @@
+//! One look at one conversation: what it has seen so far, and what it is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use handoffd_connectors::contract::Lane;
+use handoffd_core::{
+    AccountId, LinkId, Observed, TicketKey, Timestamp, intent::Intent, link::Link, reconcile,
+};
+
+use super::backfill::BACKFILL;
+
+/// What asks for a look that was put off.
+pub(super) const DUE: &str = "due";
+
+/// One look at one conversation.
+pub(super) struct Look {
+    pub(super) link: LinkId,
+    /// A link that is about to be started by this view.
+    pub(super) starting: Option<Link>,
+    pub(super) observed: BTreeMap<TicketKey, Observed>,
+    /// Accounts that do not answer now, with when to try again.
+    pub(super) unreachable: BTreeMap<AccountId, Timestamp>,
+    /// Tickets that changed under our hands.
+    pub(super) refetch: BTreeSet<TicketKey>,
+    pub(super) reads: BTreeMap<TicketKey, u32>,
+    /// Whether it was looked for tickets of other accounts that are the same conversation.
+    pub(super) partners_known: bool,
+    /// Writes that were taken back in this look: the vendor shows something else each time.
+    pub(super) setbacks: u32,
+    /// When to look again by itself.
+    pub(super) again_at: Option<Timestamp>,
+    pub(super) lane: Lane,
+    pub(super) cause: String,
+}
+
+impl Look {
+    pub(super) fn at(link: LinkId, cause: &str) -> Self {
+        Self {
+            link,
+            starting: None,
+            observed: BTreeMap::new(),
+            unreachable: BTreeMap::new(),
+            refetch: BTreeSet::new(),
+            reads: BTreeMap::new(),
+            partners_known: false,
+            setbacks: 0,
+            again_at: None,
+            lane: match cause {
+                "resync" => Lane::Refresh,
+                BACKFILL => Lane::Backfill,
+                _ => Lane::Live,
+            },
+            cause: cause.to_owned(),
+        }
+    }
+
+    /// Whether all that is seen was made since the histories were ordered: it is in nobody's index.
+    pub(super) fn is_new(&self, ordered: &BTreeMap<AccountId, Timestamp>) -> bool {
+        let is_new = |view: &Observed| {
+            ordered.get(&view.ticket.account).is_some_and(|ordered| view.created_at >= *ordered)
+        };
+        !self.observed.is_empty() && self.observed.values().all(is_new)
+    }
+
+    /// The lane of a write: what carries the past is in no hurry when it is tried again either.
+    pub(super) fn lane_of(&self, link: &Link, intent: &Intent) -> Lane {
+        let is_again = self.cause == DUE && self.lane == Lane::Live;
+        if is_again && reconcile::is_past(link, intent) { Lane::Backfill } else { self.lane }
+    }
+
+    pub(super) fn again_by(&mut self, at: Timestamp) {
+        self.again_at = Some(self.again_at.map_or(at, |again| again.min(at)));
+    }
+}
