@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use handoffd_connectors::contract::{Disarms, Error, Lane};
+use handoffd_connectors::contract::{Error, Lane};
 use handoffd_core::{
     AccountId, CommentsSeen, Fetched, HandoffId, LinkId, OpKey, TicketKey, Timestamp,
     intent::{Intent, Outcome},
@@ -114,30 +114,6 @@ impl Engine {
             }
         }
         Ok(writes)
-    }
-
-    /// What a failed read means for the work at hand.
-    pub(super) async fn put_off(&self, account: &AccountId, error: &Error) -> Fault {
-        if let Some(desk) = self.parts.desks.get(account) {
-            self.learn(desk, error, Disarms::Reads).await;
-        }
-        if let (Some(desk), Error::Transient { .. } | Error::Unknown { .. }) =
-            (self.parts.desks.get(account), error)
-        {
-            desk.failed(self.now(), self.parts.config.retry_first.0, self.parts.config.retry_max.0);
-        }
-        match error {
-            Error::Throttled { retry_at } => Fault::Later { at: *retry_at, why: error.to_string() },
-            Error::Malformed { .. } | Error::Refused { .. } => Fault::Park { why: error.to_string() },
-            _ => Fault::Later { at: self.retry_time(account), why: error.to_string() },
-        }
-    }
-
-    fn retry_time(&self, account: &AccountId) -> Timestamp {
-        let paused = self.parts.desks.get(account).is_some_and(|desk| desk.is_paused());
-        let config = &self.parts.config;
-        let wait = if paused { config.paused_recheck.0 } else { config.retry_first.0 * 4 };
-        self.now().plus(wait + config.retry_first.0.mul_f64(self.parts.jitter.fraction()))
     }
 
     /// One round: stored writes that are due, the handoff, then a plan.

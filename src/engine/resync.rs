@@ -250,19 +250,19 @@ impl Engine {
         loop {
             let page = self.parts.store.page(table, &all, after.as_ref(), SWEEP_ROWS).await?;
             after = page.rows.last().map(|(key, _)| key.clone());
-            let mut writes = Vec::new();
+            let (mut guards, mut writes) = (Vec::new(), Vec::new());
             for (key, row) in &page.rows {
                 if tables::written_at(table, key, &row.value).is_some_and(|at| at < old) {
+                    guards.push(Guard::Rev(table, key.clone(), row.rev));
                     writes.push(Write::Delete(table, key.clone()));
                 }
             }
             if !writes.is_empty() {
-                let commit = Commit { writes, ..Commit::default() };
-                self.parts
-                    .store
-                    .commit(commit)
-                    .await
-                    .map_err(|error| ReadError::Unavailable { why: error.to_string() })?;
+                match self.parts.store.commit(Commit { guards, writes, ..Commit::default() }).await {
+                    // One of them was written in this moment: they wait for the next sweep.
+                    Ok(_) | Err(CommitError::Conflict { .. }) => {}
+                    Err(error) => return Err(ReadError::Unavailable { why: error.to_string() }),
+                }
             }
             if !page.more || self.stop.is_cancelled() {
                 return Ok(());

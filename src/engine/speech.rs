@@ -15,11 +15,7 @@ use handoffd_core::{
     model::handoff::HandoffKind,
 };
 
-use super::{
-    Engine, Fault, Inner,
-    executor::{Step, harmless},
-    look::Look,
-};
+use super::{Engine, Fault, Inner, executor::Step, look::Look};
 use crate::store::{
     Commit, CommitError, Guard, Key, ReadError, Write,
     tables::{self, INTENTS, IntentRow, JournalRow, LinkRow, SPEAKING, SPEECHES, SpeechRow, SpeechState},
@@ -308,10 +304,15 @@ impl Inner {
                 return Ok((self.not_now(intent, "a ticket of the conversation is gone or moved"), None));
             }
             Err(NotRead::Failed(account, error)) => {
-                let Some(desk) = self.parts.desks.get(&account) else {
-                    return Ok((self.not_now(intent, "an account is not configured"), None));
+                // Nothing was sent: it waits as any reading does, within its ten minutes.
+                return match self.put_off(&account, &error).await {
+                    Fault::Later { at, why } => {
+                        let row = IntentRow { due: at, last_error: Some(why), ..intent.clone() };
+                        Ok((Step::Keep(Box::new(row)), None))
+                    }
+                    Fault::Park { why } => Ok((Step::Settle(Outcome::Refused(why)), None)),
+                    fault => Err(fault),
                 };
-                return Ok((self.after_error(desk, intent, harmless(error), false).await, None));
             }
         };
         let floor = self.floor_now(&row.link, &views, intent).await?;

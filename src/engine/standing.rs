@@ -4,9 +4,9 @@
 use std::sync::PoisonError;
 
 use handoffd_connectors::contract::{Disarms, Error, Lane};
-use handoffd_core::AccountId;
+use handoffd_core::{AccountId, Timestamp};
 
-use super::{Desk, Engine, Inner, SourceStanding, accounts};
+use super::{Desk, Engine, Fault, Inner, SourceStanding, accounts};
 use crate::store::{Commit, Key, tables};
 
 impl Engine {
@@ -150,5 +150,29 @@ impl Inner {
             // It is learnt again from the next call.
             tracing::warn!(account = %desk.id, %error, "The account's standing could not be stored.");
         }
+    }
+
+    /// What a failed read means for the work at hand.
+    pub(super) async fn put_off(&self, account: &AccountId, error: &Error) -> Fault {
+        if let Some(desk) = self.parts.desks.get(account) {
+            self.learn(desk, error, Disarms::Reads).await;
+        }
+        if let (Some(desk), Error::Transient { .. } | Error::Unknown { .. }) =
+            (self.parts.desks.get(account), error)
+        {
+            desk.failed(self.now(), self.parts.config.retry_first.0, self.parts.config.retry_max.0);
+        }
+        match error {
+            Error::Throttled { retry_at } => Fault::Later { at: *retry_at, why: error.to_string() },
+            Error::Malformed { .. } | Error::Refused { .. } => Fault::Park { why: error.to_string() },
+            _ => Fault::Later { at: self.retry_time(account), why: error.to_string() },
+        }
+    }
+
+    pub(super) fn retry_time(&self, account: &AccountId) -> Timestamp {
+        let paused = self.parts.desks.get(account).is_some_and(|desk| desk.is_paused());
+        let config = &self.parts.config;
+        let wait = if paused { config.paused_recheck.0 } else { config.retry_first.0 * 4 };
+        self.now().plus(wait + config.retry_first.0.mul_f64(self.parts.jitter.fraction()))
     }
 }

@@ -35,6 +35,11 @@ use crate::{
 /// a customer asks for a person.
 const SAME_BODY: Duration = Duration::from_secs(600);
 
+/// The state of a handoff that is stored and that no look at its ticket has taken in yet.
+const ANNOUNCED: &str = "announced";
+
+const NO_HANDOFF: &str = "there is no such handoff";
+
 pub(super) async fn create(
     State(site): State<Site>,
     RawQuery(query): RawQuery,
@@ -243,7 +248,7 @@ impl Telling<'_> {
             loss.push(Loss { path: transcript.clone(), why: why.to_owned(), times: Some(count as usize) });
         }
         let said = json!({
-            "id": row.id, "state": "accepted", "url": format!("/v1/handoffs/{}", row.id), "loss": loss,
+            "id": row.id, "state": ANNOUNCED, "url": format!("/v1/handoffs/{}", row.id), "loss": loss,
         });
         self.dialect.accepted(self.source(), said, &transcript_rules(self.site)).to_string()
     }
@@ -261,18 +266,35 @@ pub(super) async fn show(
     let Some(caller) = agents::caller(&site.agents, &headers, &[], now) else {
         return reply::unauthorized("Bearer", "a bearer token is needed");
     };
-    let found = match site.engine.handoff_detail(&HandoffId::new(id)).await {
+    let id = HandoffId::new(id);
+    let found = match site.engine.handoff_detail(&id).await {
         Ok(found) => found,
         Err(_) => return reply::unavailable(),
     };
-    let Some(found) = found.filter(|found| streams::may_use(caller.agent, &found.record.ticket)) else {
-        return reply::error(StatusCode::NOT_FOUND, "there is no such handoff, or it is not taken in yet");
+    let found = match found {
+        Some(found) => found,
+        None => return waiting(&site, caller.agent, &id).await,
     };
+    if !streams::may_use(caller.agent, &found.record.ticket) {
+        return reply::error(StatusCode::NOT_FOUND, NO_HANDOFF);
+    }
     let mut said = shown(&found);
     let query = query.unwrap_or_default();
     if url::form_urlencoded::parse(query.as_bytes()).any(|(key, word)| key == "package" && word == "1") {
         said["package"] = json!(found.package.map(for_agents));
     }
+    Json(said).into_response()
+}
+
+/// Where a handoff stands that no look has taken in yet.
+async fn waiting(site: &Site, agent: &Agent, id: &HandoffId) -> Response {
+    let Ok(waiting) = site.engine.waiting_intake(id).await else { return reply::unavailable() };
+    let Some(row) = waiting.filter(|row| streams::may_use(agent, &row.ticket)) else {
+        return reply::error(StatusCode::NOT_FOUND, NO_HANDOFF);
+    };
+    let said = json!({
+        "id": row.id, "ticket": row.ticket, "kind": row.kind, "state": ANNOUNCED, "at": row.at.to_string(),
+    });
     Json(said).into_response()
 }
 

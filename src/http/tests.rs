@@ -128,6 +128,13 @@ impl World {
         answer
     }
 
+    async fn get_as(&self, agent: &str, path: &str) -> Answer {
+        let request = Request::get(path).header("authorization", format!("Bearer token-of-{agent}"));
+        let answer = self.send(request.body(Body::empty()).expect("a request")).await;
+        described::judge("get", path, "", &answer);
+        answer
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_as("ada", path, None, &body.to_string()).await
     }

@@ -26,6 +26,7 @@ mod setup;
 mod shapes;
 mod shown;
 mod taken;
+mod words;
 mod world;
 
 use std::{

@@ -211,7 +211,13 @@ impl Writer<'_> {
         let about = &package.handoff;
         self.heading("This handoff:");
         let (kind, from, to) = (kind_text(about.kind), party(&about.from), party(&about.to));
-        self.line(format!("- hop {}, {kind}: from {from} to {to} at {}", about.hop, about.detected_at));
+        let is_said = matches!(&about.to, Party::Human { name, .. } if *name == about.team);
+        let team = about.team.as_ref().filter(|_| !is_said);
+        let team = team.map(|team| format!(", team {}", quote(team))).unwrap_or_default();
+        self.line(format!("- hop {}, {kind}: from {from} to {to}{team} at {}", about.hop, about.detected_at));
+        if let Some(by) = about.take_by {
+            self.line(format!("- the AI agent asks that somebody take it by {by}"));
+        }
         self.stated("reason", &about.reason);
         let tickets: Vec<String> = package.conversation.tickets.iter().map(ToString::to_string).collect();
         self.line(format!(

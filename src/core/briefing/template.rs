@@ -11,7 +11,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{HEAD_LINES_MAX, HEAD_WORDS_MAX};
-use crate::model::{handoff::HandoffKind, package::Package, turn::Party};
+use crate::model::{
+    handoff::HandoffKind,
+    package::{About, Package},
+    turn::Party,
+};
 
 /// The template that is used where no other fits.
 const BUILT_IN: &str = include_str!("../../../config/templates/default.toml");
@@ -150,14 +154,15 @@ impl Selector {
     /// How exactly it names this package; `None` when it is not for it. The team weighs most,
     /// then the category, the language and the kind.
     fn fits(&self, package: &Package) -> Option<u8> {
-        let to = match &package.handoff.to {
-            Party::Human { name, .. } | Party::Bot { name } => name.as_deref(),
-            Party::Customer | Party::Nobody => None,
-        };
         let category = package.issue.category.value().map(String::as_str);
         let language = package.conversation.language.value().map(String::as_str);
-        let asked = [(&self.team, to, 8), (&self.category, category, 4), (&self.language, language, 2)];
         let mut weight = 0;
+        if let Some(team) = &self.team {
+            let is_it = |name: &&String| name.to_lowercase() == team.to_lowercase();
+            owners(&package.handoff).find(is_it)?;
+            weight += 8;
+        }
+        let asked = [(&self.category, category, 4), (&self.language, language, 2)];
         for (wanted, shown, weighs) in asked {
             let Some(wanted) = wanted else { continue };
             if shown.map(str::to_lowercase) != Some(wanted.to_lowercase()) {
@@ -171,6 +176,15 @@ impl Selector {
             None => Some(weight),
         }
     }
+}
+
+/// Who is to own it, by name: the person, and the team that the person works in.
+fn owners(handoff: &About) -> impl Iterator<Item = &String> {
+    let to = match &handoff.to {
+        Party::Human { name, .. } | Party::Bot { name } => name.as_ref(),
+        Party::Customer | Party::Nobody => None,
+    };
+    to.into_iter().chain(&handoff.team)
 }
 
 /// The templates of a daemon: the admin's, and the built-in one below them.

@@ -71,6 +71,8 @@ pub(crate) fn bare() -> Package {
             hop: 1,
             from: bot(),
             to: person("Billing"),
+            team: None,
+            take_by: None,
             reason: none(),
             detected_at: ago(4),
         },

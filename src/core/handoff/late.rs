@@ -14,7 +14,7 @@ pub fn with_news(stored: Package, fresh: Package, bytes_max: usize) -> Package {
     // Taken apart, so that a field that is added cannot be forgotten here.
     let Package {
         version: _,
-        handoff: About { id: _, kind: _, hop: _, from: _, to: _, reason, detected_at: _ },
+        handoff: About { id: _, kind: _, hop: _, from: _, to: _, team: _, take_by: _, reason, detected_at: _ },
         conversation: Conversation { tickets: _, subject, channel, language, turns: _, from: _, until: _ },
         customer: Customer { name, email, tier },
         issue: Issue { category, summary, goal, blocker, product_area, page },

@@ -190,6 +190,12 @@ pub struct About {
     pub from: Party,
     /// Who is to own it.
     pub to: Party,
+    /// The group or team that it is with, by name where that is known.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// Until when somebody should have taken it, as the AI agent asks.
+    #[serde(default)]
+    pub take_by: Option<Timestamp>,
     /// Why it was handed over.
     pub reason: Stated<String>,
     /// When it was first known.

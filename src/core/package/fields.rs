@@ -7,7 +7,7 @@ use crate::{
     model::{
         captured::PageSeen,
         handoff::{Evidence, HandoffKind, Owner},
-        ids::TicketKey,
+        ids::{RemoteId, TicketKey},
         package::{Package, Stated, Tried},
         ticket::Status,
         turn::{Outcome, Party, Proof, Turn},
@@ -23,6 +23,9 @@ const SUMMARY_CHARS_MAX: usize = 1_200;
 
 /// The reason where nobody gave one and the customer asked for a person.
 pub(super) const ASKED_FOR_PERSON: &str = "the customer asked for a person";
+
+/// The longest name of a group or team, in characters.
+const TEAM_CHARS_MAX: usize = 80;
 
 /// How many tickets are named.
 const TICKETS_MAX: usize = 8;
@@ -74,6 +77,16 @@ pub(super) fn owners(material: &Material<'_>) -> (Party, Party) {
         (None, _) => Party::Human { name: None, id: None },
     };
     (from, to)
+}
+
+/// The group that has it; until somebody has it, the one that the AI agent asks for.
+pub(super) fn team(material: &Material<'_>) -> Option<String> {
+    let group = match &material.record.to {
+        Some(Owner::Human { group, .. }) => group.as_ref().map(|id| id.as_str()),
+        _ => material.record.wanted.queue.as_deref(),
+    }?;
+    let name = material.names.get(&RemoteId::new(group)).map_or(group, String::as_str);
+    Some(shortened(&one_line(name), TEAM_CHARS_MAX)).filter(|name| !name.is_empty())
 }
 
 fn party(owner: &Owner, material: &Material<'_>) -> Party {

@@ -111,6 +111,8 @@ pub fn assemble(material: &Material<'_>, rules: &PackageRules, now: Timestamp) -
             hop: material.hop.max(1),
             from,
             to,
+            team: fields::team(material),
+            take_by: record.wanted.deadline,
             reason: known.reason(),
             detected_at: record.detected_at.min(now),
         },

@@ -329,6 +329,24 @@ impl Engine {
         Ok(row.map(|row| row.value))
     }
 
+    /// What an AI agent announced and no look has taken in yet, by the id that it was given.
+    pub async fn waiting_intake(&self, id: &HandoffId) -> Result<Option<IntakeRow>, ReadError> {
+        let (all, mut after) = (Key::of(&[]), None);
+        loop {
+            let page = self.parts.store.page(INTAKES, &all, after.as_ref(), 200).await?;
+            for (key, row) in &page.rows {
+                let row: IntakeRow = tables::record(INTAKES, key, &row.value)?;
+                if row.id == *id {
+                    return Ok(Some(row));
+                }
+            }
+            after = page.rows.last().map(|(key, _)| key.clone());
+            if !page.more {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Tells the engine of a handoff that an AI agent announced: stored, and its
     /// ticket woken, in the commit given.
     pub fn intake(&self, row: &IntakeRow, commit: &mut Commit) {

@@ -206,6 +206,19 @@ async fn a_handoff_says_between_whom_it_is() {
     assert_eq!((wrong.status, paths(&wrong.json)), (422, set(&["kind"])));
 }
 
+/// Nothing has looked at the ticket yet: what was announced is not unknown.
+#[tokio::test]
+async fn a_handoff_that_waits_to_be_taken_in_is_known_to_its_agent() {
+    let world = World::new().await;
+    let taken = world.post(PATH, &sample("native")).await;
+    assert_eq!(taken.json["state"], json!("announced"));
+    let url = taken.json["url"].as_str().expect("an address").to_owned();
+    let said = world.get_as("ada", &url).await;
+    assert_eq!((said.status, &said.json["state"]), (200, &json!("announced")));
+    assert_eq!((&said.json["id"], &said.json["kind"]), (&taken.json["id"], &json!("ai_to_human")));
+    assert_eq!(world.get_as("bob", &url).await.status, 404, "no agent of that account");
+}
+
 #[tokio::test]
 async fn the_same_handoff_at_the_same_time_is_one() {
     let world = World::new().await;

@@ -15,13 +15,6 @@ use crate::store::{
 const PATH: &str = "/v1/conversations/zd:7/messages?wait=0";
 
 impl World {
-    async fn get_as(&self, agent: &str, path: &str) -> Answer {
-        let request = Request::get(path).header("authorization", format!("Bearer token-of-{agent}"));
-        let answer = self.send(request.body(Body::empty()).expect("a request")).await;
-        described::judge("get", path, "", &answer);
-        answer
-    }
-
     async fn say(&self, key: &str, body: &Value) -> Answer {
         self.post_as("ada", PATH, Some(key), &body.to_string()).await
     }

@@ -308,6 +308,8 @@ fn package() -> Package {
             hop: 1,
             from: Party::Bot { name: None },
             to: Party::Nobody,
+            team: None,
+            take_by: None,
             reason: no(),
             detected_at: Timestamp(0),
         },
