@@ -11,6 +11,7 @@ mod files;
 mod history;
 mod lenient;
 mod limits;
+mod made;
 mod map;
 mod memory;
 mod probe;
@@ -96,6 +97,7 @@ struct Adapter {
     custom: Vec<CustomField>,
     webhook_secret: Option<Secret>,
     memory: memory::Memory,
+    made: tokio::sync::Mutex<made::Made>,
 }
 
 impl Adapter {
@@ -105,7 +107,8 @@ impl Adapter {
         let http = Client::new(setup.id, setup.base_url, limits::profile(settings.plan), parts);
         let memory = memory::Memory::new(&settings);
         let (custom, webhook_secret) = (setup.custom, setup.webhook_secret);
-        Ok(Self { http, settings, custom, webhook_secret, memory })
+        let made = tokio::sync::Mutex::default();
+        Ok(Self { http, settings, custom, webhook_secret, memory, made })
     }
 }
 

@@ -378,6 +378,10 @@ impl Adapter {
         if let Some(id) = same.and_then(|user| user.id.clone()) {
             return Ok(id);
         }
+        let mut making = self.made.lock().await;
+        if let Some(id) = making.lately(&folded, self.http.now()) {
+            return Ok(id);
+        }
         // Asking again gives the same person, so a lost answer is no more than a delay.
         let answer =
             self.http.send(call, api::upsert_person(person, &email)?).await.map_err(|e| match e {
@@ -385,7 +389,9 @@ impl Adapter {
                 other => other,
             })?;
         let made: wire::OneUser = read_json(&answer)?;
-        made.user.id.ok_or_else(|| Error::Malformed { what: "user.id: none".to_owned() })
+        let id = made.user.id.ok_or_else(|| Error::Malformed { what: "user.id: none".to_owned() })?;
+        making.add(folded, id.clone(), self.http.now());
+        Ok(id)
     }
 }
 

@@ -284,6 +284,26 @@ async fn people_are_found_by_the_exact_address() {
     assert!(matches!(refused, Err(Error::Refused { .. })));
 }
 
+/// Many tickets of one new customer at once: whoever comes second finds nobody in the search, and
+/// still makes nobody.
+#[tokio::test(start_paused = true)]
+async fn a_person_who_is_needed_several_times_at_once_is_made_once() {
+    let none = json!({"users": []});
+    let make = "POST /api/v2/users/create_or_update.json";
+    let mut steps: Vec<_> = (0..6).map(|_| (SEARCH, ok_json(&none))).collect();
+    steps.push((make, status(201, &json!({"user": {"id": 89}}).to_string())));
+    steps.push((SEARCH, ok_json(&none)));
+    let script = Script::new(steps);
+    let adapter = adapter(&script);
+    let zoe = zoe();
+    let asked = (0..6).map(|_| adapter.ensure_person(call(), &zoe));
+    for id in futures_util::future::join_all(asked).await {
+        assert_eq!(id, Ok("89".into()));
+    }
+    assert_eq!(adapter.ensure_person(call(), &zoe).await, Ok("89".into()), "not in the search yet");
+    script.assert_done();
+}
+
 const TRIGGERS: &str = include_str!("../fixtures/triggers.json");
 
 async fn probe(me: &Json, export: Reply, triggers: Option<Reply>, settings: Json) -> Result<Probe, Error> {

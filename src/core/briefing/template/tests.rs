@@ -144,7 +144,8 @@ fn the_template_that_names_a_package_most_exactly_is_picked() {
     assert_eq!(templates.pick(&package).name(), "default");
     package.conversation.language = full().conversation.language;
     assert_eq!(templates.pick(&package).name(), "english");
-    package.conversation.language = Stated::known("fr".to_owned(), []);
+    package.conversation.language =
+        Stated::known("fr".to_owned(), full().conversation.language.proofs().to_vec());
     package.handoff.to = Party::Human { name: Some("Billing".to_owned()), id: None };
     assert_eq!(templates.pick(&package).name(), "team");
     // A person has it, in that team.
