@@ -170,8 +170,7 @@ pub(super) async fn drain(engine: &Engine, say: bool) {
     let mut last_said = began;
     loop {
         let now = engine.parts().clock.now();
-        let due_soon = engine.next_due().await.is_some_and(|due| due <= now.plus(PATIENCE));
-        if (engine.is_idle().await && !due_soon) || now.since(began) > LONGEST {
+        if engine.is_idle(PATIENCE).await || now.since(began) > LONGEST {
             return;
         }
         if say && now.since(last_said) >= Duration::from_secs(5) {

@@ -16,6 +16,7 @@ mod executor;
 mod first_look;
 mod floor;
 mod handoffs;
+mod in_hand;
 mod joining;
 mod look;
 mod matches;
@@ -169,7 +170,7 @@ pub struct Inner {
     /// How the context sources stand, by what they answered last.
     sources: Mutex<BTreeMap<AccountId, SourceStanding>>,
     /// Jobs that workers have in hand.
-    in_hand: std::sync::atomic::AtomicUsize,
+    in_hand: in_hand::InHand,
     /// Calls for an early poll.
     poll_now: tokio::sync::Notify,
     /// Writes that were sent in this run and are not settled in the store yet.
@@ -220,7 +221,7 @@ impl Engine {
             answers: Mutex::default(),
             asking: Mutex::default(),
             sources: Mutex::default(),
-            in_hand: std::sync::atomic::AtomicUsize::new(0),
+            in_hand: in_hand::InHand::default(),
             poll_now: tokio::sync::Notify::new(),
             sent: Mutex::default(),
             backfill_now: tokio::sync::Notify::new(),

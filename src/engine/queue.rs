@@ -1,10 +1,6 @@
 //! Claims due jobs and gives each to a worker; one worker per link.
 
-use std::{
-    collections::BTreeMap,
-    sync::{PoisonError, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use futures_util::StreamExt;
 use handoffd_core::{LinkId, Timestamp, handoff::next_wake};
@@ -112,6 +108,8 @@ impl Engine {
                 break;
             }
             let limit = u32::try_from(free).unwrap_or(u32::MAX);
+            // Until what was claimed is begun.
+            let _claiming = self.in_hand.claiming();
             match self.parts.store.claim(Shard(*shard), lease, limit, VISIBILITY).await {
                 Ok(claimed) => {
                     // A job of an order key that is in hand stays due and is not given out.
@@ -136,7 +134,7 @@ impl Engine {
     }
 
     fn begin(&self, claimed: Claimed) {
-        self.in_hand.fetch_add(1, Ordering::AcqRel);
+        self.in_hand.begin();
         let engine = self.clone();
         self.tasks.spawn(async move {
             let work = engine.clone();
@@ -155,7 +153,7 @@ impl Engine {
             if let Some(fault) = fault {
                 engine.after_fault(&claimed, fault).await;
             }
-            engine.in_hand.fetch_sub(1, Ordering::AcqRel);
+            engine.in_hand.end();
             engine.freed.notify_one();
         });
     }
@@ -257,11 +255,16 @@ impl Engine {
         writes
     }
 
-    /// Whether nothing is due, nothing is in hand, and no source is being asked.
-    pub async fn is_idle(&self) -> bool {
-        self.next_due().await.is_none_or(|due| due > self.now())
-            && self.jobs_in_hand() == 0
-            && self.asking.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    /// Whether nothing is in hand, no source is being asked, and nothing is due within this time.
+    pub async fn is_idle(&self, within: Duration) -> bool {
+        // In this order: a job that is done is in the queue again before it is out of hand, and an
+        // answer of a source has woken its link before the source is no more asked.
+        let Some(empty) = self.in_hand.empty() else { return false };
+        if !self.asking.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return false;
+        }
+        let soon = self.now().plus(within);
+        self.next_due().await.is_none_or(|due| due > soon) && self.in_hand.still(empty)
     }
 
     /// Work that is stored and not done, the soonest first, at most a hundred of each shard.
@@ -308,7 +311,7 @@ impl Engine {
 impl Inner {
     /// How many jobs workers have in hand.
     pub(crate) fn jobs_in_hand(&self) -> usize {
-        self.in_hand.load(Ordering::Acquire)
+        self.in_hand.jobs()
     }
 
     /// Takes a link in hand if no other worker has it.

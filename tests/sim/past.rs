@@ -162,9 +162,7 @@ impl Past {
     /// Waits until nothing is due within ten minutes.
     pub async fn drain(&self, engine: &Engine) {
         for _ in 0..4_000 {
-            let soon = self.clock.now().plus(Duration::from_secs(600));
-            let due = engine.next_due().await.is_some_and(|due| due <= soon);
-            if engine.is_idle().await && !due {
+            if engine.is_idle(Duration::from_secs(600)).await {
                 return;
             }
             self.sleep(Duration::from_secs(1)).await;
