@@ -94,6 +94,10 @@ fn lost() -> Reply {
 }
 
 fn adapter_with(script: &Arc<Script>, settings: serde_json::Value) -> Adapter {
+    adapter_over(script.clone(), settings)
+}
+
+fn adapter_over(transport: Arc<dyn Transport>, settings: serde_json::Value) -> Adapter {
     let setup = AccountSetup {
         id: AccountId::from("zd"),
         base_url: "https://acme.zendesk.test".parse().unwrap(),
@@ -102,7 +106,7 @@ fn adapter_with(script: &Arc<Script>, settings: serde_json::Value) -> Adapter {
         custom: Vec::new(),
     };
     let parts = ClientParts {
-        transport: script.clone(),
+        transport,
         clock: Arc::new(TokioClock::starting_at(NOW)),
         jitter: Arc::new(SeededJitter::new(1)),
         authorizer: Arc::new(StaticAuthorizer(Secret::new("Bearer t"))),
