@@ -236,3 +236,22 @@ fn words_of_the_partner_are_told_by_the_name_of_who_wrote_them() {
         assert!(!note.text.contains("“handoffd”"), "{}", note.text);
     });
 }
+
+/// A person answered while the AI agent had the ticket: what the AI agent streamed is not all that
+/// was said.
+#[test]
+fn what_people_said_while_the_ai_agent_had_it_is_in_its_briefing() {
+    for desk in DESKS {
+        crate::past::run(async {
+            let mut life = begin_as(&[desk], Marks::Assignee, Faults::none(), |_, _, _| ()).await;
+            let id = opened(&mut life, desk, Marks::Assignee).await;
+            perform(&mut life, desk, &id, Act::Reply("Mara")).await;
+            rest(&mut life).await;
+            announce_to(&life, desk, &id, "k1", &json!({})).await;
+            rest(&mut life).await;
+            let ticket = shown(&life, desk, &id);
+            let note = ticket.comments.iter().find(|comment| is_briefing(&comment.text)).expect("a briefing");
+            assert!(note.text.contains("agent “Mara”: “I have reset your parcel.”"), "{desk}: {}", note.text);
+        });
+    }
+}

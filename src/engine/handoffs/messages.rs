@@ -96,6 +96,19 @@ impl Inner {
         Ok((!text.is_empty()).then_some(Turn { proof, by, at: Some(at), public, text, call: None }))
     }
 
+    /// Whether anything of a person may stand on the conversation who is no customer. Of a ticket
+    /// that has no partner the messages are not followed.
+    pub(super) fn people_may_have_spoken(&self, link: &Link) -> bool {
+        link.copies.is_empty()
+            || link.copies.values().any(|copy| {
+                let Origin::Comment(key) = &copy.origin else { return false };
+                let writer = copy.writer.as_ref().and_then(|writer| writer.id.as_ref());
+                copy.by == Some(Role::Agent)
+                    && !copy.by_bot
+                    && !writer.is_some_and(|id| self.is_bot(&key.ticket.account, id))
+            })
+    }
+
     /// Whose words a comment carries: a mirror shows many as ours.
     fn spoken_by(
         &self,

@@ -67,7 +67,7 @@ impl Inner {
         record: &mut Handoff,
     ) -> Result<(Package, Briefing), Fault> {
         let mut gathered = self.gathered(link, record).await?;
-        if wants_messages(record, &gathered) {
+        if self.wants_messages(link, record, &gathered) {
             self.read_messages(look, link, record, &mut gathered).await?;
         }
         let rules = self.package_rules(PACKAGE_BYTES_MAX);
@@ -228,17 +228,18 @@ impl Inner {
         names
     }
 
+    /// Whether the ticket's messages are needed at once: a stream has the words of an AI agent's
+    /// stretch, and nobody but the helpdesk those of people, who may have spoken in between.
+    fn wants_messages(&self, link: &Link, record: &Handoff, gathered: &Gathered) -> bool {
+        let streamed = gathered.captured.as_ref().is_some_and(|captured| !captured.turns.is_empty());
+        let first_of_ai = record.kind == HandoffKind::AiToHuman && record.hop <= 1;
+        !first_of_ai || !streamed || self.people_may_have_spoken(link)
+    }
+
     /// The row that keeps a package.
     pub(super) fn package_write(&self, id: &HandoffId, package: &Package) -> Write {
         tables::put(PACKAGES, Key::of(&[id.as_str()]), package)
     }
-}
-
-/// Whether the ticket's messages are needed at once: a stream has the words of an AI agent's
-/// stretch, and nobody but the helpdesk those of people.
-fn wants_messages(record: &Handoff, gathered: &Gathered) -> bool {
-    let streamed = gathered.captured.as_ref().is_some_and(|captured| !captured.turns.is_empty());
-    record.kind != HandoffKind::AiToHuman || record.hop > 1 || !streamed
 }
 
 /// What was said to the AI agent and stands on no ticket: of the first hop, all that was streamed.
