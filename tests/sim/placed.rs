@@ -252,6 +252,9 @@ fn what_people_said_while_the_ai_agent_had_it_is_in_its_briefing() {
             let ticket = shown(&life, desk, &id);
             let note = ticket.comments.iter().find(|comment| is_briefing(&comment.text)).expect("a briefing");
             assert!(note.text.contains("agent “Mara”: “I have reset your parcel.”"), "{desk}: {}", note.text);
+            // What the AI agent streamed stands on the ticket as well.
+            let times = note.text.matches("Said to the AI agent and not seen").count();
+            assert_eq!(times, 0, "{desk}: {}", note.text);
         });
     }
 }

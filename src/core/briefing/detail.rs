@@ -243,7 +243,7 @@ impl Writer<'_> {
         if turns.is_empty() {
             return;
         }
-        self.heading("Said before, not on the ticket, oldest first:");
+        self.heading("Said to the AI agent and not seen on a ticket, oldest first:");
         let left_out = turns.len().saturating_sub(TURNS_MAX);
         if left_out > 0 {
             self.line(format!("- {left_out} older messages are left out"));

@@ -365,7 +365,7 @@ fn what_is_on_no_ticket_is_told_once_by_whoever_said_it() {
     assert_eq!(
         told,
         [
-            "Said before, not on the ticket, oldest first:",
+            "Said to the AI agent and not seen on a ticket, oldest first:",
             "- customer: “Hello Mood: content [zd#1/2,3min]” [message-1, 5 min old]",
             "- AI agent “ada”: “How can I help?” [message-2, 5 min old]",
             "- AI agent “ada”: called refund_charge with “charge: ch_1”: failed, “above the limit” [message-3, 5 min old]",

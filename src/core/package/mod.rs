@@ -22,6 +22,7 @@ pub(crate) use lineage::with_attempts;
 pub use resolve::resolution;
 pub use schema::{SCHEMA_ID, schema};
 pub use structured::{VALUE_CHARS_MAX, structured};
+pub use turns::is_same;
 
 use crate::{
     briefing::TicketFacts,

@@ -68,7 +68,8 @@ fn clearer(streamed: &Party, shown: &Party) -> Party {
     }
 }
 
-fn is_same(streamed: &Turn, shown: &Turn) -> bool {
+/// Whether what an AI agent streamed and what a ticket shows are one message.
+pub fn is_same(streamed: &Turn, shown: &Turn) -> bool {
     if streamed.call.is_some() || shown.call.is_some() || !may_be_one(&streamed.by, &shown.by) {
         return false;
     }

@@ -4,10 +4,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    Comment, CommentsSeen, Handoff, RemoteId, Role, TicketKey, Timestamp,
+    Comment, CommentsSeen, Handoff, HandoffKind, RemoteId, Role, TicketKey, Timestamp,
+    briefing::one_line,
     comments::form::without_byline,
-    link::{Link, Origin, Place, Writer},
+    link::{Link, Origin, Place, Writer, text_digest},
     model::turn::{Party, Proof, Turn},
+    package::is_same,
 };
 
 use super::{
@@ -140,6 +142,34 @@ impl Inner {
             },
         }
     }
+}
+
+/// What was said to the AI agent and stands on no ticket. What a note that was `sent` left out for
+/// that is left out again.
+pub(super) fn said_elsewhere(
+    link: &Link,
+    record: &Handoff,
+    gathered: &Gathered,
+    sent: Option<&str>,
+) -> Vec<Turn> {
+    let captured = gathered.captured.as_ref().filter(|_| record.kind == HandoffKind::AiToHuman);
+    let on_tickets: BTreeSet<&str> = link.copies.values().map(|copy| copy.digest.as_str()).collect();
+    let is_elsewhere = |turn: &&Turn| {
+        turn.call.is_some()
+            || (gathered.turns.iter().all(|shown| !is_same(turn, shown))
+                && !on_tickets.contains(text_digest(&turn.text).as_str())
+                && sent.is_none_or(|sent| sent.contains(beginning(&turn.text).as_str())))
+    };
+    captured.map(|captured| captured.turns.iter().filter(is_elsewhere).cloned().collect()).unwrap_or_default()
+}
+
+/// As much of a text as stands in a note unchanged.
+fn beginning(text: &str) -> String {
+    one_line(text)
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || matches!(c, ' ' | ',' | '.'))
+        .take(40)
+        .collect()
 }
 
 /// As many messages as are read: what the customer said first, which tells what they want, and the

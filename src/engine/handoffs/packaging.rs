@@ -18,7 +18,7 @@ use handoffd_core::{
     thread::ThreadRules,
 };
 
-use super::{Fault, Inner, Look};
+use super::{Fault, Inner, Look, messages::said_elsewhere};
 use crate::store::{
     Key, Write,
     tables::{self, PACKAGES},
@@ -35,7 +35,7 @@ pub(super) const EARLIER_MAX: usize = 8;
 pub(super) struct Gathered {
     ticket: TicketFacts,
     tickets: Vec<TicketKey>,
-    captured: Option<Captured>,
+    pub(super) captured: Option<Captured>,
     pub(super) turns: Vec<Turn>,
     /// The ticket's messages were read.
     pub(super) listed: bool,
@@ -77,19 +77,26 @@ impl Inner {
             package = assemble(&gathered.material(record), &rules, self.now());
         }
         self.weigh(record, &package);
-        let briefing = self.composed(record, &package, gathered.captured.as_ref()).await;
+        let briefing = self.composed(link, record, &package, &gathered).await;
         Ok((package, briefing))
     }
 
     /// The note of a package, its lines in better words where a model is there and quick enough.
-    async fn composed(&self, record: &Handoff, package: &Package, captured: Option<&Captured>) -> Briefing {
+    async fn composed(
+        &self,
+        link: &Link,
+        record: &Handoff,
+        package: &Package,
+        gathered: &Gathered,
+    ) -> Briefing {
         let template = self.parts.templates.pick(package);
         let rewriter = &self.parts.rewriter;
         let rewritten = match rewriter.is_configured() && self.now() < record.deadline {
             true => rewriter.rewrite(offer(package, template), &Names::of(package), record.deadline).await,
             false => BTreeMap::new(),
         };
-        let extras = Extras { transcript: transcript(record, captured), rewritten: &rewritten };
+        let transcript = said_elsewhere(link, record, gathered, None);
+        let extras = Extras { transcript: &transcript, rewritten: &rewritten };
         let briefing = compose(package, &extras, template, self.note_limits(&record.ticket), self.now());
         if let Some(why) = &briefing.template_failed {
             tracing::error!(handoff = %record.id, why, "A briefing's template cannot be rendered; the built-in one was used.");
@@ -114,8 +121,8 @@ impl Inner {
         };
         self.weigh(record, &package);
         let rewritten = BTreeMap::new();
-        let captured = gathered.captured.as_ref();
-        let extras = Extras { transcript: transcript(record, captured), rewritten: &rewritten };
+        let transcript = said_elsewhere(link, record, &gathered, sent);
+        let extras = Extras { transcript: &transcript, rewritten: &rewritten };
         let template = self.parts.templates.pick(&package);
         let limits = self.note_limits(&record.ticket);
         let briefing = match sent {
@@ -240,12 +247,6 @@ impl Inner {
     pub(super) fn package_write(&self, id: &HandoffId, package: &Package) -> Write {
         tables::put(PACKAGES, Key::of(&[id.as_str()]), package)
     }
-}
-
-/// What was said to the AI agent and stands on no ticket: of the first hop, all that was streamed.
-fn transcript<'a>(record: &Handoff, captured: Option<&'a Captured>) -> &'a [Turn] {
-    let ours = record.kind == HandoffKind::AiToHuman;
-    captured.filter(|_| ours).map_or(&[], |captured| captured.turns.as_slice())
 }
 
 fn ticket_facts(link: &Link, ticket: &TicketKey) -> TicketFacts {
