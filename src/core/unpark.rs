@@ -39,21 +39,44 @@ impl Cause {
     }
 }
 
-/// All that stands still in a link. What concerns a ticket that is gone is over.
+/// All that stands still in a link. What concerns a ticket that is gone is over; a message that
+/// stood still where the conversation does not go on is missing where it does.
 pub fn causes(link: &Link) -> BTreeSet<Cause> {
-    let there =
-        |ticket: &&TicketKey| link.sides.get(*ticket).is_some_and(|side| side.standing != Standing::Gone);
+    let there = |ticket: &&TicketKey| is_there(link, ticket);
     let creates = link.create_parked.keys().cloned().map(Cause::Create);
     let sides = link.sides.iter().filter(|(_, side)| side.parked.is_some()).map(|(ticket, _)| ticket);
     let comments = link.copies.iter().flat_map(|(number, copy)| {
         let parked = copy.places.iter().filter(|(_, place)| matches!(place, Place::Parked(_)));
-        parked.map(move |(ticket, _)| (*number, ticket))
+        let missed = parked.filter(|(ticket, _)| {
+            is_there(link, ticket) || later(copy, ticket).iter().any(|ticket| is_there(link, ticket))
+        });
+        missed.map(move |(ticket, _)| (*number, ticket))
     });
-    let comments = comments.filter(|(_, ticket)| there(ticket));
     creates
         .chain(sides.filter(there).cloned().map(Cause::Side))
         .chain(comments.map(|(number, ticket)| Cause::Comment { number, ticket: ticket.clone() }))
         .collect()
+}
+
+fn is_there(link: &Link, ticket: &TicketKey) -> bool {
+    link.sides.get(ticket).is_some_and(|side| side.standing != Standing::Gone)
+}
+
+/// The tickets of its helpdesk at which the conversation went on after `ticket`, and where the
+/// message is not written because that one was to have it.
+fn later(copy: &CommentCopy, ticket: &TicketKey) -> BTreeSet<TicketKey> {
+    let mut found = BTreeSet::from([ticket.clone()]);
+    loop {
+        let before = found.len();
+        let follows = |place: &Place| matches!(place, Place::Before(earlier) if found.contains(earlier));
+        let more: Vec<TicketKey> =
+            copy.places.iter().filter(|(_, place)| follows(place)).map(|(at, _)| at.clone()).collect();
+        found.extend(more);
+        if found.len() == before {
+            found.remove(ticket);
+            return found;
+        }
+    }
 }
 
 /// What trying again comes to.
@@ -113,7 +136,8 @@ pub fn unpark(link: &Link, account: &AccountId, send_again: bool) -> (Link, Unpa
             if may_be_there && !send_again {
                 done.left += 1;
             } else {
-                copy.places.remove(&ticket);
+                let later = later(copy, &ticket);
+                copy.places.retain(|at, _| *at != ticket && !later.contains(at));
                 done.again += 1;
             }
         }
@@ -124,16 +148,53 @@ pub fn unpark(link: &Link, account: &AccountId, send_again: bool) -> (Link, Unpa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::Timestamp;
+    use crate::{
+        model::{ids::CommentKey, time::Timestamp},
+        reconcile::{gone, moved},
+    };
+
+    fn link_of(ticket: &TicketKey) -> Link {
+        let none = serde_json::json!({
+            "id": Link::id_for(ticket), "group": "support", "base": {}, "sides": {}, "former": [], "creating": {},
+            "create_parked": {}, "requester": null, "handoff": "h1", "next_op": 0, "next_copy": 1,
+        });
+        serde_json::from_value(none).expect("a link")
+    }
+
+    #[test]
+    fn a_message_that_stood_still_on_a_closed_ticket_is_missing_on_its_follow_ups() {
+        let (home, closed) = (TicketKey::new("fd", "7"), TicketKey::new("zd", "1"));
+        let (next, last) = (TicketKey::new("zd", "2"), TicketKey::new("zd", "3"));
+        let mut link = link_of(&home);
+        for ticket in [&home, &closed] {
+            link.sides.entry(ticket.clone()).or_default();
+        }
+        let copy = CommentCopy::new(
+            Origin::Comment(CommentKey::new(home.clone(), "c1")),
+            true,
+            String::new(),
+            Timestamp(0),
+        );
+        let copy = copy.at(closed.clone(), Place::Parked(MAY_BE_THERE.to_owned()));
+        link.copies.insert(1, copy);
+        let stands = BTreeSet::from([Cause::Comment { number: 1, ticket: closed.clone() }]);
+        assert_eq!(causes(&link), stands);
+        link = moved(&link, &closed, &next);
+        assert_eq!(causes(&link), stands, "nobody wrote it on the follow-up");
+        link = moved(&link, &next, &last);
+        assert_eq!(causes(&link), stands);
+        let (kept, done) = unpark(&link, &closed.account, false);
+        assert_eq!((causes(&kept), done), (stands, Unparked { again: 0, left: 1 }));
+        let (again, done) = unpark(&link, &closed.account, true);
+        assert_eq!((causes(&again), done), (BTreeSet::new(), Unparked { again: 1, left: 0 }));
+        assert!(!again.copies[&1].places.contains_key(&last), "it is written where the conversation goes on");
+        assert_eq!(causes(&gone(&link, &last)), BTreeSet::new(), "what was deleted misses nothing");
+    }
 
     #[test]
     fn what_a_handoff_writes_is_left_to_its_record() {
         let (ticket, key) = (TicketKey::new("zd", "1"), OpKey("h1-briefing".to_owned()));
-        let none = serde_json::json!({
-            "id": Link::id_for(&ticket), "group": "support", "base": {}, "sides": {}, "former": [], "creating": {},
-            "create_parked": {}, "requester": null, "handoff": "h1", "next_op": 0, "next_copy": 1,
-        });
-        let mut link: Link = serde_json::from_value(none).expect("a link");
+        let mut link = link_of(&ticket);
         let place = Place::Parked("refused".to_owned());
         let copy = CommentCopy::new(Origin::Ours(key.clone()), false, String::new(), Timestamp(0));
         link.copies.insert(0, copy.at(ticket.clone(), place));

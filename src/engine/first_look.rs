@@ -206,6 +206,7 @@ impl Engine {
 
     pub(super) async fn read_ticket(&self, look: &mut Look, ticket: &TicketKey) -> Result<Fetched, Error> {
         *look.reads.entry(ticket.clone()).or_default() += 1;
+        look.asked_at.insert(ticket.clone(), self.now());
         let Some(desk) = self.parts.desks.get(&ticket.account) else {
             return Ok(Fetched::Gone(ticket.clone()));
         };

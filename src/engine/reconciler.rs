@@ -17,7 +17,7 @@ use super::{
     accounts::Vendors,
     executor::Step,
     handoffs::Ready,
-    look::{DUE, Look},
+    look::{DUE, Look, READS_PER_LOOK},
     speech::Taken,
 };
 use crate::store::{
@@ -27,8 +27,6 @@ use crate::store::{
 
 /// After how many writes that were taken back a look is put off: it would only be so again.
 const SETBACKS_PER_LOOK: u32 = 3;
-/// How often one ticket is read within one look before it is put off.
-const READS_PER_LOOK: u32 = 4;
 
 /// The link to look at again, and when.
 pub(super) type Again = Option<(LinkId, Timestamp)>;
@@ -345,7 +343,8 @@ impl Engine {
             }
             let vendors = Vendors(&self.parts.desks);
             let plan = reconcile::reconcile(&link, &look.observed, &policy, &vendors, self.now());
-            if !self.fetch_needs(look, row.as_ref(), &plan).await? {
+            let aged = look.aged(&plan, &policy, self.now());
+            if !self.fetch_needs(look, row.as_ref(), &plan, &aged).await? {
                 break plan;
             }
         };
@@ -393,9 +392,15 @@ impl Engine {
     }
 
     /// Reads what the plan asks for; `false` when it asks for nothing that can be had now.
-    async fn fetch_needs(&self, look: &mut Look, row: Option<&LinkRow>, plan: &Plan) -> Result<bool, Fault> {
+    async fn fetch_needs(
+        &self,
+        look: &mut Look,
+        row: Option<&LinkRow>,
+        plan: &Plan,
+        aged: &BTreeSet<TicketKey>,
+    ) -> Result<bool, Fault> {
         let mut fetched = false;
-        let needs = plan.must_read_first.iter().chain(&plan.look_at_comments);
+        let needs = plan.must_read_first.iter().chain(&plan.look_at_comments).chain(aged);
         let needs: BTreeSet<TicketKey> =
             needs.filter(|ticket| !look.unreachable.contains_key(&ticket.account)).cloned().collect();
         for ticket in needs {
@@ -403,7 +408,9 @@ impl Engine {
                 look.unreachable.insert(ticket.account.clone(), self.retry_time(&ticket.account));
                 return Ok(true);
             }
-            let wants_view = plan.must_read_first.contains(&ticket) || !look.observed.contains_key(&ticket);
+            let wants_view = plan.must_read_first.contains(&ticket)
+                || !look.observed.contains_key(&ticket)
+                || aged.contains(&ticket);
             let wants_comments = plan.look_at_comments.contains(&ticket);
             match self.fetch_one(look, &ticket, wants_view, wants_comments).await {
                 Ok(()) => fetched = true,
@@ -438,7 +445,12 @@ impl Engine {
     ) -> Result<(), Error> {
         if wants_view {
             match self.read_ticket(look, ticket).await? {
-                Fetched::Shown(observed) => {
+                Fetched::Shown(mut observed) => {
+                    if let Some(before) = look.observed.remove(ticket)
+                        && before.version == observed.version
+                    {
+                        observed.comments = before.comments;
+                    }
                     look.observed.insert(ticket.clone(), *observed);
                 }
                 Fetched::Gone(_) | Fetched::MovedTo { .. } => {

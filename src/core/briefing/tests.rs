@@ -361,7 +361,7 @@ fn what_is_on_no_ticket_is_told_once_by_whoever_said_it() {
     let briefing = compose(&full(), &extras, &Template::built_in(), LIMITS, NOW);
     let text = text_of(&briefing);
     check_head(&text);
-    let told: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("Said before")).collect();
+    let told: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("Said to")).collect();
     assert_eq!(
         told,
         [
