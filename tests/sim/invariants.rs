@@ -18,10 +18,10 @@ use handoffd_core::{
 };
 
 use crate::{
-    oracle::{Fate, Said, Talk, What},
+    oracle::{Edit, Fate, Said, Talk, What},
     setup::{AGENTS, CUSTOM, HIRING},
     shown::{LATE, custom_words, fields, is_of_a_merge, is_ours, stands, texts_of, type_of, words_of},
-    world::{CUSTOMERS, INTERCOM, Life, ZENDESK},
+    world::{CUSTOMERS, FRESHDESK, INTERCOM, Life, ZENDESK},
 };
 
 /// How long before the end nothing may be written any more: every ticket is read again in it.
@@ -355,9 +355,12 @@ impl Judge<'_> {
             self.breaks(format!("{mark} at {desk}: a briefing is public"));
         }
         self.between_people(mark, desk, ticket);
-        let late: Vec<_> = ticket.comments.iter().filter(|comment| comment.text.starts_with(LATE)).collect();
-        if late.len() > wanted || late.iter().any(|note| note.public) {
-            self.breaks(format!("{mark} at {desk} has {} follow-ups to {wanted} briefings", late.len()));
+        // People are briefed by people too.
+        let briefed = ticket.comments.iter().filter(|comment| is_briefing(&comment.text));
+        let (late, briefed): (Vec<_>, Vec<_>) = briefed.partition(|comment| comment.text.starts_with(LATE));
+        if late.len() > briefed.len() || late.iter().any(|note| note.public) {
+            let briefed = briefed.len();
+            self.breaks(format!("{mark} at {desk} has {} follow-ups to {briefed} briefings", late.len()));
         }
         let fewer = notes.len() < wanted && (talk.is_deleted() || self.parked_of(talk) > 0);
         if notes.len() != wanted && !fewer {
@@ -478,13 +481,39 @@ impl Judge<'_> {
             let closed = talk.closed.iter().any(|at| at.plus(settled) > edit.at);
             let ticket = sides.iter().find(|(desk, _)| *desk == edit.account).map(|(_, ticket)| ticket);
             let Some(ticket) = ticket.filter(|_| !contested && !touched && !closed) else { continue };
-            if !stands(self.life, &edit, ticket) {
+            if stands(self.life, &edit, ticket) {
+                continue;
+            }
+            if self.was_unseen(&edit, ticket) {
+                self.excuse("a change of a set that the vendor let us write over a moment later");
+            } else {
                 self.breaks(format!(
                     "{mark}: the last edit of the {place} at {} is lost: {:?}",
                     edit.account, edit.what
                 ));
             }
         }
+    }
+
+    /// Whether a write of ours followed so soon that no vendor could tell us of the edit. Sets are
+    /// written whole: Zendesk, where options are tags, tells versions to the second only, and
+    /// Freshdesk does not compare them at all.
+    fn was_unseen(&self, edit: &Edit, ticket: &ShownTicket) -> bool {
+        let is_set = matches!(edit.what, What::Tagged(_) | What::Untagged(_) | What::Set(Field::Ccs, _));
+        let (path, within, is_set) = match edit.account {
+            ZENDESK => {
+                let is_option = matches!(edit.what, What::Custom(..));
+                (format!("/api/v2/tickets/{}.json", ticket.id), Duration::from_secs(1), is_set || is_option)
+            }
+            FRESHDESK => (format!("/api/v2/tickets/{}", ticket.id), Duration::from_secs(2), is_set),
+            _ => return false,
+        };
+        let log = self.life.world.log();
+        let mut ours = log.iter().filter(|line| line.method == "PUT" && line.path == path);
+        is_set
+            && ours.any(|line| {
+                line.account.as_str() == edit.account && line.at >= edit.at && line.at.since(edit.at) < within
+            })
     }
 
     fn tickets_nobody_opened(&mut self) {

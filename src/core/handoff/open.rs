@@ -184,7 +184,10 @@ fn take_said(last: Option<&Handoff>, said: &Said, ground: &Ground<'_>) -> Openin
     if let Some(last) = last.filter(|last| last.id == id || last.evidence.contains(&sign)) {
         return Opening::Joined(Box::new(HandoffStep { record: last.clone(), effects: Vec::new() }));
     }
-    let missing = |last: &&Handoff| last.kind == said.kind && !was_announced(last);
+    let missing = |last: &&Handoff| match last.kind == said.kind {
+        true => !was_announced(last),
+        false => said.kind == HandoffKind::AiToHuman && is_unasked(last),
+    };
     let over = |last: &&Handoff| match said.kind {
         HandoffKind::HumanToAi => is_late_sign(last, ground.now),
         HandoffKind::AiToHuman | HandoffKind::HumanToHuman => resolved_lately(last, ground.now),
@@ -233,6 +236,7 @@ fn new_after(
         previous: last.map(|last| last.id.clone()),
         hop: last.map_or(1, |last| last.hop.max(1).saturating_add(1)),
         in_a_row,
+        unasked: record.kind == HandoffKind::HumanToHuman && last.is_some_and(is_unasked),
         ..record
     };
     let record = Handoff {
@@ -337,6 +341,12 @@ fn was_seen(record: &Handoff, ticket: &TicketKey) -> bool {
 
 fn was_announced(record: &Handoff) -> bool {
     record.evidence.iter().any(|sign| matches!(sign, Evidence::Api { .. }))
+}
+
+/// Whether people have the conversation of an AI agent that said nothing of it yet.
+fn is_unasked(record: &Handoff) -> bool {
+    let is_first = record.kind == HandoffKind::AiToHuman;
+    (is_first || record.unasked) && !was_announced(record)
 }
 
 /// Starts a record on its way. One that goes round in a loop is only kept, and one back to the AI
@@ -444,6 +454,7 @@ fn blank(id: HandoffId, ticket: TicketKey, sign: Evidence, rules: &HandoffRules,
         unread: false,
         template: None,
         thin: None,
+        unasked: false,
         completeness: None,
     }
 }

@@ -284,6 +284,9 @@ pub struct Handoff {
     /// Which handoff of the conversation it is, from 1; 0 in rows of before.
     #[serde(default)]
     pub hop: u32,
+    /// People passed on what an AI agent gave them without a word, and its word may still come.
+    #[serde(default)]
+    pub unasked: bool,
     /// The ticket was solved before and is open again.
     #[serde(default)]
     pub reopened: bool,

@@ -71,6 +71,7 @@ pub(super) fn record(id: &str, kind: HandoffKind) -> Handoff {
         unread: false,
         template: None,
         thin: None,
+        unasked: false,
         completeness: None,
     }
 }

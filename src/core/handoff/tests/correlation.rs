@@ -186,6 +186,32 @@ fn the_other_sign_of_a_handoff_that_is_solved_meanwhile_is_no_second_handoff() {
 }
 
 #[test]
+fn a_request_that_comes_after_people_passed_on_and_solved_is_no_second_handoff() {
+    let passed = |first: &Handoff, to: &str, version: i64| {
+        let change = seen(HandoffKind::HumanToHuman, zd(), human(to, "-"), version);
+        match opening(Some(first), &change, 60_000) {
+            Opening::New { new, .. } => new.record,
+            other => panic!("{other:?}"),
+        }
+    };
+    let solved = |hop: &Handoff| Handoff { state: HandoffState::Resolved, ..hop.clone() };
+    let named = Handoff { to: Some(human("5", "8")), ..accepted() };
+    let hop = passed(&named, "6", 9);
+    let taken = Handoff { state: HandoffState::InProgress, accepted_at: Some(at(60_500)), ..hop.clone() };
+    for last in [solved(&hop), solved(&passed(&taken, "7", 11))] {
+        let step = joined(opening(Some(&last), &said("k7"), 80_000));
+        assert_eq!((&step.record.id, &step.effects), (&last.id, &vec![]));
+        let once_more = new_record(opening(Some(&step.record), &said("k8"), 80_000));
+        assert_eq!(once_more.state, HandoffState::Packaging, "it was there already");
+        let days_later = new_record(opening(Some(&last), &said("k7"), 86_400_000));
+        assert_eq!(days_later.state, HandoffState::Packaging);
+    }
+    let asked = joined(opening(Some(&named), &said("k1"), 50_000)).record;
+    let again = new_record(opening(Some(&solved(&passed(&asked, "6", 9))), &said("k7"), 80_000));
+    assert_eq!(again.state, HandoffState::Packaging, "the first was asked for: this is another");
+}
+
+#[test]
 fn ids_are_the_same_on_every_run_and_differ_by_what_they_name() {
     let id = handoff_id_from_api("ada", "k1");
     assert_eq!(id.as_str(), "hd91178fb90680815e79e");
