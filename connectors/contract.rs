@@ -305,6 +305,8 @@ pub struct Capabilities {
     pub redacts_messages: bool,
     /// A message of ours can be rewritten.
     pub rewrites_messages: bool,
+    /// Notes are always an agent's: one that carries a customer's words is written as by ourselves.
+    pub notes_by_agents_only: bool,
     /// People can delete a message, and what [`Helpdesk::comments`] gives is all there is: a
     /// message that is missing there for a while was deleted.
     pub lists_lack_deleted: bool,

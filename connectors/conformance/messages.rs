@@ -139,6 +139,20 @@ pub async fn a_customers_words_are_shown_as_theirs(terms: &'static Terms) {
     assert_eq!(read.text.body().text(), Some("Are you there?"));
 }
 
+/// What a customer said and an agent hid elsewhere is a note here, whoever may write notes.
+pub async fn what_was_hidden_of_a_customers_is_a_note(terms: &'static Terms) {
+    let bench = Bench::open(terms).await;
+    let ticket = bench.ticket("Hello");
+    let ann = bench.person("Ann", ANN).await;
+    bench.wait(2).await;
+    let hidden = private("Ann (customer):\nMy password is", Some(Person::customer("Ann", ANN)));
+    bench.apply(&update(&ticket, Fields::new(), Some(hidden), "l0-1"), Some(&ann)).await;
+    let shown = bench.shown(&ticket);
+    assert_eq!((shown.comments.len(), shown.comments[1].public), (2, false));
+    let comments = bench.comments(&ticket).await;
+    assert!(comments[1].body().text().is_some_and(|text| text.contains("My password is")), "{comments:?}");
+}
+
 /// What people wrote, and whether the vendor mailed it.
 pub async fn comments_tell_order_author_and_mail(terms: &'static Terms) {
     let bench = Bench::open(terms).await;

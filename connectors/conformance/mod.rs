@@ -88,6 +88,7 @@ macro_rules! helpdesk {
                 mail_goes_out_once_or_never,
                 a_customers_words_are_shown_as_theirs,
                 comments_tell_order_author_and_mail,
+                what_was_hidden_of_a_customers_is_a_note,
                 everybody_is_named,
                 a_long_conversation_is_listed_whole,
                 what_we_write_is_read_back,

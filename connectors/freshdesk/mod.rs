@@ -123,6 +123,7 @@ impl Helpdesk for Desk {
             hides_messages: true,
             redacts_messages: true,
             rewrites_messages: true,
+            notes_by_agents_only: false,
             lists_lack_deleted: true,
             // No documented endpoint makes a ticket with its own times.
             imports_history: false,

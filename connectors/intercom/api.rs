@@ -115,7 +115,12 @@ impl Mapping {
             Writing { by_contact: false, author, note, quiet, body }
         };
         match message {
-            Message::Private(private) => Ok(admin(note_markup(private, key)?, true, false)),
+            Message::Private(private) => {
+                let writer = private.author.as_ref().map(|person| person.role);
+                let body = note_markup(private, key)?;
+                let author = author.filter(|_| writer != Some(Role::Customer)).unwrap_or(me).clone();
+                Ok(Writing { by_contact: false, author, note: true, quiet: false, body })
+            }
             Message::Public(PublicMessage { author: writer, text, .. }) if writer.role == Role::Customer => {
                 let contact = author.ok_or_else(|| Error::Refused {
                     why: "Intercom takes the customer's words from a contact alone".to_owned(),

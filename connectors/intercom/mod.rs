@@ -117,6 +117,7 @@ impl Helpdesk for Desk {
             hides_messages: false,
             redacts_messages: !settings.has_tickets_alone(),
             rewrites_messages: false,
+            notes_by_agents_only: true,
             // Parts are redacted, not deleted, and only the newest 500 are given.
             lists_lack_deleted: false,
             imports_history: false,

@@ -127,6 +127,7 @@ impl Helpdesk for Adapter {
             hides_messages: true,
             redacts_messages: true,
             rewrites_messages: false,
+            notes_by_agents_only: false,
             // Nobody can delete a comment; redacted ones stay.
             lists_lack_deleted: false,
             imports_history: true,

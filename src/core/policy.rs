@@ -106,6 +106,8 @@ pub struct Can {
     pub redact: bool,
     /// Rewrite a message of ours.
     pub rewrite: bool,
+    /// Notes are always an agent's: what a customer said stands in one under our own name.
+    pub notes_by_agents_only: bool,
     /// A message that all of a ticket's messages lack for a while was deleted.
     pub lists_lack_deleted: bool,
     /// Make a ticket with its history.

@@ -177,6 +177,7 @@ impl Desk {
             can: Can {
                 hide: self.capabilities.hides_messages,
                 redact: self.capabilities.redacts_messages,
+                notes_by_agents_only: self.capabilities.notes_by_agents_only,
                 lists_lack_deleted: self.capabilities.lists_lack_deleted,
                 rewrite: self.capabilities.rewrites_messages,
                 import: self.capabilities.imports_history,

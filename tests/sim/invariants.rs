@@ -73,7 +73,12 @@ pub async fn judge(life: &Life, log: &str) -> Verdict {
         }
     }
     for (key, row) in handoffs {
-        if row.value.failure.is_some() {
+        let was_closed = |talk: &Talk| !talk.closed.is_empty();
+        let is_over = row.value.failure.as_ref().is_some_and(|why| why.contains("is closed"))
+            && life.oracle.talks.values().any(was_closed);
+        if is_over {
+            judge.excuse("a briefing for a ticket that was closed for good as it changed hands");
+        } else if row.value.failure.is_some() {
             judge.breaks(format!("the handoff {key:?} failed: {:?}", row.value.failure));
         }
     }
@@ -550,7 +555,14 @@ impl Judge<'_> {
                 self.mails_of(*number, talk, said, &mut mails);
             }
         }
+        let redacted = self.life.oracle.talks.values().flat_map(|talk| &talk.said);
+        let mut redacted = redacted.filter(|said| said.public && said.fate == Fate::Redacted).count();
         for (text, mails) in mailed {
+            // Zendesk blacks out what was mailed before it was taken out elsewhere.
+            if redacted > 0 && text.chars().all(|c| c == '▇' || c.is_whitespace()) {
+                redacted -= 1;
+                continue;
+            }
             self.breaks(format!("mailed what nobody said: {text:.60?} {mails:?}"));
         }
     }

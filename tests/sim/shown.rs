@@ -14,7 +14,7 @@ use crate::{
 /// How a follow-up to a briefing begins.
 pub const LATE: &str = "Came after the handoff briefing above:";
 
-/// What somebody said. A private note of an agent whom the helpdesk does not know begins with a line
+/// What somebody said. A private note of somebody who writes none there begins with a line
 /// that names them, a public one at Intercom with a line that says what it is; what is to be said of
 /// files stands at the end.
 pub fn words_of(comment: &ShownComment) -> String {
@@ -23,10 +23,9 @@ pub fn words_of(comment: &ShownComment) -> String {
         Some((line, words)) if !comment.public && line.starts_with("[Public reply by ") => words.to_owned(),
         _ => text,
     };
-    let text = match text.split_once(" (agent): ") {
-        Some((name, words)) if !comment.public && name.len() < 40 => words.to_owned(),
-        _ => text,
-    };
+    let signed = |line| text.split_once(line).filter(|(name, _)| !comment.public && name.len() < 40);
+    let unsigned = [" (agent): ", " (customer): "].into_iter().find_map(signed);
+    let text = unsigned.map_or(text.clone(), |(_, words)| words.to_owned());
     let text = text.split(" [attachment").next().unwrap_or_default();
     // Intercom shows where a link leads.
     match text.split_once(" (https://example.com/at/") {

@@ -29,6 +29,7 @@ crate::conformance::checks! { super::QUIET;
         public_is_public_and_private_is_private,
         mail_goes_out_once_or_never,
         comments_tell_order_author_and_mail,
+        what_was_hidden_of_a_customers_is_a_note,
         what_we_write_is_read_back,
     ]
     lost: [an_answer_to_silent_words_is_lost, what_is_accounted_for_is_not_found_again]

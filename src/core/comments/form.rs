@@ -25,6 +25,9 @@ pub const ATTACHED: &str = "[attachment: ";
 /// How the first line of an agent's note ends where the helpdesk does not know the agent.
 pub const BYLINE: &str = " (agent):";
 
+/// How the first line of a note ends that carries a customer's words where only agents write notes.
+pub const CUSTOMERS: &str = " (customer):";
+
 /// The longest name in a byline or of a file in a message, in characters.
 const NAME_CHARS_MAX: usize = 80;
 
@@ -63,7 +66,11 @@ pub(crate) fn private(original: Original<'_>, account: &AccountId, policy: &Sync
     };
     let author = original.comment.author();
     let (mut body, attachments) = carry(original, text.body(), policy.can(account));
-    if !policy.knows_author(&original.ticket.account, author, account) {
+    let is_strange = match author.role {
+        Role::Customer => policy.can(account).notes_by_agents_only,
+        Role::Agent => !policy.knows_author(&original.ticket.account, author, account),
+    };
+    if is_strange {
         body = with_first_line(body, &byline(author));
     }
     PrivateMessage { author: Some(author.clone()), text: text.with_body(body), attachments }
@@ -81,14 +88,18 @@ pub(crate) fn opening(
     Some(PublicMessage { author, text, mail: Mail::Silent, attachments })
 }
 
-/// The first line of a note by an agent whom the receiving helpdesk does not know.
+/// The first line of a note by somebody who does not write notes at the receiving helpdesk.
 pub fn byline(author: &Person) -> String {
     let named = [Some(author.name.as_str()), author.email.as_deref()];
     let name = named.into_iter().flatten().map(one_line).find(|name| !name.is_empty());
     let by_id =
         || author.id.as_ref().map_or_else(|| "Unnamed".to_owned(), |id| one_line(&format!("No. {id}")));
     let name = name.unwrap_or_else(by_id);
-    format!("{name}{BYLINE}")
+    let is_who = match author.role {
+        Role::Agent => BYLINE,
+        Role::Customer => CUSTOMERS,
+    };
+    format!("{name}{is_who}")
 }
 
 /// An agent as they are remembered with their words; `None` for a customer.
@@ -208,10 +219,8 @@ fn without_last_lines(mut folded: &str) -> &str {
 
 /// A text without the line that names its writer.
 pub fn without_byline(folded: &str) -> &str {
-    match folded.split_once(BYLINE) {
-        Some((name, rest)) if name.chars().count() <= NAME_CHARS_MAX => rest.trim_start(),
-        _ => folded,
-    }
+    let signed = |line| folded.split_once(line).filter(|(name, _)| name.chars().count() <= NAME_CHARS_MAX);
+    [BYLINE, CUSTOMERS].into_iter().find_map(signed).map_or(folded, |(_, rest)| rest.trim_start())
 }
 
 #[cfg(test)]
@@ -248,6 +257,8 @@ mod tests {
     fn a_byline_is_one_short_line() {
         let mut author = Person { role: Role::Agent, ..Person::customer("Ann\nLee ", "a@example.org") };
         assert_eq!(byline(&author), "Ann Lee (agent):");
+        assert_eq!(byline(&Person { role: Role::Customer, ..author.clone() }), "Ann Lee (customer):");
+        assert_eq!(without_byline("Ann Lee (customer): My words"), "My words");
         author.name = "x".repeat(500);
         assert!(byline(&author).chars().count() < 100);
         author.name = " ".to_owned();

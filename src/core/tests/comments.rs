@@ -47,6 +47,7 @@ fn can(options: &str) -> Can {
         hide: has("hides"),
         redact: has("redacts"),
         rewrite: has("rewrites"),
+        notes_by_agents_only: false,
         lists_lack_deleted: has("loses"),
         import: has("imports"),
         follow_up: has("follows"),
