@@ -12,6 +12,8 @@ mod open;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 
 pub use advance::{
@@ -21,16 +23,21 @@ pub use advance::{
 pub use again::tried_again;
 pub use breach::{Breach, breach, in_time};
 pub use late::with_news;
-pub use open::{Ground, Opening, Said, Seen, Sign, open_or_join};
+pub use open::{Ground, Opening, Said, Seen, Sign, awaits_word, open_or_join};
 
 use crate::{
     model::{
         handoff::{Detected, Handoff, HandoffKind, HandoffState, Owner},
         ids::{HandoffId, LinkId, OpKey, RemoteId, TicketKey},
         ticket::{Field, Fields, Observed, Status, Value},
+        time::Timestamp,
     },
     policy::{BotMarks, HandoffRules},
 };
+
+/// How old a ticket, and an AI agent's words on it, may be when it is seen first: what was handed over
+/// longer ago has been picked up.
+const FIRST_SIGHT: Duration = Duration::from_secs(15 * 60);
 
 /// Who owns a ticket that shows `fields`.
 ///
@@ -109,8 +116,8 @@ pub fn let_go(before: &Fields, known: &Fields, shown: &Fields, marks: &BotMarks)
     }
 }
 
-/// Somebody takes what an AI agent handed over to nobody in particular: the handoff's next owner
-/// has a name.
+/// Somebody takes what an AI agent handed over to nobody in particular, or to a group: the handoff's
+/// next owner has a name.
 pub fn taken_up(
     record: &Handoff,
     known: &Fields,
@@ -118,15 +125,67 @@ pub fn taken_up(
     rules: &HandoffRules,
 ) -> Option<Detected> {
     let marks = rules.bots.get(&shown.ticket.account)?;
+    let is_no_person = |owner: &Owner| matches!(owner, Owner::Nobody | Owner::Human { assignee: None, .. });
     let waits =
-        record.ticket == shown.ticket && is_open(record) && matches!(record.to, None | Some(Owner::Nobody));
+        record.ticket == shown.ticket && is_open(record) && record.to.as_ref().is_none_or(is_no_person);
     let was = owner_of(&overlaid(known, &shown.fields), marks);
     let to = owner_of(&overlaid(&shown.fields, known), marks);
-    if !waits || was != Owner::Nobody || !matches!(to, Owner::Human { .. }) {
+    let by_person = matches!(to, Owner::Human { assignee: Some(_), .. });
+    let of_group = by_person && is_no_person(&was) && record.accepted_at.is_none();
+    let of_nobody = was == Owner::Nobody && matches!(to, Owner::Human { .. });
+    if !waits || !(of_group || of_nobody) {
         return None;
     }
     let (ticket, version) = (shown.ticket.clone(), shown.version.0);
     Some(Detected { kind: HandoffKind::HumanToHuman, ticket, from: was, to, version, reopened: false })
+}
+
+/// An AI agent takes again what it had handed over to nobody in particular, before anybody was
+/// seen to have it: it has the conversation back.
+pub fn taken_back(
+    record: &Handoff,
+    known: &Fields,
+    shown: &Observed,
+    rules: &HandoffRules,
+) -> Option<Detected> {
+    let marks = rules.bots.get(&shown.ticket.account)?;
+    let waits = record.ticket == shown.ticket
+        && is_open(record)
+        && record.kind != HandoffKind::HumanToAi
+        && matches!(record.to, None | Some(Owner::Nobody));
+    let from = owner_of(&overlaid(known, &shown.fields), marks);
+    let to = owner_of(&overlaid(&shown.fields, known), marks);
+    (waits && from == Owner::Nobody && to == Owner::Bot).then(|| Detected {
+        kind: HandoffKind::HumanToAi,
+        ticket: shown.ticket.clone(),
+        from,
+        to,
+        version: shown.version.0,
+        reopened: false,
+    })
+}
+
+/// What an AI agent had handed over before its ticket was seen for the first time: somebody has it,
+/// and the AI agent had spoken there. `spoke` is when it did last.
+pub fn handed_before(
+    shown: &Observed,
+    spoke: Option<Timestamp>,
+    rules: &HandoffRules,
+    now: Timestamp,
+) -> Option<Detected> {
+    let marks = rules.bots.get(&shown.ticket.account)?;
+    let to = owner_of(&shown.fields, marks);
+    let lately = |at: Timestamp| now.since(at) <= FIRST_SIGHT;
+    let is_new = lately(shown.created_at) && spoke.is_some_and(lately);
+    let is_over = is_solved(&shown.fields) == Some(true);
+    (is_new && !is_over && matches!(to, Owner::Human { .. })).then(|| Detected {
+        kind: HandoffKind::AiToHuman,
+        ticket: shown.ticket.clone(),
+        from: Owner::Bot,
+        to,
+        version: shown.version.0,
+        reopened: false,
+    })
 }
 
 /// What was known of a ticket's owners, where what it shows now is of our own making: owners that a

@@ -194,6 +194,15 @@ async fn tell(life: &Life, log: &str) {
         eprintln!("log  {line}");
     }
     let store = &*life.engine().parts().store;
+    let handoffs =
+        tables::read_all::<handoffd_core::Handoff>(store, tables::HANDOFFS, &Key(Vec::new()), 100_000).await;
+    for (_, row) in handoffs.expect("readable rows") {
+        let handoffd_core::Handoff { id, ticket, kind, state, from, to, detected_at, accepted_at, .. } =
+            row.value;
+        let accepted = accepted_at.map(|at| at.0 - start);
+        let at = detected_at.0 - start;
+        eprintln!("made {id} {ticket} {at:>9} {kind:?} {state:?} {from:?} -> {to:?}, accepted {accepted:?}");
+    }
     let rows = tables::read_all::<JournalRow>(store, JOURNAL, &Key(Vec::new()), 100_000).await;
     for (key, row) in rows.expect("readable rows") {
         let at = key.parts().get(1).and_then(|at| at.get(..13)?.parse::<i64>().ok()).unwrap_or_default();

@@ -263,10 +263,11 @@ fn wants_late(record: &Handoff) -> bool {
     record.late_facts && record.late_key.is_none() && is_delivered(record)
 }
 
-/// Whether what the next owner says counts: also after the briefing failed, or nobody took it in
-/// time, so that it is known that they spoke without it.
+/// Whether what the next owner says counts: also after the briefing failed, nobody took it in time, or
+/// the ticket was solved, so that it is known that they spoke without it.
 pub fn waits_for_words(record: &Handoff) -> bool {
-    let missed = matches!(record.state, HandoffState::Failed | HandoffState::Expired);
+    use HandoffState::{Expired, Failed, Resolved};
+    let missed = matches!(record.state, Failed | Expired | Resolved);
     is_open(record) || (super::needs_briefing(record.kind) && missed && record.accepted_at.is_none())
 }
 

@@ -343,6 +343,14 @@ fn was_announced(record: &Handoff) -> bool {
     record.evidence.iter().any(|sign| matches!(sign, Evidence::Api { .. }))
 }
 
+/// Whether a handoff was seen whose AI agent said nothing of it yet, and may still.
+pub fn awaits_word(record: &Handoff, now: Timestamp) -> bool {
+    record.kind == HandoffKind::AiToHuman
+        && is_open(record)
+        && !was_announced(record)
+        && is_late_sign(record, now)
+}
+
 /// Whether people have the conversation of an AI agent that said nothing of it yet.
 fn is_unasked(record: &Handoff) -> bool {
     let is_first = record.kind == HandoffKind::AiToHuman;

@@ -6,11 +6,11 @@ use std::{
 };
 
 use handoffd_core::{
-    CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffKind, Observed, Owner, Role, SeenMessage,
-    TicketKey, Timestamp, Value,
+    Comment, CommentsSeen, Detected, Field, Handoff, HandoffId, HandoffKind, Observed, Owner, Role,
+    SeenMessage, TicketKey, Timestamp, Value,
     handoff::{
-        Ground, HandoffEvent, HandoffStep, Said, Seen, Sign, detect_handoff, is_open, let_go, open_or_join,
-        taken_up, waits_for_words, without_ours,
+        Ground, HandoffEvent, HandoffStep, Said, Seen, Sign, awaits_word, detect_handoff, handed_before,
+        is_open, let_go, open_or_join, taken_back, taken_up, waits_for_words, without_ours,
     },
     link::{Link, Origin},
 };
@@ -51,11 +51,28 @@ impl Inner {
                 Some(earlier) if side.shadow.is_empty() => earlier,
                 _ => without_ours(&side.shadow, &shown.fields, placed.into_iter().flatten().chain(flying)),
             };
-            let (known, rules) = (with_let_go(known, &side.let_go), &self.parts.rules);
+            let rules = &self.parts.rules;
+            // Who let go before an AI agent handed over to nobody in particular had it before that one.
+            let is_anybodys = last.is_some_and(|last| last.ticket == *ticket && waits_for_anybody(last));
+            let known = if is_anybodys { known } else { with_let_go(known, &side.let_go) };
             let named = || last.and_then(|last| taken_up(last, &known, shown, rules));
-            detect_handoff(ticket, &known, shown, rules).or_else(named)
+            let back = || last.and_then(|last| taken_back(last, &known, shown, rules));
+            detect_handoff(ticket, &known, shown, rules).or_else(named).or_else(back)
         });
         seen.collect()
+    }
+
+    /// What an AI agent handed over before its ticket was looked at for the first time.
+    fn detect_first(&self, look: &Look) -> Option<Detected> {
+        let shown =
+            look.starting.as_ref().and_then(|link| link.sides.keys().find_map(|at| look.observed.get(at)))?;
+        let CommentsSeen::All(comments) = &shown.comments else { return None };
+        let by_bot = comments.iter().filter(|comment| {
+            let author = comment.author().id.as_ref();
+            comment.is_public() && author.is_some_and(|id| self.is_bot(&shown.ticket.account, id))
+        });
+        let spoke = by_bot.map(Comment::at).max();
+        handed_before(shown, spoke, &self.parts.rules, self.now())
     }
 
     /// Keeps who let a ticket go, until somebody has it.
@@ -85,7 +102,10 @@ impl Inner {
         let mut signs = Signs { writes: Vec::new(), steps: Vec::new(), journal: Vec::new(), acted: false };
         let stored = self.handoff_of(after).await?;
         let mut last = stored.clone();
-        let detected = self.detect(before, &look.observed, last.as_ref());
+        let mut detected = self.detect(before, &look.observed, last.as_ref());
+        if detected.is_empty() {
+            detected.extend(self.detect_first(look));
+        }
         self.keep_let_go(before, after, &look.observed);
         let rules = self.rules_of(after);
         let sources = self.sources();
@@ -96,7 +116,7 @@ impl Inner {
             let events: Vec<HandoffEvent> = spoke.into_iter().collect();
             last = Some(self.advance_all(record.clone(), &events, &rules, &mut signs.steps));
         }
-        for sign in self.gather(after, detected, &mut signs.writes).await? {
+        for sign in self.gather(after, detected, last.as_ref(), &mut signs.writes).await? {
             for step in open_or_join(last.as_ref(), &sign, &ground).into_steps() {
                 signs.writes.extend(name_write(&sign, &step.record));
                 last = Some(step.record.clone());
@@ -156,18 +176,20 @@ impl Inner {
     }
 
     /// What went back to an AI agent, what AI agents said of the link's tickets, then what else was
-    /// seen: who announces a handoff has the conversation, so it went back to it before.
+    /// seen: who announces a handoff has the conversation, so it went back to it before. Where the
+    /// word on the handoff `last` is still to come, it is that, and the way back came after it.
     async fn gather(
         &self,
         link: &Link,
         detected: Vec<Detected>,
+        last: Option<&Handoff>,
         writes: &mut Vec<Write>,
     ) -> Result<Vec<Sign>, Fault> {
         let seen = detected.into_iter().map(|detected| Seen { link: link.id.clone(), detected });
         let (back, other): (Vec<Seen>, Vec<Seen>) =
             seen.partition(|seen| seen.detected.kind == HandoffKind::HumanToAi);
         let as_sign = |seen: Seen| Sign::Seen(Box::new(seen));
-        let mut signs: Vec<Sign> = back.into_iter().map(as_sign).collect();
+        let mut signs = Vec::new();
         for ticket in link.sides.keys().chain(&link.former) {
             let goes_on = goes_on_at(link, ticket);
             // A ticket that goes on after a closed one is being made.
@@ -187,6 +209,9 @@ impl Inner {
                 signs.push(Sign::Said(Box::new(self.said(link, intake))));
             }
         }
+        let awaited = last.is_some_and(|last| awaits_word(last, self.now()));
+        let place = if awaited { signs.len().min(1) } else { 0 };
+        signs.splice(place..place, back.into_iter().map(as_sign));
         signs.extend(other.into_iter().map(as_sign));
         Ok(signs)
     }
@@ -255,12 +280,20 @@ impl Inner {
         });
         let mut spoken = new.filter_map(|(number, copy)| {
             let Origin::Comment(key) = &copy.origin else { return None };
-            let CommentsSeen::All(comments) = &look.observed.get(&key.ticket)?.comments else { return None };
-            let comment = comments.iter().find(|comment| comment.id() == &key.id)?;
-            let author = comment.author();
-            let who = author.id.as_ref();
+            let shown = look.observed.get(&key.ticket).and_then(|shown| match &shown.comments {
+                CommentsSeen::All(comments) => comments.iter().find(|comment| comment.id() == &key.id),
+                CommentsSeen::NotLooked => None,
+            });
+            // What was taken in at another ticket before is remembered with who wrote it.
+            let (who, said_at, by_agent) = match (shown, &copy.writer) {
+                (Some(shown), _) => {
+                    (shown.author().id.as_ref(), shown.at(), shown.author().role == Role::Agent)
+                }
+                (None, Some(writer)) => (writer.id.as_ref(), copy.at, copy.by == Some(Role::Agent)),
+                (None, None) => return None,
+            };
             let is_bot = who.is_some_and(|id| self.is_bot(&key.ticket.account, id));
-            if author.role != Role::Agent || is_bot || passed_on(record, before, &key.ticket, who) {
+            if !by_agent || is_bot || passed_on(record, before, &key.ticket, who) {
                 return None;
             }
             let is_new = !before.copies.contains_key(number);
@@ -273,8 +306,7 @@ impl Inner {
                 Whose::OfThisRecord => named || (late_enough && names_nobody(record)),
                 Whose::Anybodys | Whose::OfWhoTookIt => named || late_enough,
             };
-            let message =
-                SeenMessage { ticket: key.ticket.clone(), id: comment.id().clone(), at: comment.at() };
+            let message = SeenMessage { ticket: key.ticket.clone(), id: key.id.clone(), at: said_at };
             counts.then_some(HandoffEvent::OwnerSpoke { at: copy.at, message })
         });
         spoken.next()
@@ -334,6 +366,12 @@ fn passed_on(
         }
         Some(Owner::Nobody) | None => false,
     }
+}
+
+/// Whether an AI agent handed over to nobody in particular, and nobody has it yet.
+fn waits_for_anybody(record: &Handoff) -> bool {
+    let to_nobody = matches!(record.to, None | Some(Owner::Nobody));
+    is_open(record) && record.kind == HandoffKind::AiToHuman && to_nobody
 }
 
 /// Whether the handoff goes to no person in particular.

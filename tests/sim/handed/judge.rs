@@ -8,10 +8,11 @@ use handoffd::store::{
 };
 use handoffd_connectors::sim::{ShownComment, ShownTicket, Who};
 use handoffd_core::{
-    Handoff, HandoffKind, HandoffState, TicketKey, Timestamp,
+    Handoff, HandoffKind, HandoffState, LinkId, TicketKey, Timestamp,
     briefing::{TITLE, is_briefing},
     fold_text,
     handoff::breach,
+    link::Link,
     model::{package::Package, turn::Party},
 };
 
@@ -19,7 +20,7 @@ use super::{
     oracle::{Hands, Said, Tale},
     play::Stage,
     script::SETTLED,
-    stage::HOLDING,
+    stage::{HOLDING, Marks},
 };
 use crate::shown::{LATE, words_of};
 
@@ -47,6 +48,8 @@ struct Judge<'a> {
     handoffs: Vec<Handoff>,
     packages: BTreeMap<String, Package>,
     parked: Vec<ParkedRow>,
+    /// When each link was known first.
+    known: BTreeMap<LinkId, Timestamp>,
     verdict: Verdict,
 }
 
@@ -63,6 +66,7 @@ pub async fn judge(stage: &Stage, log: &str) -> Verdict {
         packages,
         handoffs: handoffs.into_iter().map(|(_, row)| row.value).collect(),
         parked: parked.into_iter().map(|(_, row)| row.value).collect(),
+        known: known(store).await,
         verdict: Verdict::default(),
     };
     for (key, row) in intents {
@@ -90,6 +94,17 @@ async fn packages(store: &dyn Store, handoffs: &[(Key, tables::Row<Handoff>)]) -
         all.extend(package.map(|package| (row.value.id.to_string(), package.value)));
     }
     all
+}
+
+/// When the journal tells of each link first.
+async fn known(store: &dyn Store) -> BTreeMap<LinkId, Timestamp> {
+    let rows = tables::read_all::<JournalRow>(store, JOURNAL, &Key(Vec::new()), 100_000).await;
+    let mut known = BTreeMap::new();
+    for (key, _) in rows.expect("readable rows") {
+        let at = key.parts()[1].get(..13).and_then(|at| at.parse().ok()).map(Timestamp);
+        known.entry(LinkId::from(key.parts()[0].as_str())).or_insert(at.expect("a row begins with its time"));
+    }
+    known
 }
 
 impl Judge<'_> {
@@ -256,6 +271,12 @@ impl Judge<'_> {
     }
 
     /// The records of a conversation, first to last.
+    /// A message whose copy was lost on its way to the ticket of the package.
+    fn was_lost(&self, tale: &Tale) -> bool {
+        let link = Link::id_for(&TicketKey::new(tale.home, tale.id.clone()));
+        self.parked.iter().any(|row| row.kind == "write" && row.link.as_ref() == Some(&link))
+    }
+
     fn records_of(&self, tale: &Tale) -> Vec<Handoff> {
         let ticket = TicketKey::new(tale.home, tale.id.clone());
         let mut all: Vec<Handoff> =
@@ -349,10 +370,22 @@ impl Judge<'_> {
                 .find(|at| **at < change.at && before.is_none_or(|before| **at > before.at));
             let first = Timestamp::from_secs(announced.unwrap_or(&change.at).as_secs());
             let until = Timestamp::from_secs(reply.at.as_secs() + 1);
-            if !briefings.iter().any(|note| note.at >= first && note.at < until) {
-                self.late_package(mark, tale, change.at);
+            if briefings.iter().any(|note| note.at >= first && note.at < until) {
+                continue;
+            }
+            match self.is_before_all(tale, change.at, reply.at) {
+                true => self.excuse("an answer to a handoff that nobody could know of"),
+                false => self.late_package(mark, tale, change.at),
             }
         }
+    }
+
+    /// Whether the ticket changed hands before it was known, and nothing on it says that an AI agent
+    /// had it: it bears its mark no more, or nobody knows it by its user. Or it was answered before.
+    fn is_before_all(&self, tale: &Tale, changed: Timestamp, answered: Timestamp) -> bool {
+        let link = Link::id_for(&TicketKey::new(tale.home, tale.id.clone()));
+        let unmarked = self.stage.setting.marks != Marks::Assignee;
+        self.known.get(&link).is_none_or(|known| changed < *known && (unmarked || answered < *known))
     }
 
     /// An answer without the package is told to an admin, with its cause.
@@ -390,7 +423,9 @@ impl Judge<'_> {
             let word = canary_of(&tried.words.replace('_', " "));
             let found: Vec<_> = known.iter().filter(|one| one.action.contains(&word)).collect();
             let is_by_bot = matches!(found.first().map(|one| &one.by), Some(Party::Bot { .. }));
-            if found.len() != 1 || is_by_bot != (tried.by == Hands::Bot) {
+            if found.is_empty() && tried.by != Hands::Bot && self.was_lost(tale) {
+                self.excuse("what a person did is not in the package: its copy was lost");
+            } else if found.len() != 1 || is_by_bot != (tried.by == Hands::Bot) {
                 let whose: Vec<_> =
                     found.iter().map(|one| (&one.by, one.hop, &one.outcome, &one.proofs)).collect();
                 self.breaks(format!("{mark}: {word} of {:?} is in the last package by {whose:?}", tried.by));

@@ -34,7 +34,9 @@ pub struct Tale {
     pub hands: Hands,
     /// Every change of hands, in order.
     pub changes: Vec<Change>,
-    /// When the AI agent announced a handoff and was told that it was taken.
+    /// When each key was posted first.
+    pub posted: BTreeMap<String, Timestamp>,
+    /// When the AI agent first announced a handoff that it was told was taken.
     pub announced: Vec<Timestamp>,
     /// Why, in its words.
     pub reasons: Vec<String>,

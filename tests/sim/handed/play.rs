@@ -141,6 +141,7 @@ impl Stage {
             hands: Hands::Bot,
             changes: Vec::new(),
             announced: Vec::new(),
+            posted: BTreeMap::new(),
             reasons: Vec::new(),
             solved: Vec::new(),
             said: vec![opening],
@@ -242,17 +243,19 @@ impl Stage {
             "reason": reason,
             "transcript": transcript,
         });
+        let tried_at: Timestamp = self.life.now();
         let answer = self.post("/v1/handoffs", Some(key), &body).await;
+        // A daemon that died before it answered may have taken it.
+        let first = *self.tale(number).posted.entry(key.to_owned()).or_insert(tried_at);
         if answer.as_ref().is_none_or(|(status, _)| *status != 202) {
             self.life.say(&format!("  the handoff was answered {answer:?}"));
             return false;
         }
-        let at: Timestamp = self.life.now();
         let tale = self.tale(number);
         if !tale.private.iter().any(|private| private == reason) {
             tale.private.push(reason.to_owned());
             tale.reasons.push(reason.to_owned());
-            tale.announced.push(at);
+            tale.announced.push(first);
         }
         true
     }
