@@ -429,3 +429,64 @@ fn the_customer_is_told_to_hold_once_and_only_while_it_lasts() {
         assert_eq!(next(&late, HandoffEvent::HoldDue, 9_000).effects, []);
     }
 }
+
+#[test]
+fn an_ai_agent_takes_back_what_nobody_had_taken() {
+    let waits = Handoff { to: Some(Owner::Nobody), ..delivered() };
+    let found = taken_back(&waits, &fields("- -"), &view(fields("900 -")), &rules()).expect("it is back");
+    assert_eq!((found.kind, found.to.clone()), (HandoffKind::HumanToAi, Owner::Bot));
+    let Opening::New { before, .. } = opening(Some(&waits), &sign_of(found), 60_000) else { panic!() };
+    assert_eq!(before.map(|step| step.record.state), Some(HandoffState::HandedBack));
+    let named = Handoff { to: Some(human("5", "8")), ..delivered() };
+    for (record, was, now) in [(&waits, "900 -", "900 -"), (&waits, "- -", "5 8"), (&named, "- -", "900 -")] {
+        assert_eq!(taken_back(record, &fields(was), &view(fields(now)), &rules()), None, "{was} > {now}");
+    }
+    assert_eq!(taken_back(&closed(), &fields("- -"), &view(fields("900 -")), &rules()), None, "it is over");
+}
+
+#[test]
+fn what_was_handed_over_before_the_ticket_was_seen_is_known_by_the_ai_agents_words() {
+    let seen = |owner: &str| view(fields(owner));
+    let now = at(60_000);
+    let found = handed_before(&seen("5 8"), Some(at(10_000)), &rules(), now).expect("a handoff");
+    assert_eq!((found.kind, found.from, found.to), (HandoffKind::AiToHuman, Owner::Bot, human("5", "8")));
+    assert_eq!(handed_before(&seen("5 8"), None, &rules(), now), None, "no AI agent spoke");
+    assert_eq!(handed_before(&seen("900 -"), Some(at(10_000)), &rules(), now), None, "it has it");
+    assert_eq!(handed_before(&seen("- -"), Some(at(10_000)), &rules(), now), None, "nobody has it");
+    assert_eq!(handed_before(&seen("5 8"), Some(at(10_000)), &rules(), at(3_600_000)), None, "long ago");
+    let mut solved = fields("5 8");
+    solved.insert(Field::Status, Value::Status(Status::Solved));
+    assert_eq!(handed_before(&view(solved), Some(at(10_000)), &rules(), now), None, "it is over");
+}
+
+#[test]
+fn who_takes_a_ticket_of_the_group_is_the_next_owner() {
+    let record = Handoff { to: Some(human("-", "8")), ..delivered() };
+    let found = taken_up(&record, &fields("- 8"), &view(fields("5 8")), &rules()).expect("somebody has it");
+    let step = joined(opening(Some(&record), &sign_of(found), 60_000));
+    assert_eq!(step.record.to, Some(human("5", "8")));
+    let answered = next(&record, spoke(6_000), 6_000).record;
+    let later = taken_up(&answered, &fields("- 8"), &view(fields("5 8")), &rules());
+    assert_eq!(later, None, "somebody answered before");
+}
+
+#[test]
+fn an_answer_that_is_read_after_the_ticket_was_solved_is_the_first_reply() {
+    let solved = closed();
+    assert_eq!(solved.accepted_at, None);
+    let step = next(&solved, spoke(4_000), 90_000);
+    assert_eq!((step.record.state, step.record.accepted_at), (HandoffState::Resolved, Some(at(4_000))));
+    assert!(breach(&step.record).is_some(), "it was there before the briefing");
+}
+
+#[test]
+fn a_word_is_awaited_where_only_the_change_was_seen() {
+    assert!(awaits_word(&delivered(), at(60_000)));
+    assert!(!awaits_word(&delivered(), at(86_400_000)), "too late");
+    assert!(!awaits_word(&closed(), at(60_000)), "it is over");
+    assert!(!awaits_word(&new_record(opening(None, &said("k1"), 0)), at(60_000)), "it was said");
+}
+
+fn sign_of(detected: Detected) -> Sign {
+    Sign::Seen(Box::new(Seen { link: "l1".into(), detected }))
+}
