@@ -165,8 +165,9 @@ pub fn taken_back(
     })
 }
 
-/// What an AI agent had handed over before its ticket was seen for the first time: somebody has it,
-/// and the AI agent had spoken there. `spoke` is when it did last.
+/// What an AI agent had handed over before its ticket was seen for the first time: a person has it,
+/// and the AI agent had spoken there. `spoke` is when it did last. On a group's ticket it may still be
+/// speaking.
 pub fn handed_before(
     shown: &Observed,
     spoke: Option<Timestamp>,
@@ -178,7 +179,7 @@ pub fn handed_before(
     let lately = |at: Timestamp| now.since(at) <= FIRST_SIGHT;
     let is_new = lately(shown.created_at) && spoke.is_some_and(lately);
     let is_over = is_solved(&shown.fields) == Some(true);
-    (is_new && !is_over && matches!(to, Owner::Human { .. })).then(|| Detected {
+    (is_new && !is_over && matches!(to, Owner::Human { assignee: Some(_), .. })).then(|| Detected {
         kind: HandoffKind::AiToHuman,
         ticket: shown.ticket.clone(),
         from: Owner::Bot,

@@ -367,6 +367,11 @@ impl Judge<'_> {
             let briefed = briefed.len();
             self.breaks(format!("{mark} at {desk} has {} follow-ups to {briefed} briefings", late.len()));
         }
+        // Who has a ticket on which the AI agent spoke before it was seen first has it from that one.
+        let by_bot = |said: &Said| said.public && said.who == Who::Bot && said.account == talk.home;
+        if desk == talk.home && notes.len() == wanted + 1 && talk.said.iter().any(by_bot) {
+            return self.excuse("a person had a ticket on which the AI agent had spoken before it was seen");
+        }
         let fewer = notes.len() < wanted && (talk.is_deleted() || self.parked_of(talk) > 0);
         if notes.len() != wanted && !fewer {
             let signs = &talk.handoffs;

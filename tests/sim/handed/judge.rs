@@ -17,7 +17,7 @@ use handoffd_core::{
 };
 
 use super::{
-    oracle::{Hands, Said, Tale},
+    oracle::{Change, Hands, Said, Tale},
     play::Stage,
     script::SETTLED,
     stage::{HOLDING, Marks},
@@ -373,7 +373,7 @@ impl Judge<'_> {
             if briefings.iter().any(|note| note.at >= first && note.at < until) {
                 continue;
             }
-            match self.is_before_all(tale, change.at, reply.at) {
+            match self.is_before_all(tale, &change, reply.at) {
                 true => self.excuse("an answer to a handoff that nobody could know of"),
                 false => self.late_package(mark, tale, change.at),
             }
@@ -382,10 +382,11 @@ impl Judge<'_> {
 
     /// Whether the ticket changed hands before it was known, and nothing on it says that an AI agent
     /// had it: it bears its mark no more, or nobody knows it by its user. Or it was answered before.
-    fn is_before_all(&self, tale: &Tale, changed: Timestamp, answered: Timestamp) -> bool {
+    fn is_before_all(&self, tale: &Tale, change: &Change, answered: Timestamp) -> bool {
         let link = Link::id_for(&TicketKey::new(tale.home, tale.id.clone()));
         let unmarked = self.stage.setting.marks != Marks::Assignee;
-        self.known.get(&link).is_none_or(|known| changed < *known && (unmarked || answered < *known))
+        let unnamed = unmarked || change.to == Hands::Pool;
+        self.known.get(&link).is_none_or(|known| change.at < *known && (unnamed || answered < *known))
     }
 
     /// An answer without the package is told to an admin, with its cause.

@@ -453,6 +453,7 @@ fn what_was_handed_over_before_the_ticket_was_seen_is_known_by_the_ai_agents_wor
     assert_eq!(handed_before(&seen("5 8"), None, &rules(), now), None, "no AI agent spoke");
     assert_eq!(handed_before(&seen("900 -"), Some(at(10_000)), &rules(), now), None, "it has it");
     assert_eq!(handed_before(&seen("- -"), Some(at(10_000)), &rules(), now), None, "nobody has it");
+    assert_eq!(handed_before(&seen("- 8"), Some(at(10_000)), &rules(), now), None, "no person has it");
     assert_eq!(handed_before(&seen("5 8"), Some(at(10_000)), &rules(), at(3_600_000)), None, "long ago");
     let mut solved = fields("5 8");
     solved.insert(Field::Status, Value::Status(Status::Solved));
