@@ -166,18 +166,19 @@ pub fn taken_back(
 }
 
 /// What an AI agent had handed over before its ticket was seen for the first time: a person has it,
-/// and the AI agent had spoken there. `spoke` is when it did last. On a group's ticket it may still be
-/// speaking.
+/// and the AI agent had spoken there, or announces it just now. `spoke` is when it spoke last. On a
+/// group's ticket it may still be speaking.
 pub fn handed_before(
     shown: &Observed,
     spoke: Option<Timestamp>,
+    announced: bool,
     rules: &HandoffRules,
     now: Timestamp,
 ) -> Option<Detected> {
     let marks = rules.bots.get(&shown.ticket.account)?;
     let to = owner_of(&shown.fields, marks);
     let lately = |at: Timestamp| now.since(at) <= FIRST_SIGHT;
-    let is_new = lately(shown.created_at) && spoke.is_some_and(lately);
+    let is_new = announced || (lately(shown.created_at) && spoke.is_some_and(lately));
     let is_over = is_solved(&shown.fields) == Some(true);
     (is_new && !is_over && matches!(to, Owner::Human { assignee: Some(_), .. })).then(|| Detected {
         kind: HandoffKind::AiToHuman,

@@ -7,7 +7,7 @@ use std::{
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    AccountId, LinkId, Observed, TicketKey, Timestamp, Value,
+    AccountId, Handoff, LinkId, Observed, TicketKey, Timestamp, Value,
     intent::{Intent, Update},
     link::Link,
     policy::SyncPolicy,
@@ -40,6 +40,8 @@ pub(super) struct Look {
     pub(super) partners_known: bool,
     /// Writes that were taken back in this look: the vendor shows something else each time.
     pub(super) setbacks: u32,
+    /// Handoffs that this look changed, before they are committed.
+    pub(super) changed: Vec<Handoff>,
     /// When to look again by itself.
     pub(super) again_at: Option<Timestamp>,
     pub(super) lane: Lane,
@@ -58,6 +60,7 @@ impl Look {
             asked_at: BTreeMap::new(),
             partners_known: false,
             setbacks: 0,
+            changed: Vec::new(),
             again_at: None,
             lane: match cause {
                 "resync" => Lane::Refresh,

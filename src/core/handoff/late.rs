@@ -1,7 +1,10 @@
 //! What became known after a package was made.
 
 use crate::{
-    model::package::{About, Conversation, Customer, Issue, Package, Stated, Tried},
+    model::{
+        package::{About, Conversation, Customer, Issue, Package, Stated, Tried},
+        turn::Proof,
+    },
     package::{PACKAGE_BYTES_MIN, bound, note_left_out, with_attempts},
 };
 
@@ -29,7 +32,11 @@ pub fn with_news(stored: Package, fresh: Package, bytes_max: usize) -> Package {
         left_out,
     } = fresh;
     let or = |known: &mut Stated<String>, new: Stated<String>| *known = known.clone().or(new);
-    or(&mut package.handoff.reason, reason);
+    // What the AI agent says outright counts more than what was read from the conversation.
+    match reason.proofs().iter().any(|proof| matches!(proof, Proof::Told { .. })) {
+        true => package.handoff.reason = reason,
+        false => or(&mut package.handoff.reason, reason),
+    }
     or(&mut package.conversation.subject, subject);
     or(&mut package.conversation.channel, channel);
     or(&mut package.conversation.language, language);

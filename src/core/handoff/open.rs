@@ -22,6 +22,9 @@ use crate::{
 /// How long after the first sign of a handoff the other one may come.
 const OTHER_SIGN: Duration = Duration::from_secs(15 * 60);
 
+/// For how long an AI agent may finish its sentence when a person has answered.
+const AFTERWORD: Duration = Duration::from_secs(60);
+
 /// What makes a handoff known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sign {
@@ -101,6 +104,8 @@ pub struct Ground<'a> {
     pub now: Timestamp,
     /// When the customer said something last, where that is known.
     pub heard: Option<Timestamp>,
+    /// When an AI agent that is known by its user said something to the customer last.
+    pub spoke: Option<Timestamp>,
 }
 
 /// Ties a sign to a record.
@@ -110,7 +115,8 @@ pub struct Ground<'a> {
 /// There is one open stretch per conversation. Until somebody accepted it, all
 /// that an AI agent does or says belongs to it: a request first and the native
 /// change minutes later, or the other way round. The first request, and the
-/// first change of each ticket, belong to it even after the acceptance. People
+/// first change of each ticket, belong to it even after the acceptance, unless the AI agent spoke again
+/// since: it had the conversation back, and nobody saw it. People
 /// who pass the ticket on before the briefing is there correct the target;
 /// after that it is the next hop. When the AI agent gets the
 /// conversation back, or hands over once more what somebody accepted, the
@@ -150,7 +156,9 @@ fn take_seen(last: Option<&Handoff>, seen: &Seen, ground: &Ground<'_>) -> Openin
     }
     let Some(open) = last.filter(|last| is_open(last)) else { return new(None) };
     match kind {
-        HandoffKind::AiToHuman if !is_accepted(open) || !was_seen(open, ticket) => {
+        HandoffKind::AiToHuman
+            if !is_accepted(open) || !(was_seen(open, ticket) || had_it_again(open, ground)) =>
+        {
             join(open, news_seen(open, seen), ground)
         }
         HandoffKind::HumanToHuman if is_same_stretch(open, &seen.detected, ground.now) => {
@@ -311,11 +319,22 @@ fn is_same_stretch(open: &Handoff, detected: &Detected, now: Timestamp) -> bool 
         let echo = !was_seen(open, &detected.ticket) && is_late_sign(open, now);
         return echo || !is_accepted(open);
     }
-    // Who takes up what nobody has hands nothing over.
-    let taken_up = detected.from == Owner::Nobody;
+    // Who takes up what nobody has, or a ticket of their group, hands nothing over.
+    let taken_up = detected.from == Owner::Nobody || same_hands(&detected.from, &detected.to);
     let undelivered = open.delivered_at.is_none() && !is_accepted(open);
     let unnamed = is_unnamed(open) && !is_accepted(open);
-    taken_up || undelivered || unnamed || open.to.as_ref().is_some_and(|to| same_hands(to, &detected.to))
+    // Where the group was told, and a person has it since, another of the group is the next owner.
+    let to_group = matches!(open.to, Some(Owner::Human { assignee: None, .. }));
+    let had_it =
+        is_accepted(open) && to_group && matches!(detected.from, Owner::Human { assignee: Some(_), .. });
+    let same = !had_it && open.to.as_ref().is_some_and(|to| same_hands(to, &detected.to));
+    taken_up || undelivered || unnamed || same
+}
+
+/// Whether the AI agent spoke on after a person had answered: what it hands over now is another time.
+fn had_it_again(open: &Handoff, ground: &Ground<'_>) -> bool {
+    let answered = open.accepted_at.map(|at| at.plus(AFTERWORD));
+    answered.zip(ground.spoke).is_some_and(|(answered, spoke)| spoke > answered)
 }
 
 /// Whether people who say that they pass it on mean another handoff than the open one: not that which

@@ -213,7 +213,7 @@ fn opening(last: Option<&Handoff>, sign: &Sign, ms: i64) -> Opening {
 /// With when the customer said something last.
 fn heard_opening(last: Option<&Handoff>, sign: &Sign, ms: i64, heard: Option<Timestamp>) -> Opening {
     let (sources, rules) = (sources(), rules());
-    open_or_join(last, sign, &Ground { sources: &sources, rules: &rules, now: at(ms), heard })
+    open_or_join(last, sign, &Ground { sources: &sources, rules: &rules, now: at(ms), heard, spoke: None })
 }
 
 fn new_record(opening: Opening) -> Handoff {
@@ -328,7 +328,7 @@ fn without_sources_the_briefing_leaves_at_once() {
     let opening = open_or_join(
         None,
         &to_human(Owner::Nobody),
-        &Ground { sources: &BTreeSet::new(), rules: &rules(), now: T0, heard: None },
+        &Ground { sources: &BTreeSet::new(), rules: &rules(), now: T0, heard: None, spoke: None },
     );
     let steps = opening.into_steps();
     assert_eq!(steps[0].record.state, HandoffState::Delivering);

@@ -237,7 +237,10 @@ impl Known<'_> {
     fn note(&self) -> Stated<String> {
         let is_note =
             |turn: &&Turn| !turn.public && matches!(turn.by, Party::Human { .. }) && turn.call.is_none();
-        let note = self.material.turns.iter().rev().find(is_note);
+        // A note from before the AI agent spoke last is of the handoff before.
+        let by_ai = self.material.record.kind == HandoffKind::AiToHuman;
+        let newer = |turn: &&Turn| !(by_ai && matches!(turn.by, Party::Bot { .. }));
+        let note = self.material.turns.iter().rev().take_while(newer).find(is_note);
         text_or(note.map(|turn| turn.text.as_str()), note.map(|turn| turn.proof.clone()), "")
     }
 

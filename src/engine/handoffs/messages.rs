@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use handoffd_connectors::contract::Lane;
 use handoffd_core::{
-    Comment, CommentsSeen, Handoff, HandoffKind, RemoteId, Role, TicketKey, Timestamp,
+    Comment, CommentsSeen, Handoff, HandoffKind, OpKey, RemoteId, Role, TicketKey, Timestamp,
     briefing::one_line,
     comments::form::without_byline,
     link::{Link, Origin, Place, Writer, text_digest},
@@ -52,7 +52,9 @@ impl Inner {
         record.unread = false;
         let since = self.read_until(record).await?;
         let skip = own_words(link, ticket);
-        let said = comments.iter().filter(|comment| !skip.contains(comment.id()));
+        let unsettled = self.unsettled_notes(record).await?;
+        let is_ours = |comment: &Comment| skip.contains(comment.id()) || bears_one_of(comment, &unsettled);
+        let said = comments.iter().filter(|comment| !is_ours(comment));
         let new = said.filter(|comment| since.is_none_or(|since| comment.at() >= since));
         let mut turns: Vec<Turn> = Vec::new();
         for comment in new {
@@ -81,6 +83,15 @@ impl Inner {
             earlier = before.previous;
         }
         Ok(None)
+    }
+
+    /// The notes of the handoff before of which it is not known where they stand: its write was not
+    /// answered, and not looked for yet.
+    async fn unsettled_notes(&self, record: &Handoff) -> Result<Vec<OpKey>, Fault> {
+        let Some(id) = &record.previous else { return Ok(Vec::new()) };
+        let before = self.record_of(id).await?;
+        let keys = before.filter(|before| before.briefing_comment.is_none() || before.late_key.is_some());
+        Ok(keys.into_iter().flat_map(|before| [before.briefing_key, before.late_key]).flatten().collect())
     }
 
     async fn turn(&self, link: &Link, ticket: &TicketKey, comment: &Comment) -> Result<Option<Turn>, Fault> {
@@ -142,6 +153,13 @@ impl Inner {
             },
         }
     }
+}
+
+/// Whether a note bears the reference of one of ours.
+fn bears_one_of(comment: &Comment, keys: &[OpKey]) -> bool {
+    let Comment::Private(note) = comment else { return false };
+    let text = note.text.body().text().unwrap_or_default();
+    keys.iter().any(|key| text.contains(key.as_str()))
 }
 
 /// What was said to the AI agent and stands on no ticket. What a note that was `sent` left out for

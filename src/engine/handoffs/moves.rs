@@ -165,7 +165,8 @@ impl Inner {
             told: intake.told,
         };
         let sources = BTreeSet::new();
-        let ground = Ground { sources: &sources, rules: &self.parts.rules, now: self.now(), heard: None };
+        let (rules, now) = (&self.parts.rules, self.now());
+        let ground = Ground { sources: &sources, rules, now, heard: None, spoke: None };
         for mut step in open_or_join(None, &Sign::Said(Box::new(said)), &ground).into_steps() {
             step.record.state = HandoffState::Failed;
             step.record.failure = Some(why.to_owned());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::BoxFuture;
 use handoffd_core::{
     AccountId, Field, Handoff, HandoffId, HandoffKind, RemoteId, TicketKey, Value,
     briefing::{Briefing, Extras, NoteLimits, TicketFacts, compose, compose_late},
@@ -66,7 +67,7 @@ impl Inner {
         link: &Link,
         record: &mut Handoff,
     ) -> Result<(Package, Briefing), Fault> {
-        let mut gathered = self.gathered(link, record).await?;
+        let mut gathered = self.gathered(link, record, &look.changed).await?;
         if self.wants_messages(link, record, &gathered) {
             self.read_messages(look, link, record, &mut gathered).await?;
         }
@@ -112,7 +113,7 @@ impl Inner {
         record: &mut Handoff,
         sent: Option<&str>,
     ) -> Result<(Package, Option<Briefing>), Fault> {
-        let gathered = self.gathered(link, record).await?;
+        let gathered = self.gathered(link, record, &[]).await?;
         let rules = self.package_rules(PACKAGE_BYTES_MAX);
         let fresh = assemble(&gathered.material(record), &rules, self.now());
         let package = match self.stored_package(&record.id).await? {
@@ -139,7 +140,7 @@ impl Inner {
         link: &Link,
         record: &mut Handoff,
     ) -> Result<Resolution, Fault> {
-        let mut gathered = self.gathered(link, record).await?;
+        let mut gathered = self.gathered(link, record, &look.changed).await?;
         self.read_messages(look, link, record, &mut gathered).await?;
         let rules = self.package_rules(RESOLUTION_BYTES_MAX);
         let resolution = resolution(&gathered.material(record), &rules, self.now());
@@ -183,8 +184,8 @@ impl Inner {
         NoteLimits { bytes_max: self.parts.handoff.note_bytes_max.min(vendor_max) }
     }
 
-    /// All that is known without asking anybody.
-    async fn gathered(&self, link: &Link, record: &Handoff) -> Result<Gathered, Fault> {
+    /// All that is known without asking anybody. `changed`: records that are not committed yet.
+    async fn gathered(&self, link: &Link, record: &Handoff, changed: &[Handoff]) -> Result<Gathered, Fault> {
         let others = link.sides.keys().filter(|ticket| **ticket != record.ticket);
         let mut captured = None;
         for ticket in std::iter::once(&record.ticket).chain(others.clone()).chain(&link.former) {
@@ -198,7 +199,7 @@ impl Inner {
             captured,
             turns: Vec::new(),
             listed: false,
-            previous: self.package_before(record).await?,
+            previous: self.package_before(link, record, changed).await?,
             names: self.names_at(link, &record.ticket.account),
         })
     }
@@ -208,17 +209,45 @@ impl Inner {
         Ok(row.map(|row| row.value))
     }
 
-    /// The newest package before this handoff's.
-    async fn package_before(&self, record: &Handoff) -> Result<Option<Package>, Fault> {
+    /// The newest package before this handoff's, with what came too late for a note of its own.
+    async fn package_before(
+        &self,
+        link: &Link,
+        record: &Handoff,
+        changed: &[Handoff],
+    ) -> Result<Option<Package>, Fault> {
         let mut earlier = record.previous.clone();
         for _ in 0..EARLIER_MAX {
             let Some(id) = earlier else { return Ok(None) };
+            let before = match changed.iter().find(|known| known.id == id) {
+                Some(known) => Some(known.clone()),
+                None => self.record_of(&id).await?,
+            };
             if let Some(package) = self.stored_package(&id).await? {
-                return Ok(Some(package));
+                let untold = before.filter(|before| before.late_facts && before.late_key.is_none());
+                return Ok(Some(match untold {
+                    Some(before) => self.with_untold(link, &before, package).await?,
+                    None => package,
+                }));
             }
-            earlier = self.record_of(&id).await?.and_then(|record| record.previous);
+            earlier = before.and_then(|before| before.previous);
         }
         Ok(None)
+    }
+
+    /// A stored package with what its own note never told, since the conversation went on meanwhile.
+    fn with_untold<'a>(
+        &'a self,
+        link: &'a Link,
+        before: &'a Handoff,
+        stored: Package,
+    ) -> BoxFuture<'a, Result<Package, Fault>> {
+        Box::pin(async move {
+            let gathered = self.gathered(link, before, &[]).await?;
+            let rules = self.package_rules(PACKAGE_BYTES_MAX);
+            let fresh = assemble(&gathered.material(before), &rules, self.now());
+            Ok(with_news(stored, fresh, PACKAGE_BYTES_MAX))
+        })
     }
 
     /// Agents, groups and teams whom the configuration names, by their ids at an account.

@@ -63,16 +63,19 @@ impl Inner {
     }
 
     /// What an AI agent handed over before its ticket was looked at for the first time.
-    fn detect_first(&self, look: &Look) -> Option<Detected> {
+    fn detect_first(&self, look: &Look, announced: bool) -> Option<Detected> {
         let shown =
             look.starting.as_ref().and_then(|link| link.sides.keys().find_map(|at| look.observed.get(at)))?;
-        let CommentsSeen::All(comments) = &shown.comments else { return None };
+        let comments = match &shown.comments {
+            CommentsSeen::All(comments) => comments.as_slice(),
+            CommentsSeen::NotLooked => &[],
+        };
         let by_bot = comments.iter().filter(|comment| {
             let author = comment.author().id.as_ref();
             comment.is_public() && author.is_some_and(|id| self.is_bot(&shown.ticket.account, id))
         });
         let spoke = by_bot.map(Comment::at).max();
-        handed_before(shown, spoke, &self.parts.rules, self.now())
+        handed_before(shown, spoke, announced, &self.parts.rules, self.now())
     }
 
     /// Keeps who let a ticket go, until somebody has it.
@@ -102,21 +105,24 @@ impl Inner {
         let mut signs = Signs { writes: Vec::new(), steps: Vec::new(), journal: Vec::new(), acted: false };
         let stored = self.handoff_of(after).await?;
         let mut last = stored.clone();
-        let mut detected = self.detect(before, &look.observed, last.as_ref());
-        if detected.is_empty() {
-            detected.extend(self.detect_first(look));
-        }
+        let detected = self.detect(before, &look.observed, last.as_ref());
         self.keep_let_go(before, after, &look.observed);
         let rules = self.rules_of(after);
         let sources = self.sources();
-        let ground = Ground { sources: &sources, rules: &rules, now: self.now(), heard: heard(after) };
+        let spoke = self.bot_spoke(after);
+        let ground = Ground { sources: &sources, rules: &rules, now: self.now(), heard: heard(after), spoke };
         // Who was the next owner until now may have spoken before they passed it on.
         if let Some(record) = &stored {
             let spoke = self.owner_spoke(look, before, after, record, Whose::OfThisRecord);
             let events: Vec<HandoffEvent> = spoke.into_iter().collect();
             last = Some(self.advance_all(record.clone(), &events, &rules, &mut signs.steps));
         }
-        for sign in self.gather(after, detected, last.as_ref(), &mut signs.writes).await? {
+        let mut gathered = self.gather(after, detected, last.as_ref(), &mut signs.writes).await?;
+        let first = self.detect_first(look, gathered.iter().any(says_it_hands_over));
+        if let Some(detected) = first.filter(|_| !gathered.iter().any(|sign| matches!(sign, Sign::Seen(_)))) {
+            gathered.push(Sign::Seen(Box::new(Seen { link: after.id.clone(), detected })));
+        }
+        for sign in gathered {
             for step in open_or_join(last.as_ref(), &sign, &ground).into_steps() {
                 signs.writes.extend(name_write(&sign, &step.record));
                 last = Some(step.record.clone());
@@ -125,7 +131,11 @@ impl Inner {
         }
         let Some(record) = last else { return Ok(signs) };
         let record = {
-            let events = self.events(look, before, after, &record, stored.as_ref());
+            let known = signs.steps.iter().map(|step| &step.record).chain(stored.as_ref());
+            let answered = known.filter(|known| known.id != record.id).filter_map(|known| known.accepted_at);
+            let old = answered.chain(spoke).max();
+            let events =
+                self.events(look, before, after, &record, stored.as_ref().map(|stored| &stored.id), old);
             self.advance_all(record, &events, &rules, &mut signs.steps)
         };
         signs.journal = self.signs_journal(stored.as_ref(), &signs.steps);
@@ -151,6 +161,7 @@ impl Inner {
             }
         }
         let steps = signs.steps.clone();
+        look.changed = records.clone();
         for record in records {
             let (record, writes) = self.carry_effects(look, after, record, &steps).await?;
             signs.acted |= record.id == newest.id && !writes.is_empty();
@@ -232,18 +243,20 @@ impl Inner {
         }
     }
 
-    /// What the look shows about an open handoff: the next owner's words, the end.
+    /// What the look shows about an open handoff: the next owner's words, the end. Words until `old`
+    /// answered the handoff before, or the AI agent spoke after them.
     fn events(
         &self,
         look: &Look,
         before: &Link,
         after: &Link,
         record: &Handoff,
-        stored: Option<&Handoff>,
+        stored: Option<&HandoffId>,
+        old: Option<Timestamp>,
     ) -> Vec<HandoffEvent> {
-        let whose = match stored.is_some_and(|stored| stored.id == record.id) {
+        let whose = match stored == Some(&record.id) {
             true => Whose::Anybodys,
-            false => Whose::OfWhoTookIt,
+            false => Whose::OfWhoTookIt { old },
         };
         let mut events: Vec<HandoffEvent> =
             self.owner_spoke(look, before, after, record, whose).into_iter().collect();
@@ -276,7 +289,7 @@ impl Inner {
         let new = after.copies.iter().filter(|(number, copy)| {
             let is_new = !before.copies.contains_key(number);
             // A handoff that is known only now may have been answered before.
-            copy.public && (is_new || whose == Whose::OfWhoTookIt)
+            copy.public && (is_new || matches!(whose, Whose::OfWhoTookIt { .. }))
         });
         let mut spoken = new.filter_map(|(number, copy)| {
             let Origin::Comment(key) = &copy.origin else { return None };
@@ -300,16 +313,27 @@ impl Inner {
             let named = is_new && record.ticket == key.ticket && is_named(record, who);
             // What the AI agent had at the last look, it had until this one: who spoke since then
             // spoke to a customer who was waiting for a person.
-            let waited = is_new && whose == Whose::OfWhoTookIt && record.from == Some(Owner::Bot);
+            let is_newer = matches!(whose, Whose::OfWhoTookIt { old } if old.is_none_or(|old| copy.at > old));
+            let waited = is_new && is_newer && record.from == Some(Owner::Bot);
             let late_enough = copy.at.plus(CLOCKS_DIFFER) >= record.began() || waited;
             let counts = match whose {
                 Whose::OfThisRecord => named || (late_enough && names_nobody(record)),
-                Whose::Anybodys | Whose::OfWhoTookIt => named || late_enough,
+                Whose::Anybodys | Whose::OfWhoTookIt { .. } => named || late_enough,
             };
             let message = SeenMessage { ticket: key.ticket.clone(), id: key.id.clone(), at: said_at };
             counts.then_some(HandoffEvent::OwnerSpoke { at: copy.at, message })
         });
         spoken.next()
+    }
+
+    /// When an AI agent that is known by its user said something to the customer last.
+    fn bot_spoke(&self, link: &Link) -> Option<Timestamp> {
+        let by_bot = link.copies.values().filter(|copy| {
+            let Origin::Comment(key) = &copy.origin else { return false };
+            let who = copy.writer.as_ref().and_then(|writer| writer.id.as_ref());
+            copy.public && who.is_some_and(|id| self.is_bot(&key.ticket.account, id))
+        });
+        by_bot.map(|copy| copy.at).max()
     }
 
     /// Whether an agent of a helpdesk is an AI agent.
@@ -328,7 +352,10 @@ enum Whose {
     /// Those of anybody who answers.
     Anybodys,
     /// Those of anybody who answers, of a handoff that this look made known.
-    OfWhoTookIt,
+    OfWhoTookIt {
+        /// Words until then belong to the handoff before.
+        old: Option<Timestamp>,
+    },
 }
 
 /// What was known of a ticket, with whoever let it go where nobody has it.
@@ -385,6 +412,11 @@ fn is_named(record: &Handoff, person: Option<&handoffd_core::RemoteId>) -> bool 
         Some(handoffd_core::Owner::Human { assignee, .. }) => person.is_some() && assignee.as_ref() == person,
         _ => false,
     }
+}
+
+/// Whether an AI agent says that it hands over to people.
+fn says_it_hands_over(sign: &Sign) -> bool {
+    matches!(sign, Sign::Said(said) if said.kind == HandoffKind::AiToHuman)
 }
 
 /// When the customer said something last.

@@ -11,7 +11,7 @@ use handoffd_core::{
     Handoff, HandoffKind, HandoffState, LinkId, TicketKey, Timestamp,
     briefing::{TITLE, is_briefing},
     fold_text,
-    handoff::breach,
+    handoff::{breach, is_open},
     link::Link,
     model::{package::Package, turn::Party},
 };
@@ -295,7 +295,10 @@ impl Judge<'_> {
         }
         for record in &records {
             let Some(note) = &record.visible else {
-                if record.delivered_at.is_some() && record.failure.is_none() {
+                let is_last = records.last().is_some_and(|last| last.id == record.id);
+                if record.delivered_at.is_some() && record.failure.is_none() && !is_last && !is_open(record) {
+                    self.excuse("a briefing that was found when its handoff was over, and not read back");
+                } else if record.delivered_at.is_some() && record.failure.is_none() {
                     self.breaks(format!("{mark}: nobody saw the briefing of {}", record.id));
                 }
                 continue;
@@ -361,9 +364,17 @@ impl Judge<'_> {
             }
             let next = tale.changes.iter().find(|other| other.at > change.at).map(|other| other.at);
             let then = |at: Timestamp| at >= change.at && next.is_none_or(|next| at < next);
-            let is_reply = |said: &&Said| said.public && matches!(said.who, Who::Agent(_)) && then(said.at);
+            // Who passes it on may speak and pass it on in one go.
+            let passes_on = |said: &Said| {
+                let is_from =
+                    |name: &String| matches!(change.from, Hands::Person(from) if from == name.as_str());
+                said.at == change.at && matches!(&said.who, Who::Agent(name) if is_from(name))
+            };
+            let is_reply = |said: &&Said| {
+                said.public && matches!(said.who, Who::Agent(_)) && then(said.at) && !passes_on(said)
+            };
             let Some(reply) = tale.said.iter().find(is_reply) else { continue };
-            let before = tale.changes.iter().rfind(|other| other.at < change.at);
+            let before = self.seen_before(tale, &change);
             let announced = tale
                 .announced
                 .iter()
@@ -373,11 +384,33 @@ impl Judge<'_> {
             if briefings.iter().any(|note| note.at >= first && note.at < until) {
                 continue;
             }
-            match self.is_before_all(tale, &change, reply.at) {
-                true => self.excuse("an answer to a handoff that nobody could know of"),
-                false => self.late_package(mark, tale, change.at),
+            if self.is_before_all(tale, &change, reply.at) {
+                self.excuse("an answer to a handoff that nobody could know of");
+            } else if reply.account != tale.home && !self.was_known(tale, &change, reply.at) {
+                self.excuse("an answer at a partner before the change of hands was seen");
+            } else {
+                self.late_package(mark, tale, change.at);
             }
         }
+    }
+
+    /// The change before this one that could be seen: an AI agent that had the ticket again so soon that
+    /// nobody saw it go never let it go, unless a person answered meanwhile and it is known by its user.
+    fn seen_before(&self, tale: &Tale, change: &Change) -> Option<Change> {
+        let clusters = tale.clusters(self.stage.setting.settled);
+        let seen = |cluster: &&Vec<Change>| {
+            let (first, last) = (cluster[0], cluster[cluster.len() - 1]);
+            let is_known = self.stage.setting.marks == Marks::Assignee;
+            let answered = is_known && tale.replies().any(|said| said.at > first.at && said.at < last.at);
+            last.at < change.at && (first.from != Hands::Bot || last.to != Hands::Bot || answered)
+        };
+        clusters.iter().rfind(seen).and_then(|cluster| cluster.last().copied())
+    }
+
+    /// Whether a record of this change was there when it was answered.
+    fn was_known(&self, tale: &Tale, change: &Change, answered: Timestamp) -> bool {
+        let is_it = |record: &Handoff| record.detected_at >= change.at && record.detected_at <= answered;
+        self.records_of(tale).iter().any(is_it)
     }
 
     /// Whether the ticket changed hands before it was known, and nothing on it says that an AI agent

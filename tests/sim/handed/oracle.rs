@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use handoffd_connectors::sim::Who;
 use handoffd_core::{HandoffKind, RemoteId, Timestamp};
+use serde_json::Value;
 
 /// Everything that was done in one life.
 #[derive(Default)]
@@ -36,6 +37,8 @@ pub struct Tale {
     pub changes: Vec<Change>,
     /// When each key was posted first.
     pub posted: BTreeMap<String, Timestamp>,
+    /// What was posted under each key.
+    pub bodies: BTreeMap<String, Value>,
     /// When the AI agent first announced a handoff that it was told was taken.
     pub announced: Vec<Timestamp>,
     /// Why, in its words.
@@ -78,6 +81,8 @@ fn kind(from: Hands, to: Hands) -> Option<HandoffKind> {
 #[derive(Clone, Debug)]
 pub struct Said {
     pub at: Timestamp,
+    /// Where.
+    pub account: &'static str,
     pub who: Who,
     pub public: bool,
     /// Unlike any other text.

@@ -96,7 +96,7 @@ impl Stage {
             }
             Deed::Try { tale, words, outcome } => return self.stream(tale, words, outcome).await,
             Deed::Announce { tale, key, reason } => return self.announce(tale, &key, &reason).await,
-            Deed::Give { tale, to } => self.give(tale, to),
+            Deed::Give { tale, to } => return self.give(tale, to),
             Deed::Solve { tale } => {
                 let (home, ticket) = self.home(tale);
                 self.life.human(home, HumanAct::SetStatus { ticket, status: Status::Solved });
@@ -133,7 +133,7 @@ impl Stage {
             self.tag(account, &id, true);
         }
         let at = self.life.now();
-        let opening = Said { at, who: Who::Customer, public: true, text };
+        let opening = Said { at, account, who: Who::Customer, public: true, text };
         let tale = Tale {
             home: account,
             id,
@@ -141,6 +141,7 @@ impl Stage {
             hands: Hands::Bot,
             changes: Vec::new(),
             announced: Vec::new(),
+            bodies: BTreeMap::new(),
             posted: BTreeMap::new(),
             reasons: Vec::new(),
             solved: Vec::new(),
@@ -182,12 +183,24 @@ impl Stage {
             let (words, outcome) = (text.clone(), String::new());
             tale.tried.push(Tried { at, words, outcome, by });
         }
-        tale.said.push(Said { at, who, public, text });
+        tale.said.push(Said { at, account, who, public, text });
         true
     }
 
-    fn give(&mut self, number: u32, to: Hands) {
+    /// Hands the ticket over; `false`: not in this moment. Zendesk tells versions by the second, so a
+    /// tag that is set in the same second as a message arrives cannot be known to the one who writes next.
+    fn give(&mut self, number: u32, to: Hands) -> bool {
         let (home, ticket) = self.home(number);
+        let now = self.life.now().as_secs();
+        let said = &self.oracle.tales[&number].said;
+        let is_said = |text: &str| said.iter().any(|said| said.account == home && text.contains(&said.text));
+        let written = |shown: ShownTicket| {
+            shown.comments.iter().any(|one| one.at.as_secs() == now && !is_said(&one.text))
+        };
+        let by_tag = self.setting.marks == Marks::Tag && home == "zendesk";
+        if by_tag && self.shown(number, home).is_some_and(written) {
+            return false;
+        }
         let who = match (to, self.setting.marks) {
             (Hands::Bot, Marks::Tag) => {
                 self.tag(home, &ticket, true);
@@ -205,6 +218,7 @@ impl Stage {
         let tale = self.tale(number);
         let from = std::mem::replace(&mut tale.hands, to);
         tale.changes.push(Change { at, from, to });
+        true
     }
 
     /// The AI agent streams a call of a tool and its outcome; whether it was taken.
@@ -244,6 +258,8 @@ impl Stage {
             "transcript": transcript,
         });
         let tried_at: Timestamp = self.life.now();
+        // Who repeats a request repeats all of it.
+        let body = self.tale(number).bodies.entry(key.to_owned()).or_insert(body).clone();
         let answer = self.post("/v1/handoffs", Some(key), &body).await;
         // A daemon that died before it answered may have taken it.
         let first = *self.tale(number).posted.entry(key.to_owned()).or_insert(tried_at);

@@ -448,16 +448,20 @@ fn an_ai_agent_takes_back_what_nobody_had_taken() {
 fn what_was_handed_over_before_the_ticket_was_seen_is_known_by_the_ai_agents_words() {
     let seen = |owner: &str| view(fields(owner));
     let now = at(60_000);
-    let found = handed_before(&seen("5 8"), Some(at(10_000)), &rules(), now).expect("a handoff");
+    let found = handed_before(&seen("5 8"), Some(at(10_000)), false, &rules(), now).expect("a handoff");
     assert_eq!((found.kind, found.from, found.to), (HandoffKind::AiToHuman, Owner::Bot, human("5", "8")));
-    assert_eq!(handed_before(&seen("5 8"), None, &rules(), now), None, "no AI agent spoke");
-    assert_eq!(handed_before(&seen("900 -"), Some(at(10_000)), &rules(), now), None, "it has it");
-    assert_eq!(handed_before(&seen("- -"), Some(at(10_000)), &rules(), now), None, "nobody has it");
-    assert_eq!(handed_before(&seen("- 8"), Some(at(10_000)), &rules(), now), None, "no person has it");
-    assert_eq!(handed_before(&seen("5 8"), Some(at(10_000)), &rules(), at(3_600_000)), None, "long ago");
+    assert_eq!(handed_before(&seen("5 8"), None, false, &rules(), now), None, "no AI agent spoke");
+    assert_eq!(handed_before(&seen("900 -"), Some(at(10_000)), false, &rules(), now), None, "it has it");
+    assert_eq!(handed_before(&seen("- -"), Some(at(10_000)), false, &rules(), now), None, "nobody has it");
+    assert_eq!(handed_before(&seen("- 8"), Some(at(10_000)), false, &rules(), now), None, "no person has it");
+    assert_eq!(
+        handed_before(&seen("5 8"), Some(at(10_000)), false, &rules(), at(3_600_000)),
+        None,
+        "long ago"
+    );
     let mut solved = fields("5 8");
     solved.insert(Field::Status, Value::Status(Status::Solved));
-    assert_eq!(handed_before(&view(solved), Some(at(10_000)), &rules(), now), None, "it is over");
+    assert_eq!(handed_before(&view(solved), Some(at(10_000)), false, &rules(), now), None, "it is over");
 }
 
 #[test]
@@ -486,6 +490,50 @@ fn a_word_is_awaited_where_only_the_change_was_seen() {
     assert!(!awaits_word(&delivered(), at(86_400_000)), "too late");
     assert!(!awaits_word(&closed(), at(60_000)), "it is over");
     assert!(!awaits_word(&new_record(opening(None, &said("k1"), 0)), at(60_000)), "it was said");
+}
+
+#[test]
+fn who_had_the_groups_ticket_and_passes_it_on_hands_over() {
+    let answered = next(&Handoff { to: Some(human("-", "8")), ..delivered() }, spoke(6_000), 6_000).record;
+    let on = Detected {
+        kind: HandoffKind::HumanToHuman,
+        ticket: zd(),
+        from: human("5", "8"),
+        to: human("6", "8"),
+        version: 90_000,
+        reopened: false,
+    };
+    let record = new_record(opening(Some(&answered), &sign_of(on.clone()), 90_000));
+    assert_eq!((record.kind, record.to), (HandoffKind::HumanToHuman, Some(human("6", "8"))));
+    let taken = sign_of(Detected { from: human("-", "8"), ..on });
+    assert_eq!(joined(opening(Some(&answered), &taken, 90_000)).record.id, answered.id);
+    let unnamed = Handoff { to: None, ..answered };
+    assert_eq!(joined(opening(Some(&unnamed), &taken, 90_000)).record.id, unnamed.id);
+}
+
+#[test]
+fn an_announcement_on_a_ticket_that_is_seen_first_is_to_the_person_who_has_it() {
+    let shown = view(fields("5 8"));
+    let found = handed_before(&shown, None, true, &rules(), at(3_600_000)).expect("it was announced");
+    let waits = new_record(opening(None, &said("k1"), 0));
+    assert_eq!(joined(opening(Some(&waits), &sign_of(found), 0)).record.to, Some(human("5", "8")));
+    assert_eq!(handed_before(&view(fields("- 8")), None, true, &rules(), T0), None, "no person has it");
+}
+
+#[test]
+fn what_an_ai_agent_lets_go_after_it_spoke_again_is_another_handoff() {
+    let announced = new_record(opening(None, &said("k1"), 0));
+    let answered = Handoff { evidence: announced.evidence, ..accepted() };
+    let lets_go = to_human(human("5", "8"));
+    let (sources, rules) = (sources(), rules());
+    let judged = |spoke| {
+        let ground = Ground { sources: &sources, rules: &rules, now: at(700_000), heard: None, spoke };
+        open_or_join(Some(&answered), &lets_go, &ground)
+    };
+    let one = |spoke| joined(judged(spoke)).record.id == answered.id;
+    assert!(one(None) && one(Some(at(5_000))) && one(Some(at(20_000))), "it finished its sentence");
+    let Opening::New { before, .. } = judged(Some(at(600_000))) else { panic!("it had it again") };
+    assert_eq!(before.map(|step| step.record.state), Some(HandoffState::HandedBack));
 }
 
 fn sign_of(detected: Detected) -> Sign {

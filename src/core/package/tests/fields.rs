@@ -382,3 +382,33 @@ fn in_a_language_without_a_table_silence_proves_nothing() {
     given.turns.push(call("c1", "reset_account", "done", Outcome::Worked));
     assert!(given.package().attempts.value().is_some(), "a call tells in any language");
 }
+
+#[test]
+fn a_note_from_before_the_ai_agent_spoke_is_no_reason_of_its_own() {
+    let ada = Party::Human { name: Some("Ada".to_owned()), id: Some(RemoteId::new("5")) };
+    let note = Turn { public: false, ..message(2, ada, "Between us: the ledger is locked.") };
+    let mut given = Given::new(HandoffKind::AiToHuman);
+    given.turns = vec![
+        message(1, Party::Customer, "The export fails with an error."),
+        note.clone(),
+        message(3, bot(), "Let me look at it."),
+    ];
+    assert!(!given.package().handoff.reason.proofs().contains(&note.proof));
+    given.turns.swap(1, 2);
+    assert_eq!(given.package().handoff.reason.proofs(), [note.proof], "who took it left a note");
+}
+
+#[test]
+fn what_an_ai_agent_says_outright_but_late_is_the_reason() {
+    let ada = Party::Human { name: Some("Ada".to_owned()), id: Some(RemoteId::new("5")) };
+    let mut given = Given::new(HandoffKind::AiToHuman);
+    given.turns = vec![Turn { public: false, ..message(2, ada, "Taking this one.") }];
+    let read = given.package();
+    assert_eq!(read.handoff.reason.value().map(String::as_str), Some("Taking this one."));
+    given.turns.clear();
+    let silent = crate::handoff::with_news(read.clone(), given.package(), 20_000);
+    assert_eq!(silent.handoff.reason, read.handoff.reason, "nothing new was said");
+    given.record.told.reason = Some("the refund tool is locked".to_owned());
+    let told = crate::handoff::with_news(read, given.package(), 20_000);
+    assert_eq!(told.handoff.reason.value().map(String::as_str), Some("the refund tool is locked"));
+}
